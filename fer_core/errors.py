@@ -1,0 +1,31 @@
+"""Every error that fer_core raises on purpose.
+
+    FerError
+    ├── InvalidImageError        what was handed in is not a picture that can be read
+    │   └── ImageTooLargeError   it is a picture, but beyond the limits
+    └── ModelLoadError           a file of the model is missing, malformed or does not fit
+        └── ChecksumMismatchError   a file is not the one that was published
+
+The message is one sentence that says what to do; it may be shown to a visitor as it is and names
+no path of the server.
+"""
+
+
+class FerError(Exception):
+    """Base of all errors of fer_core."""
+
+
+class InvalidImageError(FerError):
+    """The input is not a picture that can be read."""
+
+
+class ImageTooLargeError(InvalidImageError):
+    """The picture has more pixels or bytes than are read."""
+
+
+class ModelLoadError(FerError):
+    """A model file is missing, malformed or does not fit this version of the code."""
+
+
+class ChecksumMismatchError(ModelLoadError):
+    """A model file's SHA-256 is not the expected one."""

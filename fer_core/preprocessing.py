@@ -1,0 +1,177 @@
+"""The only pixel arithmetic between a face crop and the network.
+
+`train/` and the app call the same functions with the same `PreprocessingSpec`; the spec is saved
+in model.json and loaded with the model, so a network never sees pixels prepared in another way
+than those it learned from.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+UInt8Array = NDArray[np.uint8]
+Float32Array = NDArray[np.float32]
+
+DATASET_FACE_SIZE = 48  # pixels, side of a FER2013 face
+
+
+@dataclass(frozen=True, slots=True)
+class PreprocessingSpec:
+    """Every number between a picture and the network's input.
+
+    The geometry defaults reproduce the median FER2013 face (eyes at (.316, .396) and
+    (.686, .389) of the crop, measured over 1,500 faces), so that a photograph's crop and a
+    training face show the same cut.
+
+    Attributes:
+        crop_size: side of the aligned square crop, in pixels.
+        input_size: side of the network's input, in pixels; the crop is resampled when it differs.
+        side_per_interocular: side of the crop in distances between the eye centres.
+        side_per_box: the same side in sides of the detector's box; guards turned heads, whose
+            eyes come close together.
+        eye_center_x: where the midpoint of the eyes lies, as a fraction of the crop's width.
+        eye_center_y: the same from the top.
+        standardization: `per_image` gives every crop mean 0, and standard deviation near 1.
+        std_offset: grey levels added to the standard deviation, so that flat crops stay calm.
+        border: how pixels beyond the picture's edge are made up; `replicate` repeats the edge.
+        interpolation: resampling of the final warp; shrinking is done by area before it.
+    """
+
+    crop_size: int = DATASET_FACE_SIZE
+    input_size: int = DATASET_FACE_SIZE
+    side_per_interocular: float = 2.75
+    side_per_box: float = 1.05
+    eye_center_x: float = 0.50
+    eye_center_y: float = 0.39
+    standardization: Literal["per_image"] = "per_image"
+    std_offset: float = 8.0
+    border: Literal["replicate"] = "replicate"
+    interpolation: Literal["linear", "cubic"] = "linear"
+
+    def __post_init__(self) -> None:
+        if self.crop_size < 8 or self.input_size < 8:
+            raise ValueError(
+                f"crop_size and input_size must be at least 8 pixels, got {self.crop_size} "
+                f"and {self.input_size}"
+            )
+        if self.standardization != "per_image" or self.border != "replicate":
+            raise ValueError(
+                "only standardization 'per_image' and border 'replicate' are known, got "
+                f"{self.standardization!r} and {self.border!r}"
+            )
+        if self.interpolation not in INTERPOLATIONS:
+            raise ValueError(f"interpolation must be linear or cubic, got {self.interpolation!r}")
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """Shape (h, w, 1) of one network input."""
+        return (self.input_size, self.input_size, 1)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for model.json."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "PreprocessingSpec":
+        """The spec of a model.json.
+
+        Raises:
+            ValueError: a field is missing, unknown or out of range; a silent default here would
+                be the very mismatch between training and serving that the spec exists to prevent.
+        """
+        expected = {field.name for field in fields(cls)}
+        if set(values) != expected:
+            raise ValueError(
+                "preprocessing must have exactly the fields "
+                f"{', '.join(sorted(expected))}; got {', '.join(sorted(values))}"
+            )
+        return cls(**values)
+
+
+INTERPOLATIONS = {"linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC}
+
+
+def to_grey(crops: UInt8Array) -> UInt8Array:
+    """Luma of RGB crops.
+
+    Args:
+        crops: (N, h, w, 3) uint8 RGB, or (N, h, w) uint8 that is grey already.
+
+    Returns:
+        (N, h, w) uint8, Y' of ITU-R BT.601 (0.299 R + 0.587 G + 0.114 B), rounded.
+
+    Raises:
+        ValueError: another shape or dtype.
+    """
+    if crops.dtype != np.uint8 or crops.ndim not in (3, 4) or (crops.ndim == 4 and crops.shape[3] != 3):
+        raise ValueError(
+            f"crops must be (N, h, w) or (N, h, w, 3) uint8, got {crops.shape} {crops.dtype}"
+        )
+    if crops.ndim == 3 or crops.size == 0:
+        return crops[..., 0] if crops.ndim == 4 else crops
+    count, height, width, _ = crops.shape
+    rows = np.ascontiguousarray(crops).reshape(count * height, width, 3)
+    grey = cv2.cvtColor(rows, cv2.COLOR_RGB2GRAY)
+    return np.asarray(grey, dtype=np.uint8).reshape(count, height, width)
+
+
+def preprocess(crops: UInt8Array, spec: PreprocessingSpec) -> Float32Array:
+    """Face crops to network input: luma, resample, standardise, in this order.
+
+    Args:
+        crops: (N, h, w, 3) uint8 RGB or (N, h, w) uint8 grey; N may be 0.
+        spec: the spec that the network was trained with.
+
+    Returns:
+        (N, input_size, input_size, 1) float32; each picture is (x - mean) / (std + std_offset)
+        with x in grey levels 0..255.
+
+    Raises:
+        ValueError: another shape or dtype.
+    """
+    grey = to_grey(crops)
+    if len(grey) and grey.shape[1:] != (spec.input_size, spec.input_size):
+        grey = np.stack([_resize(face, spec.input_size, spec) for face in grey])
+    pixels = grey.astype(np.float32)
+    if not len(pixels):
+        return np.zeros((0, *spec.input_shape), np.float32)
+    mean = pixels.mean(axis=(1, 2), keepdims=True)
+    std = pixels.std(axis=(1, 2), keepdims=True)
+    standardized: Float32Array = ((pixels - mean) / (std + spec.std_offset))[..., np.newaxis]
+    return standardized
+
+
+def prepare_dataset_face(face: UInt8Array, spec: PreprocessingSpec) -> UInt8Array:
+    """A FER2013 face as a crop in the spec's geometry.
+
+    A FER2013 picture already is a face cut in the geometry that the spec's defaults describe, so
+    only its sampling may change.
+
+    Args:
+        face: (48, 48) uint8 grey.
+        spec: the spec of the network that will see it.
+
+    Returns:
+        (crop_size, crop_size) uint8 grey, ready for `preprocess`.
+
+    Raises:
+        ValueError: another shape or dtype.
+    """
+    if face.dtype != np.uint8 or face.shape != (DATASET_FACE_SIZE, DATASET_FACE_SIZE):
+        raise ValueError(
+            f"a dataset face must be ({DATASET_FACE_SIZE}, {DATASET_FACE_SIZE}) uint8, "
+            f"got {face.shape} {face.dtype}"
+        )
+    return _resize(face, spec.crop_size, spec)
+
+
+def _resize(picture: UInt8Array, size: int, spec: PreprocessingSpec) -> UInt8Array:
+    if picture.shape[:2] == (size, size):
+        return picture
+    shrink = size < picture.shape[0]
+    method = cv2.INTER_AREA if shrink else INTERPOLATIONS[spec.interpolation]
+    return np.asarray(cv2.resize(picture, (size, size), interpolation=method), dtype=np.uint8)

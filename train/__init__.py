@@ -1,0 +1,1 @@
+"""Training and evaluation of the emotion model; see README.md beside this file."""

@@ -1,0 +1,105 @@
+"""Random changes of a training face, before `fer_core.preprocessing.preprocess`.
+
+Grey uint8 in, grey uint8 out, NumPy and OpenCV only: it runs beside the network on any Keras
+backend, and what the network sees still goes through fer_core's own preparation.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from fer_core.preprocessing import UInt8Array
+
+
+@dataclass(frozen=True, slots=True)
+class AugmentationConfig:
+    """How far a face may change. Lengths are fractions of the picture's side.
+
+    Attributes:
+        rotation: largest roll either way, in degrees.
+        scale: largest relative change of size either way.
+        shift: largest move along each axis.
+        gamma: range of the exponent on brightness, drawn evenly in its logarithm.
+        gamma_share: share of the faces that get one.
+        erase_share: share of the faces that lose a rectangle.
+        erase_area: smallest and largest area of that rectangle.
+        soften_share: share of the faces that lose resolution, as small or blurred photographs do.
+    """
+
+    rotation: float = 15.0
+    scale: float = 0.15
+    shift: float = 0.08
+    gamma: tuple[float, float] = (0.6, 1.6)
+    gamma_share: float = 0.5
+    erase_share: float = 0.4
+    erase_area: tuple[float, float] = (0.02, 0.20)
+    soften_share: float = 0.1
+
+
+def augment(
+    faces: UInt8Array, config: AugmentationConfig, rng: np.random.Generator
+) -> UInt8Array:
+    """A changed copy of each face.
+
+    Args:
+        faces: (N, s, s) uint8 grey.
+        config: how far.
+        rng: the only source of chance.
+
+    Returns:
+        (N, s, s) uint8 grey; the input is not touched.
+    """
+    return np.stack([_augment_one(face, config, rng) for face in faces])
+
+
+def _augment_one(
+    face: UInt8Array, config: AugmentationConfig, rng: np.random.Generator
+) -> UInt8Array:
+    side = face.shape[0]
+    face = _warp(face, config, rng)
+    if rng.random() < config.soften_share:
+        smaller = int(side * rng.uniform(0.4, 0.8))
+        small = cv2.resize(face, (smaller, smaller), interpolation=cv2.INTER_AREA)
+        face = np.asarray(cv2.resize(small, (side, side)), dtype=np.uint8)
+    if rng.random() < config.gamma_share:
+        low, high = np.log(config.gamma)
+        levels = np.linspace(0.0, 1.0, 256) ** np.exp(rng.uniform(low, high))
+        face = np.rint(255 * levels).astype(np.uint8)[face]
+    if rng.random() < config.erase_share:
+        _erase(face, config, rng)
+    return face
+
+
+def _warp(face: UInt8Array, config: AugmentationConfig, rng: np.random.Generator) -> UInt8Array:
+    """Flip, rotation, scale and shift in one resampling; the edge is repeated outwards."""
+    side = face.shape[0]
+    angle = np.deg2rad(rng.uniform(-config.rotation, config.rotation))
+    scale = np.exp(rng.uniform(-1, 1) * np.log1p(config.scale))
+    mirror = -1.0 if rng.random() < 0.5 else 1.0
+    cosine, sine = scale * np.cos(angle), scale * np.sin(angle)
+    center = (side - 1) / 2
+    linear = np.array([[mirror * cosine, -sine], [mirror * sine, cosine]])
+    moved = center + rng.uniform(-config.shift, config.shift, 2) * side
+    offset = moved - linear @ np.array([center, center])
+    return np.asarray(
+        cv2.warpAffine(
+            face,
+            np.column_stack([linear, offset]),
+            (side, side),
+            flags=cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REPLICATE,
+        ),
+        dtype=np.uint8,
+    )
+
+
+def _erase(face: UInt8Array, config: AugmentationConfig, rng: np.random.Generator) -> None:
+    """Random erasing (Zhong et al. 2020): a rectangle of one grey level, in place."""
+    side = face.shape[0]
+    area = rng.uniform(*config.erase_area) * side * side
+    ratio = np.exp(rng.uniform(np.log(0.4), np.log(2.5)))
+    height = min(side, max(1, round(float(np.sqrt(area * ratio)))))
+    width = min(side, max(1, round(float(np.sqrt(area / ratio)))))
+    top, left = rng.integers(0, side - height + 1), rng.integers(0, side - width + 1)
+    face[top : top + height, left : left + width] = rng.integers(0, 256)

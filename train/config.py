@@ -1,0 +1,62 @@
+"""What a training run is made of, and the runs that have a name.
+
+A preset's comment says the command, the time and the score that it reached.
+"""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from fer_core.preprocessing import PreprocessingSpec
+from train.augmentation import AugmentationConfig
+
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """Everything that decides a run, apart from the data.
+
+    Attributes:
+        network: a key of `train.networks.NETWORKS`.
+        epochs: passes over the training faces.
+        batch_size: faces a step; a rest smaller than this is left out of the epoch.
+        learning_rate: peak of the schedule: linear warm-up, then cosine decay to 0.
+        warmup_epochs: length of the warm-up.
+        momentum: Nesterov momentum of SGD.
+        l2: L2 penalty on kernels.
+        dropout: rate before the heads; a quarter of it between stages.
+        ferplus_weight: weight of the loss on FER+ vote shares.
+        fer2013_weight: weight of the loss on FER2013 labels.
+        label_smoothing: of the FER2013 labels; the vote shares are soft already.
+        precision: Keras dtype policy; `mixed_bfloat16` is faster where the CPU or GPU has it.
+        seed: of weights, order and augmentation.
+        augmentation: random changes of the training faces.
+        preprocessing: how a face becomes the network's input, saved with the model.
+    """
+
+    network: str = "vgg"
+    epochs: int = 28
+    batch_size: int = 64
+    learning_rate: float = 0.06
+    warmup_epochs: float = 1.0
+    momentum: float = 0.9
+    l2: float = 2.5e-4
+    dropout: float = 0.4
+    ferplus_weight: float = 1.0
+    fer2013_weight: float = 0.6
+    label_smoothing: float = 0.1
+    precision: str = "mixed_bfloat16"
+    seed: int = 1
+    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
+    preprocessing: PreprocessingSpec = field(default_factory=PreprocessingSpec)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, nested, for config.json and model.json."""
+        return asdict(self)
+
+
+PRESETS = {
+    "base": TrainConfig(),
+    # python -m train.fit --smoke: under a minute, scores mean nothing.
+    "smoke": TrainConfig(
+        network="tiny", epochs=2, batch_size=32, learning_rate=0.05, precision="float32"
+    ),
+}

@@ -1,0 +1,293 @@
+"""Train a network on FER2013 and the FER+ votes, and leave a folder that the app can load.
+
+    python -m train.fit --data DIR                 the shipped recipe, about an hour on two cores
+    python -m train.fit --data DIR --out runs/x    the same command again goes on where it stopped
+    python -m train.fit --smoke                    the whole way on generated faces, in a minute
+
+The run's folder holds config.json, history.csv (a row an epoch), the weights of the best epoch by
+PublicTest, and at the end emotion.keras with model.json: `EmotionRecognizer.load("runs/x")` serves
+it. PrivateTest is not looked at.
+"""
+
+import argparse
+import csv
+import json
+import math
+import os
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from train.config import PRESETS, TrainConfig
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+
+    from train.dataset import Dataset
+
+HISTORY_FIELDS = ("epoch", "loss", "public_ferplus", "public_fer2013", "score")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command line."""
+    options = _parse(arguments)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    from train.dataset import DataError
+
+    config = PRESETS["smoke" if options.smoke else options.preset]
+    if options.epochs is not None:
+        config = replace(config, epochs=options.epochs)
+    if options.seed is not None:
+        config = replace(config, seed=options.seed)
+    out = options.out or Path("runs") / ("smoke" if options.smoke else options.preset)
+    try:
+        if options.smoke:
+            from train.synthetic import write_synthetic_dataset
+
+            with tempfile.TemporaryDirectory() as folder:
+                write_synthetic_dataset(Path(folder), faces_per_split=(320, 64, 64))
+                fit(config, Path(folder), out)
+        else:
+            fit(config, options.data, out)
+    except (DataError, RunError) as error:
+        raise SystemExit(f"error: {error}") from error
+
+
+class RunError(Exception):
+    """The run's folder cannot be used; the message says why."""
+
+
+def fit(config: TrainConfig, data_dir: Path, out: Path) -> None:
+    """Train, or go on training, and export the best epoch.
+
+    Args:
+        config: the run.
+        data_dir: a folder as `train.dataset` describes it.
+        out: the run's folder, made when missing.
+
+    Raises:
+        DataError: the data cannot be read.
+        RunError: `out` belongs to a run with another config.
+    """
+    import keras
+
+    from train.dataset import load_splits
+    from train.export import export_run
+    from train.networks import build_network
+
+    _claim(out, config)
+    print(f"reading {data_dir}", flush=True)
+    splits = load_splits(data_dir)
+    faces = select_training_faces(splits["Training"])
+    print(f"{len(faces)} training faces, {len(splits['PublicTest'])} in PublicTest", flush=True)
+
+    keras.utils.set_random_seed(config.seed)
+    keras.config.set_dtype_policy(config.precision)
+    try:
+        network = build_network(
+            config.network, config.preprocessing, l2=config.l2, dropout=config.dropout
+        )
+    finally:
+        keras.config.set_dtype_policy("float32")
+    _compile(network, config, steps_per_epoch=len(faces) // config.batch_size)
+
+    history = _resume(network, out)
+    public = _public_inputs(splits["PublicTest"], config)
+    for epoch in range(len(history), config.epochs):
+        print(f"epoch {epoch + 1}/{config.epochs}", flush=True)
+        batches = make_batches(faces, config, epoch)
+        logs = network.fit(batches, epochs=1, verbose="auto").history
+        row = {"epoch": epoch + 1, "loss": logs["loss"][0], **_score(network, public)}
+        print("  ".join(f"{key} {value:.4f}" for key, value in row.items()), flush=True)
+        if not math.isfinite(row["loss"]):
+            raise RunError(f"the loss is {row['loss']}; try a lower learning rate in a new folder.")
+        history = [*history, row]
+        _save(network, out, history)
+    export_run(config, out, splits["PublicTest"], best_epoch=int(best(history)["epoch"]))
+
+
+def select_training_faces(training: "Dataset") -> "Dataset":
+    """Without the pictures that FER+ annotators call not a face."""
+    return training.subset(training.is_face)
+
+
+def make_batches(faces: "Dataset", config: TrainConfig, epoch: int) -> "keras.utils.PyDataset":
+    """One epoch's batches: shuffled, augmented, prepared; decided by seed and epoch alone.
+
+    A batch is ((b, h, w, 1) float32 faces, targets by head, sample weights by head); a face whose
+    annotators left no vote weighs 0 in the FER+ loss.
+    """
+    import keras
+    import numpy as np
+
+    from fer_core.emotions import FER2013_LABELS
+    from fer_core.preprocessing import prepare_dataset_face, preprocess
+    from train.augmentation import augment
+
+    order = np.random.default_rng((config.seed, epoch)).permutation(len(faces))
+    shares = faces.vote_shares
+    one_hot = np.eye(len(FER2013_LABELS), dtype=np.float32)[faces.labels]
+    has_votes = shares.any(axis=1).astype(np.float32)
+
+    class Batches(keras.utils.PyDataset):  # type: ignore[misc]
+        def __len__(self) -> int:
+            return len(order) // config.batch_size
+
+        def __getitem__(self, index: int) -> Any:
+            rows = order[index * config.batch_size : (index + 1) * config.batch_size]
+            spec = config.preprocessing
+            crops = np.stack([prepare_dataset_face(face, spec) for face in faces.faces[rows]])
+            rng = np.random.default_rng((config.seed, epoch, index))
+            inputs = preprocess(augment(crops, config.augmentation, rng), spec)
+            targets = {"ferplus": shares[rows], "fer2013": one_hot[rows]}
+            weights = {"ferplus": has_votes[rows], "fer2013": np.ones(len(rows), np.float32)}
+            return inputs, targets, weights
+
+    return Batches(workers=1, use_multiprocessing=False, max_queue_size=16)
+
+
+def best(history: list[dict[str, Any]]) -> dict[str, Any]:
+    """The row of the best epoch by PublicTest; the earlier one of equals."""
+    return max(history, key=lambda row: (row["score"], -row["epoch"]))
+
+
+def _compile(network: "keras.Model", config: TrainConfig, steps_per_epoch: int) -> None:
+    import keras
+
+    if steps_per_epoch < 1:
+        raise RunError(f"fewer training faces than one batch of {config.batch_size}.")
+    warmup = max(1, round(config.warmup_epochs * steps_per_epoch))
+    schedule = keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0,
+        warmup_target=config.learning_rate,
+        warmup_steps=warmup,
+        decay_steps=max(1, config.epochs * steps_per_epoch - warmup),
+    )
+    cross_entropy = keras.losses.CategoricalCrossentropy
+    network.compile(
+        optimizer=keras.optimizers.SGD(schedule, momentum=config.momentum, nesterov=True),
+        loss={
+            "ferplus": cross_entropy(from_logits=True),
+            "fer2013": cross_entropy(
+                from_logits=True, label_smoothing=config.label_smoothing
+            ),
+        },
+        loss_weights={"ferplus": config.ferplus_weight, "fer2013": config.fer2013_weight},
+    )
+
+
+def _public_inputs(
+    public: "Dataset", config: TrainConfig
+) -> "tuple[np.ndarray[Any, Any], Dataset]":
+    import numpy as np
+
+    from fer_core.preprocessing import prepare_dataset_face, preprocess
+
+    spec = config.preprocessing
+    crops = np.stack([prepare_dataset_face(face, spec) for face in public.faces])
+    return preprocess(crops, spec), public
+
+
+def _score(
+    network: "keras.Model", public: "tuple[np.ndarray[Any, Any], Dataset]"
+) -> dict[str, float]:
+    """PublicTest accuracy of both heads without flip averaging, and their mean."""
+    inputs, dataset = public
+    logits = network.predict(inputs, batch_size=256, verbose=0)
+    majority = dataset.majority
+    judged = majority >= 0
+    ferplus = float((logits["ferplus"].argmax(axis=1) == majority)[judged].mean())
+    fer2013 = float((logits["fer2013"].argmax(axis=1) == dataset.labels).mean())
+    return {
+        "public_ferplus": ferplus,
+        "public_fer2013": fer2013,
+        "score": (ferplus + fer2013) / 2,
+    }
+
+
+def _claim(out: Path, config: TrainConfig) -> None:
+    """Make the run's folder, or see that it belongs to the same run."""
+    out.mkdir(parents=True, exist_ok=True)
+    path, wanted = out / "config.json", json.dumps(config.to_dict(), indent=2) + "\n"
+    if path.exists() and path.read_text(encoding="utf-8") != wanted:
+        raise RunError(f"{out} holds a run with another config; choose another --out or remove it.")
+    _replace(path, wanted)
+
+
+def _resume(network: "keras.Model", out: Path) -> list[dict[str, Any]]:
+    """Load the last finished epoch, if there is one; its history.
+
+    history.csv is the commit point: an epoch counts once its row is there, and the checkpoint of
+    that epoch was complete before the row was written.
+    """
+    path = out / "history.csv"
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8", newline="") as stream:
+        history: list[dict[str, Any]] = [
+            {"epoch": int(row["epoch"]), **{key: float(row[key]) for key in HISTORY_FIELDS[1:]}}
+            for row in csv.DictReader(stream)
+        ]
+    # A step's optimiser state exists only after it is built, and weights load only into what is.
+    network.optimizer.build(network.trainable_variables)
+    network.load_weights(_checkpoint(out, len(history)))
+    print(f"going on after epoch {len(history)}", flush=True)
+    return history
+
+
+def _save(network: "keras.Model", out: Path, history: list[dict[str, Any]]) -> None:
+    """Weights and optimiser state, then the best weights, then the history that counts them."""
+    epoch = len(history)
+    network.save_weights(_checkpoint(out, epoch))
+    if best(history)["epoch"] == epoch:
+        temporary = out / "next.weights.h5"
+        network.save_weights(temporary)
+        temporary.replace(out / "best.weights.h5")
+    lines = [",".join(HISTORY_FIELDS)]
+    lines += [",".join(repr(row[key]) for key in HISTORY_FIELDS) for row in history]
+    _replace(out / "history.csv", "\n".join(lines) + "\n")
+    _checkpoint(out, epoch - 1).unlink(missing_ok=True)
+
+
+def _checkpoint(out: Path, epoch: int) -> Path:
+    return out / f"checkpoint-{epoch:04d}.weights.h5"
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file in one step, so that a kill leaves the old or the new one."""
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
+
+
+def _parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m train.fit",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    default = os.environ.get("FER_DATA")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=Path(default) if default else None,
+        metavar="DIR",
+        help="folder with FER2013 and the FER+ votes (default: the FER_DATA variable)",
+    )
+    parser.add_argument("--out", type=Path, metavar="DIR", help="the run (default: runs/PRESET)")
+    parser.add_argument("--preset", choices=sorted(PRESETS), default="base", help="default: base")
+    parser.add_argument("--epochs", type=int, help="instead of the preset's")
+    parser.add_argument("--seed", type=int, help="instead of the preset's")
+    parser.add_argument(
+        "--smoke", action="store_true", help="generated faces and a miniature network"
+    )
+    options = parser.parse_args(arguments)
+    if not options.smoke and options.data is None:
+        parser.error("name the data with --data DIR or FER_DATA, or try --smoke")
+    return options
+
+
+if __name__ == "__main__":
+    main()
