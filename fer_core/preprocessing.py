@@ -107,7 +107,11 @@ def to_grey(crops: UInt8Array) -> UInt8Array:
     Raises:
         ValueError: another shape or dtype.
     """
-    if crops.dtype != np.uint8 or crops.ndim not in (3, 4) or (crops.ndim == 4 and crops.shape[3] != 3):
+    if (
+        crops.dtype != np.uint8
+        or crops.ndim not in (3, 4)
+        or (crops.ndim == 4 and crops.shape[3] != 3)
+    ):
         raise ValueError(
             f"crops must be (N, h, w) or (N, h, w, 3) uint8, got {crops.shape} {crops.dtype}"
         )

@@ -37,9 +37,7 @@ class AugmentationConfig:
     soften_share: float = 0.1
 
 
-def augment(
-    faces: UInt8Array, config: AugmentationConfig, rng: np.random.Generator
-) -> UInt8Array:
+def augment(faces: UInt8Array, config: AugmentationConfig, rng: np.random.Generator) -> UInt8Array:
     """A changed copy of each face.
 
     Args:

@@ -78,9 +78,7 @@ class Dataset:
 
     def subset(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> "Dataset":
         """The chosen rows, all columns in step."""
-        return Dataset(
-            self.faces[rows], self.labels[rows], self.votes[rows], self.rejections[rows]
-        )
+        return Dataset(self.faces[rows], self.labels[rows], self.votes[rows], self.rejections[rows])
 
     @property
     def trusted_votes(self) -> NDArray[np.int64]:
@@ -92,7 +90,10 @@ class Dataset:
         """(N, 8) float32: trusted votes as a distribution; all 0 where none is left."""
         votes = self.trusted_votes.astype(np.float32)
         total = votes.sum(axis=1, keepdims=True)
-        return np.divide(votes, total, out=np.zeros_like(votes), where=total > 0)
+        shares: NDArray[np.float32] = np.divide(
+            votes, total, out=np.zeros_like(votes), where=total > 0
+        )
+        return shares
 
     @property
     def majority(self) -> NDArray[np.int64]:
@@ -102,13 +103,15 @@ class Dataset:
         and hold more than half of what remains, votes for unknown and not-a-face included.
         """
         votes = self.trusted_votes
-        remaining = votes.sum(axis=1) + np.where(self.rejections > 1, self.rejections, 0).sum(axis=1)
+        remaining = votes.sum(axis=1) + np.where(self.rejections > 1, self.rejections, 0).sum(
+            axis=1
+        )
         return np.where(2 * votes.max(axis=1) > remaining, votes.argmax(axis=1), -1)
 
     @property
     def is_face(self) -> NDArray[np.bool_]:
         """(N,) bool: not-a-face did not win the most votes."""
-        return self.rejections[:, 1] <= self.votes.max(axis=1)
+        return np.asarray(self.rejections[:, 1] <= self.votes.max(axis=1))
 
     def fingerprints(self) -> list[bytes]:
         """One digest a picture; equal digests mean equal pixels."""
@@ -125,7 +128,9 @@ def load_splits(data_dir: Path) -> dict[str, Dataset]:
         DataError: a file is missing or malformed; the message names file and row.
     """
     if not data_dir.is_dir():
-        raise DataError(f"{data_dir} is not a folder; README.md says where to get FER2013 and FER+.")
+        raise DataError(
+            f"{data_dir} is not a folder; README.md says where to get FER2013 and FER+."
+        )
     faces, labels, usage = _read_fer2013(data_dir)
     votes, rejections = _read_ferplus(data_dir, usage)
     everything = Dataset(faces, labels, votes, rejections)
@@ -180,16 +185,14 @@ def _read_mosaic(picture: Path, table: Path) -> tuple[UInt8Array, NDArray[np.int
     across, down = FACES_PER_MOSAIC_ROW, -(-len(labels) // FACES_PER_MOSAIC_ROW)
     if not labels or mosaic.shape != (down * side, across * side):
         raise DataError(
-            f"{picture.name} must be {across * side}x{down * side} pixels for the {len(labels)} rows "
-            f"of {table.name}, is {mosaic.shape[1]}x{mosaic.shape[0]}."
+            f"{picture.name} must be {across * side}x{down * side} pixels for the {len(labels)} "
+            f"rows of {table.name}, is {mosaic.shape[1]}x{mosaic.shape[0]}."
         )
     faces = mosaic.reshape(down, side, across, side).transpose(0, 2, 1, 3).reshape(-1, side, side)
     return np.ascontiguousarray(faces[: len(labels)]), np.array(labels), usage
 
 
-def _read_ferplus(
-    data_dir: Path, usage: list[str]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _read_ferplus(data_dir: Path, usage: list[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     path = data_dir / "fer2013new.csv"
     if not path.is_file():
         raise DataError(
@@ -205,8 +208,8 @@ def _read_ferplus(
             raise DataError(f"{path.name}, row {row}: votes must be whole numbers.") from error
         if len(votes) > len(usage) or fields["Usage"] != usage[len(votes) - 1]:
             raise DataError(
-                f"{path.name}, row {row}: its split {fields['Usage']!r} is not that of the same row "
-                "of FER2013; both files must be whole and in their original order."
+                f"{path.name}, row {row}: its split {fields['Usage']!r} is not that of the same "
+                "row of FER2013; both files must be whole and in their original order."
             )
     if len(votes) != len(usage):
         raise DataError(f"{path.name} has {len(votes)} rows, FER2013 has {len(usage)}.")

@@ -14,11 +14,13 @@ import csv
 import json
 import math
 import os
+import subprocess
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from train.arguments import add_data_argument, data_dir
 from train.config import PRESETS, TrainConfig
 
 if TYPE_CHECKING:
@@ -42,15 +44,16 @@ def main(arguments: list[str] | None = None) -> None:
     if options.seed is not None:
         config = replace(config, seed=options.seed)
     out = options.out or Path("runs") / ("smoke" if options.smoke else options.preset)
+    command = describe_command(options)
     try:
         if options.smoke:
             from train.synthetic import write_synthetic_dataset
 
             with tempfile.TemporaryDirectory() as folder:
                 write_synthetic_dataset(Path(folder), faces_per_split=(320, 64, 64))
-                fit(config, Path(folder), out)
+                fit(config, Path(folder), out, command)
         else:
-            fit(config, options.data, out)
+            fit(config, options.data, out, command)
     except (DataError, RunError) as error:
         raise SystemExit(f"error: {error}") from error
 
@@ -59,13 +62,14 @@ class RunError(Exception):
     """The run's folder cannot be used; the message says why."""
 
 
-def fit(config: TrainConfig, data_dir: Path, out: Path) -> None:
+def fit(config: TrainConfig, data_dir: Path, out: Path, command: str = "") -> None:
     """Train, or go on training, and export the best epoch.
 
     Args:
         config: the run.
         data_dir: a folder as `train.dataset` describes it.
         out: the run's folder, made when missing.
+        command: what to type to do this again, for model.json.
 
     Raises:
         DataError: the data cannot be read.
@@ -77,7 +81,7 @@ def fit(config: TrainConfig, data_dir: Path, out: Path) -> None:
     from train.export import export_run
     from train.networks import build_network
 
-    _claim(out, config)
+    _claim(out, config, command)
     print(f"reading {data_dir}", flush=True)
     splits = load_splits(data_dir)
     faces = select_training_faces(splits["Training"])
@@ -105,7 +109,8 @@ def fit(config: TrainConfig, data_dir: Path, out: Path) -> None:
             raise RunError(f"the loss is {row['loss']}; try a lower learning rate in a new folder.")
         history = [*history, row]
         _save(network, out, history)
-    export_run(config, out, splits["PublicTest"], best_epoch=int(best(history)["epoch"]))
+    export_run(config, out, splits["PublicTest"], best(history))
+    print(f"done: {out} holds emotion.keras and model.json", flush=True)
 
 
 def select_training_faces(training: "Dataset") -> "Dataset":
@@ -129,7 +134,7 @@ def make_batches(faces: "Dataset", config: TrainConfig, epoch: int) -> "keras.ut
     order = np.random.default_rng((config.seed, epoch)).permutation(len(faces))
     shares = faces.vote_shares
     one_hot = np.eye(len(FER2013_LABELS), dtype=np.float32)[faces.labels]
-    has_votes = shares.any(axis=1).astype(np.float32)
+    has_votes = np.asarray(shares.any(axis=1), dtype=np.float32)
 
     class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         def __len__(self) -> int:
@@ -170,9 +175,7 @@ def _compile(network: "keras.Model", config: TrainConfig, steps_per_epoch: int) 
         optimizer=keras.optimizers.SGD(schedule, momentum=config.momentum, nesterov=True),
         loss={
             "ferplus": cross_entropy(from_logits=True),
-            "fer2013": cross_entropy(
-                from_logits=True, label_smoothing=config.label_smoothing
-            ),
+            "fer2013": cross_entropy(from_logits=True, label_smoothing=config.label_smoothing),
         },
         loss_weights={"ferplus": config.ferplus_weight, "fer2013": config.fer2013_weight},
     )
@@ -207,13 +210,48 @@ def _score(
     }
 
 
-def _claim(out: Path, config: TrainConfig) -> None:
-    """Make the run's folder, or see that it belongs to the same run."""
+def describe_command(options: argparse.Namespace) -> str:
+    """The command as another person would type it: without this machine's folders."""
+    words = ["python -m train.fit", "--smoke" if options.smoke else "--data DIR"]
+    if options.preset != "base" and not options.smoke:
+        words.append(f"--preset {options.preset}")
+    words += [
+        f"--{name} {value}"
+        for name in ("epochs", "seed")
+        if (value := getattr(options, name)) is not None
+    ]
+    return " ".join(words)
+
+
+def _claim(out: Path, config: TrainConfig, command: str) -> None:
+    """Make the run's folder and note how it began, or see that it belongs to the same run."""
     out.mkdir(parents=True, exist_ok=True)
     path, wanted = out / "config.json", json.dumps(config.to_dict(), indent=2) + "\n"
-    if path.exists() and path.read_text(encoding="utf-8") != wanted:
-        raise RunError(f"{out} holds a run with another config; choose another --out or remove it.")
+    if path.exists():
+        if path.read_text(encoding="utf-8") != wanted:
+            raise RunError(
+                f"{out} holds a run with another config; choose another --out or remove it."
+            )
+        return
+    origin = {"command": command, "commit": git_commit()}
+    _replace(out / "origin.json", json.dumps(origin, indent=2) + "\n")
     _replace(path, wanted)
+
+
+def git_commit() -> str:
+    """The commit that is checked out, with `+changes` when files differ, or `unknown`."""
+    here = Path(__file__).parent
+
+    def git(*words: str) -> str:
+        return subprocess.run(
+            ["git", *words], cwd=here, capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    try:
+        changes = git("status", "--porcelain", "--untracked-files=no")
+        return git("rev-parse", "HEAD") + ("+changes" if changes else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
 
 
 def _resume(network: "keras.Model", out: Path) -> list[dict[str, Any]]:
@@ -268,14 +306,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    default = os.environ.get("FER_DATA")
-    parser.add_argument(
-        "--data",
-        type=Path,
-        default=Path(default) if default else None,
-        metavar="DIR",
-        help="folder with FER2013 and the FER+ votes (default: the FER_DATA variable)",
-    )
+    add_data_argument(parser)
     parser.add_argument("--out", type=Path, metavar="DIR", help="the run (default: runs/PRESET)")
     parser.add_argument("--preset", choices=sorted(PRESETS), default="base", help="default: base")
     parser.add_argument("--epochs", type=int, help="instead of the preset's")
@@ -284,8 +315,8 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         "--smoke", action="store_true", help="generated faces and a miniature network"
     )
     options = parser.parse_args(arguments)
-    if not options.smoke and options.data is None:
-        parser.error("name the data with --data DIR or FER_DATA, or try --smoke")
+    if not options.smoke:
+        data_dir(parser, options)
     return options
 
 

@@ -28,7 +28,9 @@ FEATURES = {
 
 def draw_face(emotion: str, rng: np.random.Generator) -> UInt8Array:
     """A (48, 48) uint8 grey cartoon of one of the seven emotions."""
-    slope, height, opening, curve, mouth = (value + rng.normal(0, 0.5) for value in FEATURES[emotion])
+    slope, height, opening, curve, mouth = (
+        value + rng.normal(0, 0.5) for value in FEATURES[emotion]
+    )
     scale = 8  # drawn large and shrunk, so that half pixels of movement show
     side = DATASET_FACE_SIZE * scale
     face = np.full((side, side), int(rng.integers(20, 120)), np.uint8)
@@ -51,7 +53,7 @@ def draw_face(emotion: str, rng: np.random.Generator) -> UInt8Array:
         cv2.ellipse(face, at(24, 38), at(4.5, mouth), 0, 0, 360, ink, -1)
     small = cv2.resize(face, (DATASET_FACE_SIZE, DATASET_FACE_SIZE), interpolation=cv2.INTER_AREA)
     noisy = small + rng.normal(0, 6, small.shape)
-    return np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(noisy), 0, 255), dtype=np.uint8)
 
 
 def write_synthetic_dataset(

@@ -1,0 +1,34 @@
+"""Files of models/, read whole and verified before anything parses them."""
+
+import hashlib
+from pathlib import Path
+
+from fer_core.errors import ChecksumMismatchError, ModelLoadError
+
+MODELS_DIR = Path(__file__).resolve().parent.parent / "models"
+"""The models of this repository: emotion model, model.json and face detector."""
+
+
+def read_verified(path: Path, sha256: str) -> bytes:
+    """The content of a file whose checksum is known.
+
+    Args:
+        path: the file.
+        sha256: expected SHA-256, 64 hexadecimal digits.
+
+    Raises:
+        ModelLoadError: the file cannot be read.
+        ChecksumMismatchError: its content is another.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelLoadError(
+            f"The model file {path.name} is missing; clone the repository again."
+        ) from error
+    if hashlib.sha256(content).hexdigest() != sha256.lower():
+        raise ChecksumMismatchError(
+            f"The model file {path.name} is damaged or was changed (its SHA-256 is not the "
+            "published one); clone the repository again."
+        )
+    return content

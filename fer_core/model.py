@@ -1,0 +1,208 @@
+"""The emotion model: model.json, a verified Keras file, and one batched forward pass."""
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fer_core.assets import read_verified
+from fer_core.emotions import FER2013_LABELS, FERPLUS_LABELS
+from fer_core.errors import ModelLoadError
+from fer_core.preprocessing import Float32Array, PreprocessingSpec
+
+MODEL_JSON = "model.json"
+FORMAT_VERSION = 1
+HEADS = {"ferplus": FERPLUS_LABELS, "fer2013": FER2013_LABELS}
+MAX_BATCH = 256  # faces a forward pass, so that memory stays bounded
+
+Forward = Callable[[Float32Array], Mapping[str, Any]]
+"""(N, h, w, 1) float32 -> {"ferplus": (N, 8), "fer2013": (N, 7)} logits."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """What model.json says.
+
+    Attributes:
+        name: of the model.
+        version: of the model.
+        file: name of the Keras file beside model.json.
+        sha256: of that file.
+        preprocessing: how a face becomes the network's input.
+        flip_averaging: whether logits are the mean over the face and its mirror image.
+        temperature: divides the logits before the softmax.
+        abstention_threshold: the confidence below which the answer is "not sure".
+        figures: what was measured, by evaluation set.
+        training: command, commit and config that made the model.
+    """
+
+    name: str
+    version: str
+    file: str
+    sha256: str
+    preprocessing: PreprocessingSpec
+    flip_averaging: bool
+    temperature: float
+    abstention_threshold: float
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The content of model.json."""
+        return {
+            "format_version": FORMAT_VERSION,
+            "name": self.name,
+            "version": self.version,
+            "file": self.file,
+            "sha256": self.sha256,
+            "heads": {head: list(labels) for head, labels in HEADS.items()},
+            "preprocessing": self.preprocessing.to_dict(),
+            "flip_averaging": self.flip_averaging,
+            "temperature": self.temperature,
+            "abstention_threshold": self.abstention_threshold,
+            "figures": dict(self.figures),
+            "training": dict(self.training),
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "ModelInfo":
+        """Read model.json.
+
+        Raises:
+            KeyError, TypeError, ValueError: a field is missing or does not fit this code.
+        """
+        if values["format_version"] != FORMAT_VERSION:
+            raise ValueError(f"format_version {values['format_version']} is not {FORMAT_VERSION}")
+        if {head: tuple(labels) for head, labels in values["heads"].items()} != HEADS:
+            raise ValueError("the heads' labels are not those of this code, in its order")
+        if Path(values["file"]).name != values["file"]:
+            raise ValueError("file must be a plain name beside model.json")
+        temperature = float(values["temperature"])
+        threshold = float(values["abstention_threshold"])
+        if not temperature > 0 or not 0 <= threshold <= 1:
+            raise ValueError("temperature must be above 0, abstention_threshold within 0..1")
+        return cls(
+            name=str(values["name"]),
+            version=str(values["version"]),
+            file=str(values["file"]),
+            sha256=str(values["sha256"]),
+            preprocessing=PreprocessingSpec.from_dict(values["preprocessing"]),
+            flip_averaging=bool(values["flip_averaging"]),
+            temperature=temperature,
+            abstention_threshold=threshold,
+            figures=values["figures"],
+            training=values["training"],
+        )
+
+
+class EmotionModel:
+    """A network together with everything that its answers depend on. Thread-safe."""
+
+    def __init__(self, forward: Forward, info: ModelInfo) -> None:
+        """Join a forward pass and its description; `load` does so from files."""
+        self._forward = forward
+        self.info = info
+
+    @classmethod
+    def load(cls, directory: Path) -> "EmotionModel":
+        """The model of a folder, compiled and warm.
+
+        Args:
+            directory: holds model.json and the Keras file that it names.
+
+        Raises:
+            ModelLoadError: a file is missing or malformed, or was made for other code.
+            ChecksumMismatchError: the Keras file is not the one that model.json describes.
+        """
+        info = read_info(directory)
+        read_verified(directory / info.file, info.sha256)
+        model = cls(_load_forward(directory / info.file, info.preprocessing), info)
+        model.logits(np.zeros((1, *info.preprocessing.input_shape), np.float32))
+        return model
+
+    def logits(self, inputs: Float32Array) -> dict[str, Float32Array]:
+        """Both heads for all faces, mirror images averaged in where model.json says so.
+
+        Args:
+            inputs: (N, h, w, 1) float32, from `preprocessing.preprocess`.
+
+        Returns:
+            {"ferplus": (N, 8), "fer2013": (N, 7)} float32, before the temperature.
+
+        Raises:
+            ValueError: another shape.
+        """
+        expected = self.info.preprocessing.input_shape
+        if inputs.shape[1:] != expected:
+            raise ValueError(f"inputs must be (N, *{expected}), got {inputs.shape}")
+        batches = [
+            self._batch_logits(inputs[start : start + MAX_BATCH])
+            for start in range(0, len(inputs), MAX_BATCH)
+        ]
+        return {
+            head: np.concatenate([batch[head] for batch in batches])
+            if batches
+            else np.zeros((0, len(labels)), np.float32)
+            for head, labels in HEADS.items()
+        }
+
+    def _batch_logits(self, inputs: Float32Array) -> dict[str, Float32Array]:
+        count = len(inputs)
+        if self.info.flip_averaging:
+            inputs = np.concatenate([inputs, inputs[:, :, ::-1]])
+        outputs = {
+            head: np.asarray(values, np.float32) for head, values in self._forward(inputs).items()
+        }
+        if self.info.flip_averaging:
+            half = np.float32(0.5)
+            outputs = {head: half * (o[:count] + o[count:]) for head, o in outputs.items()}
+        return outputs
+
+
+def read_info(directory: Path) -> ModelInfo:
+    """The model.json of a folder.
+
+    Raises:
+        ModelLoadError: it is missing, malformed or was made for other code.
+    """
+    try:
+        values = json.loads((directory / MODEL_JSON).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ModelLoadError(
+            f"There is no {MODEL_JSON} in the model folder; train a model or clone the repository "
+            "again."
+        ) from error
+    except ValueError as error:
+        raise ModelLoadError(f"{MODEL_JSON} is not valid JSON: {error}.") from error
+    try:
+        return ModelInfo.from_dict(values)
+    except KeyError as error:
+        raise ModelLoadError(f"{MODEL_JSON} lacks the field {error}.") from error
+    except (TypeError, ValueError, AttributeError) as error:
+        raise ModelLoadError(
+            f"{MODEL_JSON} does not fit this version of the code: {error}."
+        ) from error
+
+
+def _load_forward(path: Path, spec: PreprocessingSpec) -> Forward:
+    """The network as one compiled TensorFlow function for batches of any size."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import keras
+    import tensorflow as tf
+
+    try:
+        network = keras.saving.load_model(path, compile=False)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ModelLoadError(f"{path.name} cannot be loaded by this Keras: {error}") from error
+    signature = tf.TensorSpec((None, *spec.input_shape), tf.float32)
+
+    @tf.function(input_signature=[signature])  # type: ignore[untyped-decorator]
+    def forward(inputs: Any) -> Any:
+        return network(inputs, training=False)
+
+    compiled: Forward = forward
+    return compiled

@@ -1,0 +1,109 @@
+"""The whole way in one object: picture in, emotion of every face out."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from fer_core.alignment import align_face
+from fer_core.assets import MODELS_DIR
+from fer_core.calibration import softmax
+from fer_core.detection import FaceDetector
+from fer_core.emotions import CONTEMPT, FER2013_LABELS
+from fer_core.images import ImageSource, load_image
+from fer_core.model import EmotionModel
+from fer_core.preprocessing import UInt8Array, prepare_dataset_face, preprocess, to_grey
+from fer_core.results import EmotionPrediction, FaceResult, RecognitionResult
+
+
+class EmotionRecognizer:
+    """Finds every face in a picture and says which emotion people would read in it.
+
+    Load it once and share it between threads.
+    """
+
+    def __init__(self, detector: FaceDetector, model: EmotionModel) -> None:
+        """Join a detector and a model; `load` does so from files."""
+        self.detector = detector
+        self.model = model
+
+    @classmethod
+    def load(cls, directory: str | os.PathLike[str] | None = None) -> "EmotionRecognizer":
+        """A recognizer that is ready for its first picture.
+
+        Args:
+            directory: a training run's folder, or any other with model.json and its Keras file;
+                the models/ of this repository when None. The detector always comes from there.
+
+        Raises:
+            ModelLoadError: a file is missing or malformed.
+            ChecksumMismatchError: a file is not the published one.
+        """
+        model = EmotionModel.load(MODELS_DIR if directory is None else Path(directory))
+        return cls(FaceDetector.load(MODELS_DIR), model)
+
+    def recognize(self, image: ImageSource) -> RecognitionResult:
+        """Read every face of one picture.
+
+        Args:
+            image: a path, the bytes of a picture file, a PIL image, or an array (H, W),
+                (H, W, 3) RGB or (H, W, 4) RGBA, uint8.
+
+        Returns:
+            The faces, largest first; none is an answer too.
+
+        Raises:
+            ImageTooLargeError: beyond 64 megapixels or 20 MB.
+            InvalidImageError: not a picture that can be read.
+        """
+        picture = load_image(image)
+        height, width = picture.shape[:2]
+        detections = self.detector.detect(picture)
+        spec = self.model.info.preprocessing
+        crops = np.zeros((len(detections), spec.crop_size, spec.crop_size, 3), np.uint8)
+        for index, detection in enumerate(detections):
+            crops[index], _ = align_face(picture, detection, spec)
+        aligned = to_grey(crops)
+        faces = zip(detections, aligned, self._predict(aligned), strict=True)
+        return RecognitionResult(
+            image_size=(width, height),
+            faces=tuple(FaceResult(*face) for face in faces),
+            model_name=self.model.info.name,
+            model_version=self.model.info.version,
+        )
+
+    def recognize_crops(self, crops: UInt8Array) -> tuple[EmotionPrediction, ...]:
+        """Read dataset faces, which are cut already; nothing is detected.
+
+        Args:
+            crops: (N, 48, 48) uint8 grey, cut as FER2013's are.
+
+        Returns:
+            One answer a face, as `face.emotion` of `recognize`.
+
+        Raises:
+            ValueError: another shape or dtype.
+        """
+        crops = np.asarray(crops)
+        if crops.ndim != 3:
+            raise ValueError(f"crops must be (N, 48, 48) uint8, got {crops.shape} {crops.dtype}")
+        spec = self.model.info.preprocessing
+        prepared = np.zeros((len(crops), spec.crop_size, spec.crop_size), np.uint8)
+        for index, crop in enumerate(crops):
+            prepared[index] = prepare_dataset_face(crop, spec)
+        return self._predict(prepared)
+
+    def _predict(self, crops: UInt8Array) -> tuple[EmotionPrediction, ...]:
+        """Answers for (N, crop_size, crop_size) uint8 grey crops, all in one batch."""
+        info = self.model.info
+        logits = self.model.logits(preprocess(crops, info.preprocessing))["ferplus"]
+        eight = softmax(logits, info.temperature)
+        seven = softmax(logits[:, : len(FER2013_LABELS)], info.temperature)
+        return tuple(
+            EmotionPrediction(
+                probabilities=dict(zip(FER2013_LABELS, row.tolist(), strict=True)),
+                contempt=float(contempt),
+                abstention_threshold=info.abstention_threshold,
+            )
+            for row, contempt in zip(seven, eight[:, CONTEMPT], strict=True)
+        )
