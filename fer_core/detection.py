@@ -1,5 +1,6 @@
 """Finding faces: MediaPipe's Tasks FaceDetector behind one small thread-safe class."""
 
+import ctypes
 import threading
 import weakref
 from pathlib import Path
@@ -39,8 +40,7 @@ class FaceDetector:
         )
         self._graph = Graph.create_from_options(options)
         self._lock = threading.Lock()
-        # MediaPipe cannot free a graph any more once the interpreter is half gone.
-        self._close_once = weakref.finalize(self, self._graph.close)
+        self._free_once = weakref.finalize(self, _free, self._graph)
 
     @classmethod
     def load(cls, directory: Path) -> "FaceDetector":
@@ -61,7 +61,7 @@ class FaceDetector:
     def close(self) -> None:
         """Free the graph; the detector cannot be used afterwards."""
         with self._lock:
-            self._close_once()
+            self._free_once()
 
     def detect(self, image: NDArray[np.uint8]) -> list[FaceDetection]:
         """Find the faces of a picture.
@@ -89,6 +89,16 @@ class FaceDetector:
         return sorted(
             (face for face in faces if face is not None), key=lambda face: -face.box.area
         )[:MAX_FACES]
+
+
+def _free(graph: Any) -> None:
+    """Close a graph, now or at the interpreter's exit."""
+    try:
+        graph.close()
+    except RuntimeError:
+        # At exit MediaPipe's own thread has ended before any exit handler runs, so its graph can
+        # only be left to the system; one more reference keeps its __del__ from failing aloud.
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(graph))
 
 
 def _shrink(image: NDArray[np.uint8]) -> NDArray[np.uint8]:

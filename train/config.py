@@ -57,6 +57,11 @@ PRESETS = {
     "base": TrainConfig(),
     # python -m train.fit --smoke: under a minute, scores mean nothing.
     "smoke": TrainConfig(
-        network="tiny", epochs=2, batch_size=32, learning_rate=0.05, precision="float32"
+        network="tiny",
+        epochs=5,
+        batch_size=16,
+        learning_rate=0.05,
+        dropout=0.1,
+        precision="float32",
     ),
 }

@@ -50,7 +50,7 @@ def main(arguments: list[str] | None = None) -> None:
             from train.synthetic import write_synthetic_dataset
 
             with tempfile.TemporaryDirectory() as folder:
-                write_synthetic_dataset(Path(folder), faces_per_split=(320, 64, 64))
+                write_synthetic_dataset(Path(folder), faces_per_split=(640, 140, 140))
                 fit(config, Path(folder), out, command)
         else:
             fit(config, options.data, out, command)

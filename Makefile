@@ -1,0 +1,65 @@
+# make run    set up what is missing and serve the app
+# make test   set up what is missing and run format check, lint, types and all tests
+# make fix    let the tools put format and lint right
+# make clean  remove what make set up
+
+VENV := .venv
+BIN := $(VENV)/bin
+# The first Python on this machine that the pinned packages support; override with `make PYTHON=...`.
+PYTHON ?= $(shell for p in python3.12 python3.11 python3; do \
+	$$p -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null && \
+	echo $$p && break; done)
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+# Root needs no sudo; others may have one that asks no password.
+AS_ROOT := $(shell if [ "$$(id -u)" = 0 ]; then echo env; elif sudo -n true 2>/dev/null; then echo sudo; fi)
+
+.PHONY: run test fix clean
+.DELETE_ON_ERROR:
+
+run: $(VENV)/installed-app
+	$(BIN)/python app.py
+
+test: $(VENV)/installed-tests chromium
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	@if [ -n "$(CHROMIUM)" ] || command -v chromium >/dev/null; then \
+		$(BIN)/python -m pytest; \
+	else \
+		echo "Chromium is missing and cannot be installed from here, so the browser tests are left" \
+		     "out; to run them: sudo apt-get install chromium"; \
+		$(BIN)/python -m pytest -m "not browser"; \
+	fi
+
+fix: $(VENV)/installed-tests
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV)
+
+# The stamps make a second call start at once, and a changed requirements file install again.
+$(VENV)/installed-app: requirements.txt | $(BIN)/python
+	@echo "installing the app's packages (about a minute, once)"
+	$(INSTALL) -r requirements.txt
+	@touch $@
+
+$(VENV)/installed-tests: $(VENV)/installed-app train/requirements.txt tests/requirements.txt
+	$(INSTALL) -r requirements.txt -r train/requirements.txt -r tests/requirements.txt
+	@touch $@
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is needed: sudo apt-get install python3 python3-venv," \
+		"or name one with make PYTHON=/path/to/python3.12"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+		echo "The venv module is missing: sudo apt-get install python3-venv"; exit 1; }
+
+.PHONY: chromium
+chromium:
+	@if [ -z "$(CHROMIUM)" ] && [ -n "$(AS_ROOT)" ] && command -v apt-get >/dev/null; then \
+		echo "installing Chromium for the browser tests"; \
+		$(AS_ROOT) apt-get update -qq && \
+		$(AS_ROOT) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+			--no-install-recommends chromium >/dev/null || true; \
+	fi

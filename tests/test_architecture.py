@@ -1,0 +1,93 @@
+"""The directions of import that the design asks for, held by reading the code."""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+# Inside fer_core: a module may import those of the levels before its own.
+LEVELS = [
+    {"errors", "emotions", "assets"},
+    {"preprocessing"},
+    {"results"},
+    {"images", "detection", "alignment", "calibration"},
+    {"model"},
+    {"recognizer"},
+]
+DRAWING_MAY_IMPORT = {"results", "emotions"}
+FER_CORE = sorted(path.stem for path in (ROOT / "fer_core").glob("*.py"))
+HEAVY = {"tensorflow", "keras", "mediapipe", "gradio", "matplotlib"}
+
+
+def imports(path: Path) -> set[str]:
+    """Dotted names of all modules that a file imports, wherever in the file."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.name} has a relative import, which this test cannot see"
+            assert node.module is not None
+            names.add(node.module)
+    return names
+
+
+@pytest.mark.parametrize("module", FER_CORE)
+def test_fer_core_knows_neither_the_page_nor_the_training(module: str) -> None:
+    roots = {name.split(".")[0] for name in imports(ROOT / "fer_core" / f"{module}.py")}
+    assert not roots & {"gradio", "train", "app", "matplotlib", "sklearn"}
+
+
+@pytest.mark.parametrize("module", sorted(set(FER_CORE) - {"__init__", "drawing"}))
+def test_fer_core_modules_import_only_what_lies_below_them(module: str) -> None:
+    level = next(number for number, level in enumerate(LEVELS) if module in level)
+    allowed = set().union(*LEVELS[: level + 1]) - {module}
+    used = {
+        name.split(".")[1]
+        for name in imports(ROOT / "fer_core" / f"{module}.py")
+        if name.startswith("fer_core.")
+    }
+    assert used <= allowed
+
+
+def test_drawing_knows_only_results_and_emotions() -> None:
+    used = {n for n in imports(ROOT / "fer_core" / "drawing.py") if n.startswith("fer_core")}
+    assert used <= {f"fer_core.{name}" for name in DRAWING_MAY_IMPORT}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "train").glob("*.py")), ids=lambda path: path.name)
+def test_train_does_not_know_the_page(path: Path) -> None:
+    assert not {name.split(".")[0] for name in imports(path)} & {"app", "gradio"}
+
+
+def test_networks_and_augmentation_run_on_any_keras_backend() -> None:
+    for name in ("networks", "augmentation", "fit", "dataset", "config"):
+        assert "tensorflow" not in {n.split(".")[0] for n in imports(ROOT / f"train/{name}.py")}
+
+
+@pytest.mark.parametrize("module", ["fer_core", "train.fit", "train.evaluate", "train.dataset"])
+def test_importing_loads_nothing_heavy(module: str) -> None:
+    code = f"import sys, {module}; print(sorted({HEAVY!r} & set(sys.modules)))"
+    finished = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert finished.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("command", ["fit", "evaluate", "calibrate", "export"])
+def test_every_command_explains_itself(command: str) -> None:
+    environment = {key: value for key, value in os.environ.items() if key != "FER_DATA"}
+    finished = subprocess.run(
+        [sys.executable, "-m", f"train.{command}", "--help"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert f"python -m train.{command}" in finished.stdout

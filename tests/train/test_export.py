@@ -1,0 +1,51 @@
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fer_core.errors import ChecksumMismatchError
+from fer_core.model import EmotionModel
+from train.calibrate import main as calibrate_main
+from train.export import main as export_main
+from train.export import publish
+from train.synthetic import write_synthetic_dataset
+
+
+def test_publishing_copies_a_model_that_answers_the_same(smoke_run: Path, tmp_path: Path) -> None:
+    to = tmp_path / "models"
+    export_main(["--run", str(smoke_run), "--to", str(to), "--name", "renamed"])
+    before, after = EmotionModel.load(smoke_run), EmotionModel.load(to)
+    inputs = np.random.default_rng(0).normal(size=(5, 48, 48, 1)).astype(np.float32)
+    assert np.array_equal(before.logits(inputs)["ferplus"], after.logits(inputs)["ferplus"])
+    assert after.info.name == "renamed"
+
+
+def test_the_stored_checksum_is_that_of_the_file(smoke_run: Path) -> None:
+    values = json.loads((smoke_run / "model.json").read_text())
+    content = (smoke_run / values["file"]).read_bytes()
+    assert values["sha256"] == hashlib.sha256(content).hexdigest()
+
+
+def test_a_damaged_run_is_not_published(smoke_run: Path, tmp_path: Path) -> None:
+    damaged = tmp_path / "damaged"
+    damaged.mkdir()
+    (damaged / "model.json").write_bytes((smoke_run / "model.json").read_bytes())
+    content = bytearray((smoke_run / "emotion.keras").read_bytes())
+    content[len(content) // 2] ^= 1
+    (damaged / "emotion.keras").write_bytes(content)
+    with pytest.raises(ChecksumMismatchError):
+        publish(damaged, tmp_path / "models")
+    assert not (tmp_path / "models").exists()
+
+
+def test_calibrating_again_finds_what_the_run_found(smoke_run: Path, tmp_path: Path) -> None:
+    copy, data = tmp_path / "copy", tmp_path / "data"
+    data.mkdir()
+    write_synthetic_dataset(data, faces_per_split=(640, 140, 140))  # what --smoke generates
+    expected = publish(smoke_run, copy)
+    calibrate_main(["--model", str(copy), "--data", str(data)])
+    found = json.loads((copy / "model.json").read_text())
+    assert found["temperature"] == pytest.approx(expected.temperature, rel=1e-3)
+    assert found["abstention_threshold"] == pytest.approx(expected.abstention_threshold, abs=1e-3)

@@ -1,0 +1,154 @@
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fer_core import EmotionRecognizer
+from fer_core.preprocessing import prepare_dataset_face, preprocess
+from tests.conftest import ROOT
+from train.config import PRESETS, TrainConfig
+from train.dataset import load_splits
+from train.fit import RunError, best, fit, make_batches, select_training_faces
+from train.synthetic import draw_face, write_synthetic_dataset
+
+CHANCE = 1 / 7
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    write_synthetic_dataset(folder, (140, 35, 35))
+    return folder
+
+
+def history(run: Path) -> list[dict[str, float]]:
+    with (run / "history.csv").open(newline="") as stream:
+        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(stream)]
+
+
+def test_a_smoke_run_learns(smoke_run: Path) -> None:
+    assert max(row["score"] for row in history(smoke_run)) > 2 * CHANCE
+
+
+def test_a_smoke_run_leaves_what_the_app_loads(smoke_run: Path) -> None:
+    recognizer = EmotionRecognizer.load(smoke_run)
+    faces = np.stack([draw_face("happy", np.random.default_rng(seed)) for seed in range(4)])
+    assert len(recognizer.recognize_crops(faces)) == 4
+
+
+def test_model_json_of_a_run_tells_how_it_was_made(smoke_run: Path) -> None:
+    values = json.loads((smoke_run / "model.json").read_text())
+    rows = history(smoke_run)
+    assert values["training"]["command"] == "python -m train.fit --smoke"
+    assert values["training"]["config"] == json.loads((smoke_run / "config.json").read_text())
+    assert values["training"]["epoch"] == best(rows)["epoch"]
+
+
+def test_a_killed_run_goes_on_as_if_nothing_had_happened(smoke_run: Path, tmp_path: Path) -> None:
+    run = tmp_path / "killed"
+    command = [sys.executable, "-u", "-m", "train.fit", "--smoke", "--out", str(run)]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("epoch 4/"):  # three epochs are saved, the fourth is under way
+                process.send_signal(signal.SIGKILL)
+    assert len(history(run)) == 3
+    finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "going on after epoch 3" in finished.stdout
+    uninterrupted, resumed = history(smoke_run), history(run)
+    assert len(resumed) == len(uninterrupted)
+    for expected, actual in zip(uninterrupted, resumed, strict=True):
+        assert actual["loss"] == pytest.approx(expected["loss"], rel=0.02)
+
+
+def test_a_folder_of_another_config_is_not_overwritten(smoke_run: Path, data: Path) -> None:
+    before = (smoke_run / "model.json").read_bytes()
+    with pytest.raises(RunError, match="another config"):
+        fit(TrainConfig(seed=99), data, smoke_run)
+    assert (smoke_run / "model.json").read_bytes() == before
+
+
+def test_batches_depend_on_seed_and_epoch_alone(data: Path) -> None:
+    faces = load_splits(data)["Training"]
+    config = PRESETS["smoke"]
+    first, again, later = (make_batches(faces, config, epoch) for epoch in (0, 0, 1))
+    assert np.array_equal(first[2][0], again[2][0])
+    assert not np.array_equal(first[2][0], later[2][0])
+
+
+def test_an_epoch_holds_each_face_once_with_its_own_targets(data: Path) -> None:
+    """Augmentation off and no two faces alike, so every input can be traced to its row."""
+    from dataclasses import replace
+
+    from train.augmentation import AugmentationConfig
+
+    nothing = AugmentationConfig(
+        rotation=0, scale=0, shift=0, gamma_share=0, erase_share=0, soften_share=0
+    )
+    config = replace(PRESETS["smoke"], augmentation=nothing, batch_size=20)
+    faces = load_splits(data)["Training"]
+    crops = np.stack([prepare_dataset_face(f, config.preprocessing) for f in faces.faces])
+    known = preprocess(crops, config.preprocessing)
+    batches = make_batches(faces, config, epoch=0)
+    seen = []
+    for index in range(len(batches)):
+        inputs, targets, weights = batches[index]
+        for row, picture in enumerate(inputs):
+            mirrored = picture[:, ::-1]
+            distance = np.minimum(
+                np.abs(known - picture).max(axis=(1, 2, 3)),
+                np.abs(known - mirrored).max(axis=(1, 2, 3)),
+            )
+            source = int(distance.argmin())
+            assert distance[source] < 1e-5
+            assert targets["fer2013"][row].argmax() == faces.labels[source]
+            assert np.array_equal(targets["ferplus"][row], faces.vote_shares[source])
+            assert weights["ferplus"][row] == 1
+            seen.append(source)
+    assert sorted(seen) == list(range(140))
+
+
+def test_pictures_without_a_face_are_not_trained_on(data: Path) -> None:
+    path = data / "fer2013new.csv"
+    lines = path.read_text().splitlines()
+    lines[1] = "Training,x.png,0,1,0,0,0,0,0,0,0,9"
+    path.write_text("\n".join(lines) + "\n")
+    training = load_splits(data)["Training"]
+    assert len(select_training_faces(training)) == len(training) - 1
+
+
+def test_best_takes_the_earlier_of_equal_epochs() -> None:
+    rows = [{"epoch": 1, "score": 0.2}, {"epoch": 2, "score": 0.5}, {"epoch": 3, "score": 0.5}]
+    assert best(rows)["epoch"] == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "name the data with --data DIR"),
+        (["--data", "does-not-exist"], "does-not-exist is not a folder"),
+    ],
+)
+def test_wrong_use_is_one_sentence_without_a_traceback(
+    words: list[str], said: str, tmp_path: Path
+) -> None:
+    finished = subprocess.run(
+        [sys.executable, "-m", "train.fit", "--out", str(tmp_path / "run"), *words],
+        cwd=ROOT,
+        env={key: value for key, value in os.environ.items() if key != "FER_DATA"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode != 0
+    assert said in finished.stderr
+    assert "Traceback" not in finished.stderr
