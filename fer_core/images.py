@@ -15,7 +15,7 @@ ImageSource = str | os.PathLike[str] | bytes | Image.Image | NDArray[np.uint8]
 
 MAX_PIXELS = 64_000_000  # 64 megapixels: 192 MB as RGB
 MAX_BYTES = 20_000_000  # 20 MB, encoded
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")  # MPO opens as JPEG
 BACKGROUND = (255, 255, 255)  # behind transparent pixels, as on a web page
 
 UNREADABLE = (

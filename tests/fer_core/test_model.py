@@ -1,0 +1,162 @@
+"""model.json and the batched forward pass; where the network is no matter, a hand-written one."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fer_core.assets import MODELS_DIR
+from fer_core.emotions import FER2013_LABELS, FERPLUS_LABELS
+from fer_core.errors import ChecksumMismatchError, ModelLoadError
+from fer_core.model import MAX_BATCH, EmotionModel, ModelInfo, read_info
+from fer_core.preprocessing import PreprocessingSpec
+
+FIELDS = {
+    "format_version",
+    "name",
+    "version",
+    "file",
+    "sha256",
+    "heads",
+    "preprocessing",
+    "flip_averaging",
+    "temperature",
+    "abstention_threshold",
+    "figures",
+    "training",
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A copy of the served model."""
+    info = read_info(MODELS_DIR)
+    for name in ("model.json", info.file):
+        shutil.copy(MODELS_DIR / name, tmp_path)
+    return tmp_path
+
+
+def change(folder: Path, **values: Any) -> None:
+    path = folder / "model.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+
+
+def fake_model(*, flip: bool) -> tuple[EmotionModel, list[int]]:
+    """Logits that tell which half of the picture is brighter, and the sizes of the batches."""
+    sizes: list[int] = []
+
+    def forward(inputs: np.ndarray) -> dict[str, np.ndarray]:
+        sizes.append(len(inputs))
+        left = inputs[:, :, :24, 0].mean(axis=(1, 2))
+        return {
+            "ferplus": left[:, np.newaxis] * np.ones(8, np.float32),
+            "fer2013": left[:, np.newaxis] * np.ones(7, np.float32),
+        }
+
+    info = ModelInfo("fake", "0", "none", "", PreprocessingSpec(), flip, 1.0, 0.5)
+    return EmotionModel(forward, info), sizes
+
+
+def test_model_json_has_the_fields_that_are_promised() -> None:
+    values = json.loads((MODELS_DIR / "model.json").read_text())
+    assert set(values) == FIELDS
+    assert values["heads"] == {"ferplus": list(FERPLUS_LABELS), "fer2013": list(FER2013_LABELS)}
+
+
+def test_model_json_survives_reading_and_writing() -> None:
+    values = json.loads((MODELS_DIR / "model.json").read_text())
+    assert ModelInfo.from_dict(values).to_dict() == values
+
+
+def test_an_altered_model_is_not_loaded(folder: Path) -> None:
+    path = folder / read_info(folder).file
+    content = bytearray(path.read_bytes())
+    content[1000] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ChecksumMismatchError, match="damaged or was changed"):
+        EmotionModel.load(folder)
+
+
+def test_a_missing_model_is_told(folder: Path) -> None:
+    (folder / read_info(folder).file).unlink()
+    with pytest.raises(ModelLoadError, match="is missing"):
+        EmotionModel.load(folder)
+
+
+@pytest.mark.parametrize("field", sorted(FIELDS))
+def test_a_missing_field_is_named(folder: Path, field: str) -> None:
+    values = json.loads((folder / "model.json").read_text())
+    del values[field]
+    (folder / "model.json").write_text(json.dumps(values))
+    with pytest.raises(ModelLoadError, match=field):
+        EmotionModel.load(folder)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"format_version": 2},
+        {"heads": {"ferplus": list(FERPLUS_LABELS[::-1]), "fer2013": list(FER2013_LABELS)}},
+        {"heads": []},
+        {"temperature": 0},
+        {"temperature": "warm"},
+        {"abstention_threshold": 1.5},
+        {"file": "../model.keras"},
+        {"preprocessing": {"crop_size": 48}},
+    ],
+)
+def test_values_that_do_not_fit_are_refused(folder: Path, values: dict[str, Any]) -> None:
+    change(folder, **values)
+    with pytest.raises(ModelLoadError, match="does not fit"):
+        EmotionModel.load(folder)
+
+
+def test_broken_json_is_told(folder: Path) -> None:
+    (folder / "model.json").write_text("{")
+    with pytest.raises(ModelLoadError, match="not valid JSON"):
+        EmotionModel.load(folder)
+
+
+def test_a_file_that_is_no_network_is_told(folder: Path) -> None:
+    import hashlib
+
+    path = folder / read_info(folder).file
+    path.write_bytes(b"not a network")
+    change(folder, sha256=hashlib.sha256(b"not a network").hexdigest())
+    with pytest.raises(ModelLoadError, match="cannot be loaded"):
+        EmotionModel.load(folder)
+
+
+def test_flip_averaging_is_the_mean_over_both_halves() -> None:
+    inputs = np.zeros((1, 48, 48, 1), np.float32)
+    inputs[:, :, :24] = 3.0
+    plain, _ = fake_model(flip=False)
+    averaged, _ = fake_model(flip=True)
+    assert plain.logits(inputs)["ferplus"][0, 0] == pytest.approx(3.0)
+    assert averaged.logits(inputs)["ferplus"][0, 0] == pytest.approx(1.5)
+
+
+def test_large_numbers_of_faces_go_in_bounded_batches_and_stay_in_order() -> None:
+    model, sizes = fake_model(flip=False)
+    count = 2 * MAX_BATCH + 3
+    inputs = np.ones((count, 48, 48, 1), np.float32) * np.arange(count).reshape(-1, 1, 1, 1)
+    logits = model.logits(inputs.astype(np.float32))
+    assert np.allclose(logits["fer2013"][:, 0], np.arange(count))
+    assert max(sizes) <= MAX_BATCH
+
+
+def test_no_faces_give_empty_logits() -> None:
+    model, sizes = fake_model(flip=True)
+    logits = model.logits(np.zeros((0, 48, 48, 1), np.float32))
+    assert logits["ferplus"].shape == (0, 8)
+    assert logits["fer2013"].shape == (0, 7)
+    assert sizes == []
+
+
+def test_inputs_of_another_shape_are_refused() -> None:
+    model, _ = fake_model(flip=False)
+    with pytest.raises(ValueError, match="inputs must be"):
+        model.logits(np.zeros((1, 40, 40, 1), np.float32))

@@ -1,0 +1,197 @@
+"""Programs: the generated API over a real server with the real model, through gradio_client."""
+
+import io
+import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+from PIL import Image
+
+from fer_core import EmotionRecognizer
+from fer_core.images import TOO_MANY_PIXELS, TRUNCATED, UNREADABLE
+from tests.conftest import EXAMPLES, ROOT
+
+HAPPY = EXAMPLES / "happy_f_asian_01.jpg"
+GROUP = EXAMPLES / "group_happy-surprise-angry_01.jpg"
+
+
+@pytest.fixture(scope="module")
+def client(served_app: str, tmp_path_factory: pytest.TempPathFactory) -> Client:
+    return Client(served_app, verbose=False, download_files=tmp_path_factory.mktemp("downloads"))
+
+
+def predict(client: Client, path: Path) -> dict[str, Any]:
+    answer: dict[str, Any] = client.predict(image=handle_file(str(path)), api_name="/predict")
+    return answer
+
+
+def readme_code(heading: str) -> str:
+    """The first Python block under a heading of README.md."""
+    section = (ROOT / "README.md").read_text(encoding="utf-8").split(f"## {heading}\n")[1]
+    block = re.search(r"```python\n(.*?)```", section, re.DOTALL)
+    assert block is not None
+    return block[1]
+
+
+def test_the_calls_of_the_readme_work_as_written(
+    served_app: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = readme_code("Use it from a program")
+    assert "/predict" in code
+    assert "/annotate" in code
+    monkeypatch.chdir(ROOT)
+    exec(code.replace("http://127.0.0.1:7860", served_app), {})  # noqa: S102 - our own README
+    assert "happy" in capsys.readouterr().out
+
+
+def test_the_package_example_of_the_readme_works_as_written(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(ROOT)
+    code = readme_code("Use it as a package")
+    exec(code.replace("marked.jpg", str(tmp_path / "marked.jpg")), {})  # noqa: S102 - as above
+    assert capsys.readouterr().out.count("happy") == 1
+    assert (tmp_path / "marked.jpg").is_file()
+
+
+def test_predict_answers_what_the_package_answers(
+    client: Client, recognizer: EmotionRecognizer
+) -> None:
+    assert predict(client, GROUP) == recognizer.recognize(GROUP).to_dict()
+
+
+def test_annotate_returns_the_picture_with_marks(client: Client) -> None:
+    path = client.predict(image=handle_file(str(GROUP)), api_name="/annotate")
+    with Image.open(path) as marked, Image.open(GROUP) as original:
+        assert marked.size == original.size
+        difference = np.abs(np.asarray(marked, float) - np.asarray(original, float))
+    assert (difference > 100).mean() > 0.001
+
+
+def test_a_picture_without_a_face_is_an_answer(client: Client, tmp_path: Path) -> None:
+    Image.new("RGB", (64, 48), "teal").save(tmp_path / "flat.png")
+    answer = predict(client, tmp_path / "flat.png")
+    assert answer["faces"] == []
+    assert answer["image"] == {"width": 64, "height": 48}
+
+
+def test_an_exif_rotated_photo_is_read_upright(client: Client, tmp_path: Path) -> None:
+    with Image.open(HAPPY) as upright:
+        lying = upright.transpose(Image.Transpose.ROTATE_90)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by 90 degrees clockwise
+    lying.save(tmp_path / "phone.jpg", exif=exif, quality=95)
+    (face,) = predict(client, tmp_path / "phone.jpg")["faces"]
+    (expected,) = predict(client, HAPPY)["faces"]
+    assert face["emotion"]["label"] == "happy"
+    assert face["box"]["x_min"] == pytest.approx(expected["box"]["x_min"], abs=6)
+    assert face["box"]["y_min"] == pytest.approx(expected["box"]["y_min"], abs=6)
+
+
+def converted(mode: str, file_format: str) -> Callable[[Path], None]:
+    def write(path: Path) -> None:
+        with Image.open(HAPPY) as picture:
+            picture.convert(mode).save(path, format=file_format)
+
+    return write
+
+
+def sixteen_bit(path: Path) -> None:
+    with Image.open(HAPPY) as picture:
+        grey = np.asarray(picture.convert("L")).astype(np.uint16) * 257
+    Image.fromarray(grey).save(path, format="PNG")
+
+
+def animated(path: Path) -> None:
+    with Image.open(HAPPY) as picture:
+        picture.save(path, format="GIF", save_all=True, append_images=[Image.new("L", (512, 512))])
+
+
+@pytest.mark.parametrize(
+    ("name", "write"),
+    [
+        ("grey.png", converted("L", "PNG")),
+        ("rgba.png", converted("RGBA", "PNG")),
+        ("palette.png", converted("P", "PNG")),
+        ("cmyk.jpg", converted("CMYK", "JPEG")),
+        ("sixteen.png", sixteen_bit),
+        ("animated.gif", animated),
+        ("picture.webp", converted("RGB", "WEBP")),
+        ("picture.tiff", converted("RGB", "TIFF")),
+        ("misnamed.png", converted("RGB", "JPEG")),
+    ],
+)
+def test_unusual_pictures_are_read_correctly(
+    client: Client, tmp_path: Path, name: str, write: Callable[[Path], None]
+) -> None:
+    write(tmp_path / name)
+    (face,) = predict(client, tmp_path / name)["faces"]
+    assert face["emotion"]["label"] == "happy"
+
+
+def bomb() -> bytes:
+    """A PNG that claims 20,000 x 20,000 pixels."""
+    buffer = io.BytesIO()
+    Image.new("1", (1, 1)).save(buffer, format="PNG")
+    data = bytearray(buffer.getvalue())
+    data[16:24] = (20_000).to_bytes(4, "big") * 2
+    import zlib
+
+    data[29:33] = zlib.crc32(bytes(data[12:29])).to_bytes(4, "big")
+    return bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("letter.jpg", b"Dear Sir", UNREADABLE),
+        ("empty.png", b"", UNREADABLE),
+        ("page.html", b"<html><script>alert(1)</script></html>", UNREADABLE),
+        ("drawing.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>", UNREADABLE),
+        ("cut.jpg", HAPPY.read_bytes()[:9000], TRUNCATED),
+        ("bomb.png", bomb(), TOO_MANY_PIXELS),
+    ],
+)
+def test_a_bad_file_is_refused_with_one_sentence_and_the_next_request_works(
+    client: Client, tmp_path: Path, name: str, content: bytes, sentence: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    for endpoint in ("/predict", "/annotate"):
+        with pytest.raises(AppError) as caught:
+            client.predict(image=handle_file(str(tmp_path / name)), api_name=endpoint)
+        assert str(caught.value) == sentence
+    assert len(predict(client, HAPPY)["faces"]) == 1
+
+
+def test_no_picture_at_all_is_refused_with_one_sentence(client: Client) -> None:
+    with pytest.raises(AppError, match=r"^Please give a picture\.$"):
+        client.predict(image=None, api_name="/predict")
+
+
+def test_a_path_of_the_server_is_not_read(client: Client) -> None:
+    stolen = {"path": str(ROOT / "models" / "model.json"), "meta": {"_type": "gradio.FileData"}}
+    with pytest.raises(AppError) as caught:
+        client.predict(image=stolen, api_name="/predict")
+    assert "format_version" not in str(caught.value)
+
+
+def test_clients_at_the_same_time_get_their_own_answers(
+    client: Client, recognizer: EmotionRecognizer
+) -> None:
+    paths = [*sorted(EXAMPLES.glob("*.jpg"))] * 3
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda path: predict(client, path), paths))
+    expected = {path: recognizer.recognize(path).to_dict() for path in set(paths)}
+    for path, answer in zip(paths, answers, strict=True):
+        assert [face["box"] for face in answer["faces"]] == [
+            face["box"] for face in expected[path]["faces"]
+        ]
+        assert [face["emotion"]["label"] for face in answer["faces"]] == [
+            face["emotion"]["label"] for face in expected[path]["faces"]
+        ]

@@ -1,0 +1,150 @@
+"""Visitors: a real Chromium on the page that `python app.py` serves, on a desk and on a phone."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import pytest
+from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
+
+from fer_core.images import TRUNCATED
+from tests.conftest import EXAMPLES
+
+pytestmark = pytest.mark.browser
+
+DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+HAPPY = EXAMPLES / "happy_f_asian_01.jpg"
+GROUP = EXAMPLES / "group_happy-surprise-angry_01.jpg"
+ANSWER_LIMIT = 30_000  # milliseconds; a slow machine, not a speed test
+
+
+@pytest.fixture(scope="module")
+def camera(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the fake webcam shows: 640x480 JPEG frames, one after the other, 4:2:0."""
+    face = cv2.resize(cv2.imread(str(HAPPY)), (480, 480), interpolation=cv2.INTER_AREA)
+    frame = cv2.copyMakeBorder(face, 0, 0, 80, 80, cv2.BORDER_REPLICATE)
+    done, jpeg = cv2.imencode(".jpg", frame)
+    assert done
+    path = tmp_path_factory.mktemp("camera") / "frames.mjpeg"
+    path.write_bytes(jpeg.tobytes() * 30)
+    return path
+
+
+@pytest.fixture(scope="module")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def browser(playwright: Playwright, chromium: str, camera: Path) -> Iterator[Browser]:
+    launched = playwright.chromium.launch(
+        executable_path=chromium,
+        args=[
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--use-fake-ui-for-media-stream",
+            "--use-fake-device-for-media-stream",
+            f"--use-file-for-fake-video-capture={camera}",
+        ],
+    )
+    yield launched
+    launched.close()
+
+
+@pytest.fixture(params=[DESK, PHONE], ids=["desk", "phone"])
+def page(browser: Browser, served_app: str, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """A fresh visitor; afterwards: no other host was asked, no error stood in the console."""
+    context = browser.new_context(viewport=request.param, permissions=["camera"], locale="en-US")
+    opened = context.new_page()
+    asked: list[str] = []
+    errors: list[str] = []
+    opened.on("request", lambda sent: asked.append(sent.url))
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    opened.on(
+        "console", lambda said: errors.append(said.text) if said.type == "error" else None
+    )
+    opened.goto(served_app)
+    expect(opened.get_by_role("tab", name="Upload")).to_be_visible(timeout=ANSWER_LIMIT)
+    yield opened
+    context.close()
+    outside = [url for url in asked if not url.startswith((served_app, "data:", "blob:"))]
+    assert outside == []
+    assert errors == []
+
+
+def upload(page: Page, path: Path) -> None:
+    page.set_input_files("#upload input[type=file]", path)
+
+
+def expect_answer(page: Page, emotion: str) -> None:
+    headline = page.locator("#answer .fer-headline")
+    expect(headline).to_contain_text(emotion, timeout=ANSWER_LIMIT)
+    expect(page.locator("#answer .fer-bars li")).to_have_count(7)
+    expect(page.locator("#answer .fer-happy-sad")).to_contain_text(re.compile(r"Happy .*Sad"))
+
+
+def test_a_visitor_uploads_a_picture(page: Page) -> None:
+    upload(page, HAPPY)
+    expect_answer(page, "Happy")
+    expect(page.locator("#annotated img")).to_be_visible()
+    expect(page.locator("#status")).to_contain_text("One face found")
+    expect(page.locator("#faces")).to_be_hidden()
+
+
+def test_a_visitor_takes_a_snapshot(page: Page) -> None:
+    page.get_by_role("tab", name="Webcam").click()
+    page.get_by_text("Click to Access Webcam").click()
+    page.get_by_role("button", name="capture photo").click()
+    expect_answer(page, "Happy")
+
+
+def test_a_visitor_clicks_an_example(page: Page) -> None:
+    page.get_by_role("tab", name="Examples").click()
+    page.locator("#gallery button", has_text="Surprise").click()
+    expect_answer(page, "Surprise")
+
+
+def test_a_visitor_chooses_one_of_several_faces(page: Page) -> None:
+    upload(page, GROUP)
+    expect(page.locator("#status")).to_contain_text("3 faces", timeout=ANSWER_LIMIT)
+    for emotion in ("Surprise", "Angry", "Happy"):
+        page.locator("#faces label", has_text=emotion).click()
+        expect_answer(page, emotion)
+
+
+def test_a_picture_without_a_face_is_told_kindly(page: Page, tmp_path: Path) -> None:
+    flat = tmp_path / "wall.png"
+    cv2.imwrite(str(flat), cv2.merge([cv2.imread(str(HAPPY), 0)[:40, :40]] * 3))
+    upload(page, flat)
+    expect(page.locator("#status")).to_contain_text("No face was found", timeout=ANSWER_LIMIT)
+    expect(page.locator("#annotated img")).to_be_visible()
+    expect(page.locator("#answer .fer-bars")).to_have_count(0)
+
+
+def test_a_damaged_picture_is_told_and_the_next_one_works(page: Page, tmp_path: Path) -> None:
+    damaged = tmp_path / "damaged.jpg"
+    damaged.write_bytes(HAPPY.read_bytes()[:9000])
+    upload(page, damaged)
+    expect(page.get_by_test_id("toast-body")).to_contain_text(TRUNCATED, timeout=ANSWER_LIMIT)
+    page.get_by_role("tab", name="Examples").click()
+    page.locator("#gallery button", has_text="Happy").click()
+    expect_answer(page, "Happy")
+
+
+def test_taking_the_picture_away_empties_the_answer(page: Page) -> None:
+    upload(page, HAPPY)
+    expect_answer(page, "Happy")
+    page.locator("#upload").get_by_label("Remove Image").click()
+    expect(page.locator("#annotated")).to_be_hidden(timeout=ANSWER_LIMIT)
+    expect(page.locator("#answer .fer-bars")).to_have_count(0)
+
+
+def test_nothing_is_wider_than_the_screen(page: Page) -> None:
+    upload(page, GROUP)
+    expect_answer(page, "Happy")
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
