@@ -94,6 +94,7 @@ CSS = """
 .fer-track i {display: block; height: 100%}
 .fer-value {text-align: right; font-variant-numeric: tabular-nums}
 .fer-happy-sad h3 {margin: 0 0 .4rem; font-size: 1rem}
+.fer-happy-sad small {font-weight: 400; color: var(--body-text-color-subdued)}
 .fer-happy-sad .fer-track {height: 1.1rem}
 .fer-happy-sad p {display: flex; justify-content: space-between; margin: .3rem 0 0}
 """
@@ -325,7 +326,8 @@ def answer_html(emotion: EmotionPrediction) -> str:
         f'<div class="fer-headline">{_emoji(best)}'
         f"<span>{escape(headline)}<small>{sure}</small></span></div>"
         f'<ul class="fer-bars" aria-label="Probability of each emotion">{bars}</ul>'
-        '<div class="fer-happy-sad"><h3>Happy or sad?</h3>'
+        '<div class="fer-happy-sad">'
+        "<h3>Happy or sad? <small>If it had to be one of the two</small></h3>"
         f"{_track((share['happy'], happy.color), (share['sad'], sad.color))}"
         f"<p><span>{_emoji(happy)} Happy {percent(share['happy'])}</span>"
         f"<span>Sad {percent(share['sad'])} {_emoji(sad)}</span></p></div>"

@@ -12,6 +12,7 @@ FloatArray = NDArray[np.floating]
 IntArray = NDArray[np.integer]
 
 ECE_BINS = 15  # as Guo et al. 2017
+TEMPERATURE_RANGE = (0.05, 20.0)
 
 
 def softmax(logits: FloatArray, temperature: float = 1.0) -> NDArray[np.float64]:
@@ -79,16 +80,16 @@ def fit_temperature(logits: FloatArray, labels: IntArray) -> float:
     """The temperature of least negative log-likelihood (Guo et al. 2017, section 4.2).
 
     The likelihood has one maximum in 1 / T, so three ever finer grids in ln T find it; precise to
-    1e-4, within 0.05..20.
+    1e-4, within `TEMPERATURE_RANGE`.
     """
-    low, high = np.log(0.05), np.log(20.0)
-    best = 0.0
+    lowest, highest = np.log(TEMPERATURE_RANGE)
+    low, high, best = lowest, highest, 0.0
     for _ in range(3):
         grid = np.linspace(low, high, 61)
         losses = [negative_log_likelihood(softmax(logits, float(np.exp(t))), labels) for t in grid]
         best = float(grid[int(np.argmin(losses))])
         step = grid[1] - grid[0]
-        low, high = best - step, best + step
+        low, high = max(lowest, best - step), min(highest, best + step)
     return float(np.exp(best))
 
 

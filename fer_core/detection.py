@@ -3,6 +3,7 @@
 import ctypes
 import threading
 import weakref
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,22 @@ DETECTOR_FILE = "face_detection_short_range.tflite"
 DETECTOR_SHA256 = "bbff11cebd1eb27a1e004cae0b0e63ec8c551cbf34a4451148b4908b8db3eca8"
 MIN_SCORE = 0.5
 MAX_FACES = 50
-# The network looks at 128x128 and MediaPipe samples that bilinearly, so a much larger picture would
-# alias. Shrinking by area first also makes a 12-megapixel photo cost what a small one does.
-MAX_DETECTION_SIDE = 640  # pixels
+# The network looks at 128x128 and MediaPipe samples that bilinearly: a much larger picture aliases,
+# and aliased noise looks like a face. Shrinking by area first also makes a 12-megapixel photo cost
+# what a small one does.
+MAX_DETECTION_SIDE = 320  # pixels
+FRAME = 0.25  # of the longer side, around a picture in which nothing was found
+GREY = 128
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What the graph reports, in pixels of the shrunk picture without frame."""
+
+    corner: NDArray[np.int64]
+    size: NDArray[np.int64]
+    keypoints: NDArray[np.float64]
+    score: float
 
 
 class FaceDetector:
@@ -77,18 +91,37 @@ class FaceDetector:
         """
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
             raise ValueError(f"image must be (H, W, 3) uint8, got {image.shape} {image.dtype}")
-        import mediapipe as mp
 
         height, width = image.shape[:2]
         small = _shrink(image)
-        frame = mp.Image(image_format=mp.ImageFormat.SRGB, data=small)
-        with self._lock:
-            found = self._graph.detect(frame).detections
-        scale = (width / small.shape[1], height / small.shape[0])
-        faces = [_to_face(detection, scale, width, height) for detection in found]
+        # A face that fills the picture has no surroundings to be recognized by: lend it some.
+        found = self._look(small, 0) or self._look(small, round(FRAME * max(small.shape)))
+        scale = np.array([width / small.shape[1], height / small.shape[0]])
+        faces = [_to_face(seen, scale, width, height) for seen in found]
         return sorted(
             (face for face in faces if face is not None), key=lambda face: -face.box.area
         )[:MAX_FACES]
+
+    def _look(self, image: NDArray[np.uint8], frame: int) -> list[_Seen]:
+        """Run the graph on a picture with a grey frame of so many pixels around it."""
+        import mediapipe as mp
+
+        if frame:
+            image = np.pad(image, ((frame, frame), (frame, frame), (0, 0)), constant_values=GREY)
+        height, width = image.shape[:2]
+        picture = mp.Image(image_format=mp.ImageFormat.SRGB, data=np.ascontiguousarray(image))
+        with self._lock:
+            detections = self._graph.detect(picture).detections
+        return [
+            _Seen(
+                corner=np.array([found.bounding_box.origin_x, found.bounding_box.origin_y]) - frame,
+                size=np.array([found.bounding_box.width, found.bounding_box.height]),
+                keypoints=np.array([(p.x * width, p.y * height) for p in found.keypoints]) - frame,
+                score=float(found.categories[0].score),
+            )
+            for found in detections
+            if len(found.keypoints) == len(KEYPOINT_NAMES)
+        ]
 
 
 def _free(graph: Any) -> None:
@@ -102,26 +135,23 @@ def _free(graph: Any) -> None:
 
 
 def _shrink(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """C-contiguous RGB of at most `MAX_DETECTION_SIDE`; MediaPipe misreads any other layout."""
+    """The picture at no more than `MAX_DETECTION_SIDE`."""
     height, width = image.shape[:2]
     factor = MAX_DETECTION_SIDE / max(height, width)
     if factor >= 1:
-        return np.ascontiguousarray(image)
+        return image
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def _to_face(
-    detection: Any, scale: tuple[float, float], width: int, height: int
+    seen: _Seen, scale: NDArray[np.float64], width: int, height: int
 ) -> FaceDetection | None:
     """In pixels of the full picture; None for a box that lies outside of it."""
-    box = detection.bounding_box
-    left, top = box.origin_x * scale[0], box.origin_y * scale[1]
-    right, bottom = left + box.width * scale[0], top + box.height * scale[1]
-    x_min, y_min = max(0, round(left)), max(0, round(top))
-    x_max, y_max = min(width, round(right)), min(height, round(bottom))
-    if x_max <= x_min or y_max <= y_min or len(detection.keypoints) != len(KEYPOINT_NAMES):
+    x_min, y_min = np.maximum(0, np.rint(seen.corner * scale)).astype(int).tolist()
+    x_max, y_max = np.rint((seen.corner + seen.size) * scale).astype(int).tolist()
+    x_max, y_max = min(width, x_max), min(height, y_max)
+    if x_max <= x_min or y_max <= y_min:
         return None
-    keypoints = np.array([(point.x * width, point.y * height) for point in detection.keypoints])
-    score = min(1.0, max(0.0, float(detection.categories[0].score)))
-    return FaceDetection(BoundingBox(x_min, y_min, x_max, y_max), keypoints, score)
+    box = BoundingBox(x_min, y_min, x_max, y_max)
+    return FaceDetection(box, seen.keypoints * scale, min(1.0, max(0.0, seen.score)))

@@ -77,7 +77,8 @@ def _draw_face(
     label_width, label_height = right - left + 2 * pad, bottom - top + 2 * pad
     # Above the box where there is room, else inside its upper edge; never beyond the picture.
     x = max(0, min(box.x_min, size[0] - label_width))
-    y = box.y_min - label_height if box.y_min >= label_height else box.y_min
+    above = box.y_min - label_height
+    y = above if above >= 0 else max(0, min(box.y_min, size[1] - label_height))
     draw.rounded_rectangle(
         (x, y, x + label_width - 1, y + label_height - 1), radius=pad, fill=emotion.rgb
     )

@@ -2,7 +2,6 @@
 
 import io
 import os
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +30,7 @@ UNKNOWN_MODE = (
 )
 BAD_ARRAY = (
     "An array must be a uint8 picture of shape (height, width), (height, width, 3) in RGB or "
-    "(height, width, 4) in RGBA."
+    "(height, width, 4) in RGBA"
 )
 
 
@@ -39,8 +38,8 @@ def load_image(source: ImageSource) -> NDArray[np.uint8]:
     """Read a picture: first frame, EXIF orientation applied, transparency over white.
 
     Args:
-        source: a path, the bytes of a picture file, a PIL image, or an array (H, W), (H, W, 1),
-            (H, W, 3) or (H, W, 4) uint8, grey, RGB or RGBA.
+        source: a path, the bytes of a picture file, a PIL image (at the frame where it stands), or
+            an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) uint8, grey, RGB or RGBA.
 
     Returns:
         (H, W, 3) uint8 RGB, C-contiguous. An RGB array comes back as it is, not copied.
@@ -74,11 +73,9 @@ def _from_bytes(data: bytes) -> NDArray[np.uint8]:
     if len(data) > MAX_BYTES:
         raise ImageTooLargeError(TOO_MANY_BYTES)
     try:
-        with warnings.catch_warnings():
-            # Pillow warns from 89 megapixels; our own limit lies below and is an error.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            opened = Image.open(io.BytesIO(data), formats=FORMATS)
-    except Image.DecompressionBombError as error:
+        opened = Image.open(io.BytesIO(data), formats=FORMATS)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        # Pillow warns from 89 megapixels on, above our own limit, and some turn warnings to errors.
         raise ImageTooLargeError(TOO_MANY_PIXELS) from error
     except Exception as error:  # a damaged header makes Pillow's parsers raise nearly anything
         raise InvalidImageError(UNREADABLE) from error
@@ -118,7 +115,7 @@ def _from_array(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
         array = array[..., 0]
     shape_known = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))
     if array.dtype != np.uint8 or not shape_known or array.size == 0:
-        raise InvalidImageError(f"{BAD_ARRAY} This one is {array.shape} {array.dtype}.")
+        raise InvalidImageError(f"{BAD_ARRAY}, not {array.shape} {array.dtype}.")
     _check_size(array.shape[1], array.shape[0])
     if array.ndim == 2:
         return np.repeat(array[..., np.newaxis], 3, axis=2)

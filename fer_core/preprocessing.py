@@ -53,11 +53,18 @@ class PreprocessingSpec:
     interpolation: Literal["linear", "cubic"] = "linear"
 
     def __post_init__(self) -> None:
-        if self.crop_size < 8 or self.input_size < 8:
-            raise ValueError(
-                f"crop_size and input_size must be at least 8 pixels, got {self.crop_size} "
-                f"and {self.input_size}"
-            )
+        ranges = {
+            "crop_size": (8, 1024),
+            "input_size": (8, 1024),
+            "side_per_interocular": (1.0, 10.0),
+            "side_per_box": (0.0, 10.0),
+            "eye_center_x": (0.0, 1.0),
+            "eye_center_y": (0.0, 1.0),
+            "std_offset": (0.0, 255.0),
+        }
+        for name, (low, high) in ranges.items():
+            if not low <= getattr(self, name) <= high:
+                raise ValueError(f"{name} must be within {low}..{high}, got {getattr(self, name)}")
         if self.standardization != "per_image" or self.border != "replicate":
             raise ValueError(
                 "only standardization 'per_image' and border 'replicate' are known, got "

@@ -65,9 +65,7 @@ def page(browser: Browser, served_app: str, request: pytest.FixtureRequest) -> I
     errors: list[str] = []
     opened.on("request", lambda sent: asked.append(sent.url))
     opened.on("pageerror", lambda error: errors.append(str(error)))
-    opened.on(
-        "console", lambda said: errors.append(said.text) if said.type == "error" else None
-    )
+    opened.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
     opened.goto(served_app)
     expect(opened.get_by_role("tab", name="Upload")).to_be_visible(timeout=ANSWER_LIMIT)
     yield opened
