@@ -203,7 +203,7 @@ def draw(figures: dict[str, Any], folder: Path) -> list[Path]:
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
     from train.export import write_info
-    from train.fit import git_commit
+    from train.runs import git_commit
 
     options, data = _parse(arguments)
     try:

@@ -20,6 +20,7 @@ from fer_core.errors import ModelLoadError
 from fer_core.model import MODEL_JSON, EmotionModel, ModelInfo
 from train.config import TrainConfig
 from train.dataset import Dataset
+from train.runs import checkpoint
 
 MODEL_FILE = "emotion.keras"
 
@@ -27,12 +28,12 @@ MODEL_FILE = "emotion.keras"
 def export_run(config: TrainConfig, run: Path, public: Dataset, best: dict[str, Any]) -> ModelInfo:
     """Write emotion.keras and model.json of a run's best epoch.
 
-    The network is stored in float32 whatever precision it was trained in, without optimiser and
+    The network is stored in float32 whatever precision it was trained in, without optimizer and
     without the training-only penalties.
 
     Args:
         config: of the run.
-        run: its folder, with best.weights.h5 and origin.json.
+        run: its folder, with the best epoch's checkpoint and origin.json.
         public: PublicTest, for temperature and threshold.
         best: the best epoch's row of the history.
 
@@ -43,7 +44,7 @@ def export_run(config: TrainConfig, run: Path, public: Dataset, best: dict[str, 
     from train.networks import build_network
 
     network = build_network(config.network, config.preprocessing)
-    network.load_weights(run / "best.weights.h5")
+    network.load_weights(checkpoint(run, best["epoch"]))
     path = run / MODEL_FILE
     network.save(path)
     origin = json.loads((run / "origin.json").read_text(encoding="utf-8"))

@@ -4,17 +4,13 @@
     python -m train.fit --data DIR --out runs/x    the same command again goes on where it stopped
     python -m train.fit --smoke                    the whole way on generated faces, in a minute
 
-The run's folder holds config.json, history.csv (a row an epoch), the weights of the best epoch by
-PublicTest, and at the end emotion.keras with model.json: `EmotionRecognizer.load("runs/x")` serves
-it. PrivateTest is not looked at.
+At the end the run's folder holds emotion.keras and model.json of the best epoch by PublicTest:
+`EmotionRecognizer.load("runs/x")` serves it. PrivateTest is not looked at.
 """
 
 import argparse
-import csv
-import json
 import math
 import os
-import subprocess
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -22,14 +18,13 @@ from typing import TYPE_CHECKING, Any
 
 from train.arguments import add_data_argument, data_dir
 from train.config import PRESETS, TrainConfig
+from train.runs import RunError, best, claim, resume, save_epoch
 
 if TYPE_CHECKING:
     import keras
     import numpy as np
 
     from train.dataset import Dataset
-
-HISTORY_FIELDS = ("epoch", "loss", "public_ferplus", "public_fer2013", "score")
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -58,10 +53,6 @@ def main(arguments: list[str] | None = None) -> None:
         raise SystemExit(f"error: {error}") from error
 
 
-class RunError(Exception):
-    """The run's folder cannot be used; the message says why."""
-
-
 def fit(config: TrainConfig, data_dir: Path, out: Path, command: str = "") -> None:
     """Train, or go on training, and export the best epoch.
 
@@ -81,7 +72,7 @@ def fit(config: TrainConfig, data_dir: Path, out: Path, command: str = "") -> No
     from train.export import export_run
     from train.networks import build_network
 
-    _claim(out, config, command)
+    claim(out, config, command)
     print(f"reading {data_dir}", flush=True)
     splits = load_splits(data_dir)
     faces = select_training_faces(splits["Training"])
@@ -97,7 +88,7 @@ def fit(config: TrainConfig, data_dir: Path, out: Path, command: str = "") -> No
         keras.config.set_dtype_policy("float32")
     _compile(network, config, steps_per_epoch=len(faces) // config.batch_size)
 
-    history = _resume(network, out)
+    history = resume(network, out)
     public = _public_inputs(splits["PublicTest"], config)
     for epoch in range(len(history), config.epochs):
         print(f"epoch {epoch + 1}/{config.epochs}", flush=True)
@@ -108,7 +99,7 @@ def fit(config: TrainConfig, data_dir: Path, out: Path, command: str = "") -> No
         if not math.isfinite(row["loss"]):
             raise RunError(f"the loss is {row['loss']}; try a lower learning rate in a new folder.")
         history = [*history, row]
-        _save(network, out, history)
+        save_epoch(network, out, history)
     export_run(config, out, splits["PublicTest"], best(history))
     print(f"done: {out} holds emotion.keras and model.json", flush=True)
 
@@ -151,11 +142,6 @@ def make_batches(faces: "Dataset", config: TrainConfig, epoch: int) -> "keras.ut
             return inputs, targets, weights
 
     return Batches(workers=1, use_multiprocessing=False, max_queue_size=16)
-
-
-def best(history: list[dict[str, Any]]) -> dict[str, Any]:
-    """The row of the best epoch by PublicTest; the earlier one of equals."""
-    return max(history, key=lambda row: (row["score"], -row["epoch"]))
 
 
 def _compile(network: "keras.Model", config: TrainConfig, steps_per_epoch: int) -> None:
@@ -221,83 +207,6 @@ def describe_command(options: argparse.Namespace) -> str:
         if (value := getattr(options, name)) is not None
     ]
     return " ".join(words)
-
-
-def _claim(out: Path, config: TrainConfig, command: str) -> None:
-    """Make the run's folder and note how it began, or see that it belongs to the same run."""
-    out.mkdir(parents=True, exist_ok=True)
-    path, wanted = out / "config.json", json.dumps(config.to_dict(), indent=2) + "\n"
-    if path.exists():
-        if path.read_text(encoding="utf-8") != wanted:
-            raise RunError(
-                f"{out} holds a run with another config; choose another --out or remove it."
-            )
-        return
-    origin = {"command": command, "commit": git_commit()}
-    _replace(out / "origin.json", json.dumps(origin, indent=2) + "\n")
-    _replace(path, wanted)
-
-
-def git_commit() -> str:
-    """The commit that is checked out, with `+changes` when files differ, or `unknown`."""
-    here = Path(__file__).parent
-
-    def git(*words: str) -> str:
-        return subprocess.run(
-            ["git", *words], cwd=here, capture_output=True, text=True, check=True
-        ).stdout.strip()
-
-    try:
-        changes = git("status", "--porcelain", "--untracked-files=no")
-        return git("rev-parse", "HEAD") + ("+changes" if changes else "")
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-
-
-def _resume(network: "keras.Model", out: Path) -> list[dict[str, Any]]:
-    """Load the last finished epoch, if there is one; its history.
-
-    history.csv is the commit point: an epoch counts once its row is there, and the checkpoint of
-    that epoch was complete before the row was written.
-    """
-    path = out / "history.csv"
-    if not path.exists():
-        return []
-    with path.open(encoding="utf-8", newline="") as stream:
-        history: list[dict[str, Any]] = [
-            {"epoch": int(row["epoch"]), **{key: float(row[key]) for key in HISTORY_FIELDS[1:]}}
-            for row in csv.DictReader(stream)
-        ]
-    # A step's optimiser state exists only after it is built, and weights load only into what is.
-    network.optimizer.build(network.trainable_variables)
-    network.load_weights(_checkpoint(out, len(history)))
-    print(f"going on after epoch {len(history)}", flush=True)
-    return history
-
-
-def _save(network: "keras.Model", out: Path, history: list[dict[str, Any]]) -> None:
-    """Weights and optimiser state, then the best weights, then the history that counts them."""
-    epoch = len(history)
-    network.save_weights(_checkpoint(out, epoch))
-    if best(history)["epoch"] == epoch:
-        temporary = out / "next.weights.h5"
-        network.save_weights(temporary)
-        temporary.replace(out / "best.weights.h5")
-    lines = [",".join(HISTORY_FIELDS)]
-    lines += [",".join(repr(row[key]) for key in HISTORY_FIELDS) for row in history]
-    _replace(out / "history.csv", "\n".join(lines) + "\n")
-    _checkpoint(out, epoch - 1).unlink(missing_ok=True)
-
-
-def _checkpoint(out: Path, epoch: int) -> Path:
-    return out / f"checkpoint-{epoch:04d}.weights.h5"
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write a file in one step, so that a kill leaves the old or the new one."""
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:

@@ -14,7 +14,8 @@ from fer_core.preprocessing import prepare_dataset_face, preprocess
 from tests.conftest import ROOT
 from train.config import PRESETS, TrainConfig
 from train.dataset import load_splits
-from train.fit import RunError, best, fit, make_batches, select_training_faces
+from train.fit import fit, make_batches, select_training_faces
+from train.runs import RunError, best
 from train.synthetic import draw_face, write_synthetic_dataset
 
 CHANCE = 1 / 7

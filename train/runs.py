@@ -1,0 +1,105 @@
+"""A training run's folder: what lies in it, and how a killed run finds its way back.
+
+- config.json: the TrainConfig; a folder belongs to one config for good
+- origin.json: the command and the commit that began the run
+- history.csv: a row for each finished epoch
+- checkpoint-NNNN.weights.h5: weights and optimizer state after an epoch; the last and the best one
+- emotion.keras and model.json, at the end: what the app loads
+"""
+
+import csv
+import json
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from train.config import TrainConfig
+
+if TYPE_CHECKING:
+    import keras
+
+HISTORY_FIELDS = ("epoch", "loss", "public_ferplus", "public_fer2013", "score")
+
+
+class RunError(Exception):
+    """The run's folder cannot be used; the message says why."""
+
+
+def claim(out: Path, config: TrainConfig, command: str) -> None:
+    """Make the run's folder and note how it began, or see that it belongs to the same run."""
+    out.mkdir(parents=True, exist_ok=True)
+    path, wanted = out / "config.json", json.dumps(config.to_dict(), indent=2) + "\n"
+    if path.exists():
+        if path.read_text(encoding="utf-8") != wanted:
+            raise RunError(
+                f"{out} holds a run with another config; choose another --out or remove it."
+            )
+        return
+    origin = {"command": command, "commit": git_commit()}
+    replace_file(out / "origin.json", json.dumps(origin, indent=2) + "\n")
+    replace_file(path, wanted)
+
+
+def git_commit() -> str:
+    """The commit that is checked out, with `+changes` when files differ, or `unknown`."""
+    here = Path(__file__).parent
+
+    def git(*words: str) -> str:
+        return subprocess.run(
+            ["git", *words], cwd=here, capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    try:
+        changes = git("status", "--porcelain", "--untracked-files=no")
+        return git("rev-parse", "HEAD") + ("+changes" if changes else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def resume(network: "keras.Model", out: Path) -> list[dict[str, Any]]:
+    """Load the last finished epoch, if there is one; its history.
+
+    history.csv is the commit point: an epoch counts once its row is there, and the checkpoint of
+    that epoch was complete before the row was written.
+    """
+    path = out / "history.csv"
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8", newline="") as stream:
+        history: list[dict[str, Any]] = [
+            {"epoch": int(row["epoch"]), **{key: float(row[key]) for key in HISTORY_FIELDS[1:]}}
+            for row in csv.DictReader(stream)
+        ]
+    # A step's optimizer state exists only after it is built, and weights load only into what is.
+    network.optimizer.build(network.trainable_variables)
+    network.load_weights(checkpoint(out, len(history)))
+    print(f"going on after epoch {len(history)}", flush=True)
+    return history
+
+
+def save_epoch(network: "keras.Model", out: Path, history: list[dict[str, Any]]) -> None:
+    """Write the checkpoint, then the history that counts it, then drop what nobody needs."""
+    network.save_weights(checkpoint(out, len(history)))
+    lines = [",".join(HISTORY_FIELDS)]
+    lines += [",".join(repr(row[key]) for key in HISTORY_FIELDS) for row in history]
+    replace_file(out / "history.csv", "\n".join(lines) + "\n")
+    needed = {checkpoint(out, len(history)), checkpoint(out, best(history)["epoch"])}
+    for path in set(out.glob("checkpoint-*.weights.h5")) - needed:
+        path.unlink()
+
+
+def best(history: list[dict[str, Any]]) -> dict[str, Any]:
+    """The row of the best epoch by PublicTest; the earlier one of equals."""
+    return max(history, key=lambda row: (row["score"], -row["epoch"]))
+
+
+def checkpoint(out: Path, epoch: int) -> Path:
+    """Where weights and optimizer state after an epoch (from 1) lie."""
+    return out / f"checkpoint-{epoch:04d}.weights.h5"
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Write a file in one step, so that a kill leaves the old or the new one."""
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
