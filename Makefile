@@ -11,8 +11,6 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3; do \
 	echo $$p && break; done)
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
-# Root needs no sudo; others may have one that asks no password.
-AS_ROOT := $(shell if [ "$$(id -u)" = 0 ]; then echo env; elif sudo -n true 2>/dev/null; then echo sudo; fi)
 
 .PHONY: run test fix clean
 .DELETE_ON_ERROR:
@@ -39,8 +37,9 @@ fix: $(VENV)/installed-tests
 clean:
 	rm -rf $(VENV)
 
-# The stamps make a second call start at once, and a changed requirements file install again.
-$(VENV)/installed-app: requirements.txt | $(BIN)/python
+# The stamps make a second call start at once, a changed requirements file install again, and an
+# interrupted set-up start over.
+$(VENV)/installed-app: requirements.txt | $(VENV)/created
 	@echo "installing the app's packages (about a minute, once)"
 	$(INSTALL) -r requirements.txt
 	@touch $@
@@ -49,17 +48,24 @@ $(VENV)/installed-tests: $(VENV)/installed-app train/requirements.txt tests/requ
 	$(INSTALL) -r requirements.txt -r train/requirements.txt -r tests/requirements.txt
 	@touch $@
 
-$(BIN)/python:
-	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is needed: sudo apt-get install python3 python3-venv," \
-		"or name one with make PYTHON=/path/to/python3.12"; exit 1; }
+$(VENV)/created:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is needed, this machine has" \
+		"$$(python3 --version 2>/dev/null || echo none); install one, for example with" \
+		"'uv python install 3.12', and name it: make PYTHON=/path/to/python3.12"; exit 1; }
+	@rm -rf $(VENV)
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
 		echo "The venv module is missing: sudo apt-get install python3-venv"; exit 1; }
+	@touch $@
 
+# Root needs no sudo; others may have one that asks no password.
 .PHONY: chromium
 chromium:
-	@if [ -z "$(CHROMIUM)" ] && [ -n "$(AS_ROOT)" ] && command -v apt-get >/dev/null; then \
-		echo "installing Chromium for the browser tests"; \
-		$(AS_ROOT) apt-get update -qq && \
-		$(AS_ROOT) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
-			--no-install-recommends chromium >/dev/null || true; \
+	@if [ -z "$(CHROMIUM)" ] && command -v apt-get >/dev/null; then \
+		if [ "$$(id -u)" = 0 ]; then as_root=env; else as_root="sudo -n"; fi; \
+		if $$as_root true 2>/dev/null; then \
+			echo "installing Chromium for the browser tests"; \
+			$$as_root apt-get update -qq && \
+			$$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+				--no-install-recommends chromium >/dev/null || true; \
+		fi; \
 	fi

@@ -4,6 +4,11 @@ constants -> recognizer loaded once -> `build_demo` -> guarded launch. User inte
 found in a picture is decided in fer_core.
 """
 
+import contextlib
+import os
+import tempfile
+import threading
+import time
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -25,7 +30,6 @@ from fer_core import (
 )
 from fer_core.drawing import label_text, percent
 from fer_core.emotions import BY_NAME
-from fer_core.images import MAX_BYTES
 
 try:
     import spaces
@@ -52,8 +56,10 @@ EXAMPLES = {
 }
 """Pictures of the gallery, by file name, with the caption that a visitor sees."""
 
-# A copy of an upload lives at most five minutes: swept every minute when older than four.
-CACHE_SWEEP_SECONDS, CACHE_AGE_SECONDS = 60, 240
+# A copy of an upload lives at most five minutes: swept every half minute when older than four.
+SWEEP_SECONDS, COPY_SECONDS = 30, 240
+# Gradio breaks off a larger upload in its own words; up to here fer_core refuses it in ours.
+MAX_UPLOAD = "32mb"
 MODEL_QUEUE: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 2}
 MAX_QUEUE = 64
 PICTURE_HEIGHT = 380  # pixels
@@ -179,11 +185,8 @@ def build_demo(recognizer: EmotionRecognizer) -> gr.Blocks:
         The Blocks, not launched.
     """
     handlers = Handlers(recognizer)
-    demo = gr.Blocks(
-        title=TITLE,
-        analytics_enabled=False,
-        delete_cache=(CACHE_SWEEP_SECONDS, CACHE_AGE_SECONDS),
-    )
+    gr.set_static_paths([EXAMPLES_DIR])  # served where they lie, not from copies
+    demo = gr.Blocks(title=TITLE, analytics_enabled=False)
     with demo:
         gr.Markdown(INTRO)
         with gr.Row(equal_height=False):
@@ -229,7 +232,7 @@ def build_demo(recognizer: EmotionRecognizer) -> gr.Blocks:
         }
         upload.change(handlers.show, upload, **shown)
         webcam.change(handlers.show, webcam, **shown)
-        gallery.select(handlers.show_example, None, **shown)
+        gallery.select(handlers.show_example, None, trigger_mode="always_last", **shown)
         chooser.input(
             lambda number, known: known[number],
             [chooser, answers],
@@ -346,14 +349,42 @@ def _track(*parts: tuple[float, str]) -> str:
     return f'<span class="fer-track" aria-hidden="true">{inner}</span>'
 
 
+def sweep(folder: Path, older_than: float) -> None:
+    """Delete what was last written so many seconds ago: files, and folders that are empty.
+
+    Gradio's own `delete_cache` forgets uploads that broke off and those from before a restart.
+    """
+    limit = time.time() - older_than
+    for path in sorted(folder.rglob("*"), reverse=True):  # what lies in a folder before the folder
+        with contextlib.suppress(OSError):  # gone already, or a folder that is not empty
+            if path.lstat().st_mtime < limit:
+                path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
+
+
+def keep_swept(folder: Path) -> None:
+    """Sweep a folder from now on, beside everything else."""
+
+    def forever() -> None:
+        while True:
+            sweep(folder, COPY_SECONDS)
+            time.sleep(SWEEP_SECONDS)
+
+    threading.Thread(target=forever, name="sweep", daemon=True).start()
+
+
 def main() -> None:
-    """Load, warm up, launch; Gradio's own variables move host and port."""
+    """Load, warm up, launch; Gradio's own variables move host, port and folder of copies."""
+    # A folder of our own inside the one that is named, since all that is old in it is deleted.
+    named = os.environ.get("GRADIO_TEMP_DIR", tempfile.gettempdir())
+    copies = Path(named) / "face-emotion-reader"
+    os.environ["GRADIO_TEMP_DIR"] = str(copies)
+    keep_swept(copies)
     recognizer = EmotionRecognizer.load()
     recognizer.recognize(EXAMPLES_DIR / next(iter(EXAMPLES)))  # the first visitor does not wait
     build_demo(recognizer).launch(
         theme=gr.themes.Soft(font=["system-ui", "sans-serif"], font_mono=["ui-monospace"]),
         css=CSS,
-        max_file_size=MAX_BYTES,
+        max_file_size=MAX_UPLOAD,
         show_error=False,
         run_history=False,
         ssr_mode=False,

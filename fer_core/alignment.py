@@ -50,8 +50,10 @@ def align_face(
     """Cut one face out of the full-resolution picture, upright, in one geometric transform.
 
     OpenCV's warp cannot average areas, so a face larger than the crop is shrunk by area first,
-    together with just the surroundings that the crop shows; then it is warped at about its own
-    scale. Pixels beyond the picture's edge repeat the edge.
+    together with just the surroundings that the crop shows; then it is warped at its own scale.
+    Warping from a larger source would give sharper crops, but the training faces are soft: on 744
+    press photographs the mean recall was .684 from 1 times the scale, .683 from 1.5 and .671 from
+    2. Pixels beyond the picture's edge repeat the edge.
 
     Args:
         image: (H, W, 3) uint8 RGB.

@@ -1,4 +1,4 @@
-"""Files of models/, read whole and verified before anything parses them."""
+"""Files of models/, whose content is verified before anything parses it."""
 
 import hashlib
 from pathlib import Path

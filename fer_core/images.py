@@ -13,6 +13,7 @@ from fer_core.errors import ImageTooLargeError, InvalidImageError
 ImageSource = str | os.PathLike[str] | bytes | Image.Image | NDArray[np.uint8]
 
 MAX_PIXELS = 64_000_000  # 64 megapixels: 192 MB as RGB
+MAX_SIDE = 65_500  # pixels; no longer picture can be written as JPEG again
 MAX_BYTES = 20_000_000  # 20 MB, encoded
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")  # MPO opens as JPEG
 BACKGROUND = (255, 255, 255)  # behind transparent pixels, as on a web page
@@ -23,6 +24,7 @@ UNREADABLE = (
 )
 TRUNCATED = "This picture is damaged or incomplete; please save or send it again."
 TOO_MANY_PIXELS = "This picture has more than 64 megapixels; please make it smaller."
+TOO_LONG = "This picture is longer than 65,500 pixels on one side; please make it smaller."
 TOO_MANY_BYTES = "This file is larger than 20 MB; please make it smaller."
 UNKNOWN_MODE = (
     "This picture stores its colours in a way that is not supported; please save it as an ordinary "
@@ -45,8 +47,8 @@ def load_image(source: ImageSource) -> NDArray[np.uint8]:
         (H, W, 3) uint8 RGB, C-contiguous. An RGB array comes back as it is, not copied.
 
     Raises:
-        ImageTooLargeError: more than `MAX_PIXELS` pixels or `MAX_BYTES` bytes; found in the
-            header, before the pixels are decoded.
+        ImageTooLargeError: more than `MAX_PIXELS` pixels, `MAX_SIDE` pixels on one side or
+            `MAX_BYTES` bytes; found in the header, before the pixels are decoded.
         InvalidImageError: anything else that cannot be read as a picture.
     """
     if isinstance(source, np.ndarray):
@@ -129,3 +131,5 @@ def _check_size(width: int, height: int) -> None:
         raise InvalidImageError(UNREADABLE)
     if width * height > MAX_PIXELS:
         raise ImageTooLargeError(TOO_MANY_PIXELS)
+    if max(width, height) > MAX_SIDE:
+        raise ImageTooLargeError(TOO_LONG)

@@ -189,15 +189,24 @@ def read_info(directory: Path) -> ModelInfo:
 
 
 def _load_forward(path: Path, spec: PreprocessingSpec) -> Forward:
-    """The network as one compiled TensorFlow function for batches of any size."""
+    """The network as one compiled TensorFlow function for batches of any size.
+
+    On another Keras backend, as on a training machine without TensorFlow, it is Keras's own batch
+    prediction, which compiles anew for each batch size.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import keras
-    import tensorflow as tf
 
     try:
         network = keras.saving.load_model(path, compile=False)
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise ModelLoadError(f"{path.name} cannot be loaded by this Keras: {error}") from error
+    if keras.backend.backend() != "tensorflow":
+        predict: Forward = network.predict_on_batch
+        return predict
+
+    import tensorflow as tf
+
     signature = tf.TensorSpec((None, *spec.input_shape), tf.float32)
 
     @tf.function(input_signature=[signature])  # type: ignore[untyped-decorator]

@@ -14,7 +14,14 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 
 from fer_core import EmotionRecognizer
-from fer_core.images import TOO_MANY_PIXELS, TRUNCATED, UNREADABLE
+from fer_core.images import (
+    MAX_BYTES,
+    TOO_LONG,
+    TOO_MANY_BYTES,
+    TOO_MANY_PIXELS,
+    TRUNCATED,
+    UNREADABLE,
+)
 from tests.conftest import EXAMPLES, ROOT
 
 HAPPY = EXAMPLES / "happy_f_asian_01.jpg"
@@ -167,6 +174,23 @@ def test_a_bad_file_is_refused_with_one_sentence_and_the_next_request_works(
             client.predict(image=handle_file(str(tmp_path / name)), api_name=endpoint)
         assert str(caught.value) == sentence
     assert len(predict(client, HAPPY)["faces"]) == 1
+
+
+def test_a_file_over_the_limit_is_refused_in_our_words(client: Client, tmp_path: Path) -> None:
+    (tmp_path / "huge.bmp").write_bytes(b"BM" + bytes(MAX_BYTES))
+    with pytest.raises(AppError) as caught:
+        predict(client, tmp_path / "huge.bmp")
+    assert str(caught.value) == TOO_MANY_BYTES
+
+
+def test_an_extremely_long_picture_is_refused_where_it_could_not_be_returned(
+    client: Client, tmp_path: Path
+) -> None:
+    Image.new("L", (70_000, 8)).save(tmp_path / "long.png")
+    for endpoint in ("/predict", "/annotate"):
+        with pytest.raises(AppError) as caught:
+            client.predict(image=handle_file(str(tmp_path / "long.png")), api_name=endpoint)
+        assert str(caught.value) == TOO_LONG
 
 
 def test_no_picture_at_all_is_refused_with_one_sentence(client: Client) -> None:

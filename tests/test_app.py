@@ -1,6 +1,8 @@
 """The page's parts without a browser: texts, answers, uploads, limits."""
 
+import os
 import re
+import time
 from pathlib import Path
 
 import gradio as gr
@@ -106,8 +108,49 @@ def test_only_the_two_promised_endpoints_are_public(recognizer: EmotionRecognize
     assert set(demo.get_api_info()["named_endpoints"]) == {"/predict", "/annotate"}
 
 
-def test_temporary_copies_live_at_most_five_minutes(recognizer: EmotionRecognizer) -> None:
-    assert app.build_demo(recognizer).delete_cache == (60, 240)
+def test_copies_are_swept_when_old_and_only_then(tmp_path: Path) -> None:
+    for name, age in (("old/upload.png", 300), ("old/new.png", 10), ("gone/broken-off", 300)):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+        written = time.time() - age
+        os.utime(path, (written, written))
+        os.utime(path.parent, (written, written))
+    app.sweep(tmp_path, older_than=240)
+    assert [path.name for path in tmp_path.rglob("*.png")] == ["new.png"]
+    assert not (tmp_path / "gone" / "broken-off").exists()
+
+
+def test_an_empty_folder_is_swept_once_it_is_old(tmp_path: Path) -> None:
+    for name, age in (("old", 300), ("new", 0)):
+        (tmp_path / name).mkdir()
+        os.utime(tmp_path / name, (time.time() - age,) * 2)
+    app.sweep(tmp_path, older_than=240)
+    assert [path.name for path in tmp_path.iterdir()] == ["new"]
+
+
+def test_what_a_link_points_to_is_not_swept(tmp_path: Path) -> None:
+    outside, swept = tmp_path / "outside", tmp_path / "swept"
+    for folder in (outside, swept):
+        folder.mkdir()
+    (outside / "kept.png").touch()
+    os.utime(outside / "kept.png", (0, 0))
+    (swept / "link").symlink_to(outside)
+    app.sweep(swept, older_than=0)
+    assert (outside / "kept.png").exists()
+
+
+def test_a_copy_lives_at_most_five_minutes() -> None:
+    assert app.COPY_SECONDS + app.SWEEP_SECONDS <= 300
+
+
+def test_the_gallery_needs_no_copies_that_a_sweep_would_take(
+    recognizer: EmotionRecognizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    config = str(app.build_demo(recognizer).get_config_file())
+    assert "happy_f_asian_01.jpg" in config
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
 def test_building_the_page_leaves_no_file_beside_the_app(recognizer: EmotionRecognizer) -> None:

@@ -1,8 +1,12 @@
 """What a Space's builder and a newcomer rely on: front matter, requirements, files, sizes."""
 
+import importlib.util
+import os
 import re
 import subprocess
+import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 import yaml
@@ -126,3 +130,22 @@ def test_no_file_names_a_place_of_one_machine() -> None:
         and name != "tests/test_packaging.py"
     ]
     assert found == []
+
+
+def test_on_zero_gpu_one_function_is_registered_and_elsewhere_nothing_is_needed(
+    tmp_path: Path,
+) -> None:
+    """ZeroGPU ends an app that decorates nothing; a stand-in records what is decorated."""
+    (tmp_path / "spaces.py").write_text(
+        "decorated = []\ndef GPU(function):\n    decorated.append(function)\n    return function\n"
+    )
+    finished = subprocess.run(
+        [sys.executable, "-c", "import app, spaces; print(len(spaces.decorated))"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert finished.stdout.strip() == "1"
+    assert importlib.util.find_spec("spaces") is None  # the rest of the tests run without it

@@ -60,6 +60,7 @@ def evaluate(
         if public_only and suffix == "private":
             continue
         dataset = splits[split]
+        print(f"measuring {split}, {len(dataset)} faces", flush=True)
         copies = np.array([mark in known for mark in dataset.fingerprints()])
         logits = dataset_logits(model, dataset)
         ending = "" if suffix == "private" else "_public"
@@ -211,7 +212,6 @@ def main(arguments: list[str] | None = None) -> None:
         splits = load_splits(data)
         print(f"loading the model of {options.model}", flush=True)
         model = EmotionModel.load(options.model)
-        print("measuring", flush=True)
         figures = evaluate(model, splits, public_only=options.public_only)
     except (DataError, ModelLoadError) as error:
         raise SystemExit(f"error: {error}") from error

@@ -85,11 +85,17 @@ def publish(run: Path, to: Path, name: str | None = None) -> ModelInfo:
     """Copy a run's model to another folder, after it loaded.
 
     Raises:
-        ModelLoadError: the run's model cannot be loaded.
+        ModelLoadError: the run's model cannot be loaded, or both folders are the same.
     """
     info = EmotionModel.load(run).info
     to.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(run / info.file, to / info.file)
+    if run.samefile(to):
+        raise ModelLoadError(
+            f"{run} cannot be published into itself; name another folder with --to."
+        )
+    temporary = to / f"{info.file}.tmp"
+    shutil.copyfile(run / info.file, temporary)
+    temporary.replace(to / info.file)
     info = replace(info, name=name or info.name)
     write_info(to, info)
     return info

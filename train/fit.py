@@ -93,6 +93,7 @@ def fit(config: TrainConfig, data_dir: Path, out: Path, command: str = "") -> No
     for epoch in range(len(history), config.epochs):
         print(f"epoch {epoch + 1}/{config.epochs}", flush=True)
         batches = make_batches(faces, config, epoch)
+        _seed_dropout(network, config.seed, epoch)
         logs = network.fit(batches, epochs=1, verbose="auto").history
         row = {"epoch": epoch + 1, "loss": logs["loss"][0], **_score(network, public)}
         print("  ".join(f"{key} {value:.4f}" for key, value in row.items()), flush=True)
@@ -165,6 +166,15 @@ def _compile(network: "keras.Model", config: TrainConfig, steps_per_epoch: int) 
         },
         loss_weights={"ferplus": config.ferplus_weight, "fer2013": config.fer2013_weight},
     )
+
+
+def _seed_dropout(network: "keras.Model", seed: int, epoch: int) -> None:
+    """Masks that depend on seed and epoch alone; checkpoints do not hold the generators' state."""
+    generators = [
+        layer.seed_generator for layer in network.layers if hasattr(layer, "seed_generator")
+    ]
+    for index, generator in enumerate(generators):
+        generator.state.assign([seed * len(generators) + index, epoch << 20])
 
 
 def _public_inputs(

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fer_core.errors import ChecksumMismatchError
+from fer_core.errors import ChecksumMismatchError, ModelLoadError
 from fer_core.model import EmotionModel
 from train.calibrate import main as calibrate_main
 from train.export import main as export_main
@@ -38,6 +38,11 @@ def test_a_damaged_run_is_not_published(smoke_run: Path, tmp_path: Path) -> None
     with pytest.raises(ChecksumMismatchError):
         publish(damaged, tmp_path / "models")
     assert not (tmp_path / "models").exists()
+
+
+def test_a_run_is_not_published_into_itself(smoke_run: Path) -> None:
+    with pytest.raises(ModelLoadError, match="into itself"):
+        publish(smoke_run, smoke_run)
 
 
 def test_calibrating_again_finds_what_the_run_found(smoke_run: Path, tmp_path: Path) -> None:
