@@ -55,7 +55,7 @@ class TrainConfig:
 
 PRESETS = {
     # python -m train.fit --data DIR: 70 minutes on two cores of an AMD EPYC with other work beside;
-    # with flip averaging PublicTest .668 by FER2013 and .870 by FER+, PrivateTest .684 and .861.
+    # with flip averaging PublicTest .668 by FER2013 and .870 by FER+, PrivateTest .683 and .861.
     "base": TrainConfig(),
     # python -m train.fit --smoke: under a minute, scores mean nothing.
     "smoke": TrainConfig(
