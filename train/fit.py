@@ -2,6 +2,7 @@
 
     python -m train.fit --data DIR                 the shipped recipe, about an hour on two cores
     python -m train.fit --data DIR --out runs/x    the same command again goes on where it stopped
+    python -m train.fit --data DIR --init runs/x --preset continued      from another run's weights
     python -m train.fit --smoke                    the whole way on generated faces, in a minute
 
 At the end the run's folder holds emotion.keras and model.json of the best epoch by PublicTest:
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from train.arguments import add_data_argument, data_dir
 from train.config import PRESETS, TrainConfig
-from train.runs import RunError, best, claim, resume, save_epoch
+from train.runs import RunError, best, best_checkpoint, claim, resume, save_epoch
 
 if TYPE_CHECKING:
     import keras
@@ -46,14 +47,20 @@ def main(arguments: list[str] | None = None) -> None:
 
             with tempfile.TemporaryDirectory() as folder:
                 write_synthetic_dataset(Path(folder), faces_per_split=(640, 140, 140))
-                fit(config, Path(folder), out, command)
+                fit(config, Path(folder), out, command, options.init)
         else:
-            fit(config, options.data, out, command)
+            fit(config, options.data, out, command, options.init)
     except (DataError, RunError) as error:
         raise SystemExit(f"error: {error}") from error
 
 
-def fit(config: TrainConfig, data_dir: Path, out: Path, command: str = "") -> None:
+def fit(
+    config: TrainConfig,
+    data_dir: Path,
+    out: Path,
+    command: str = "",
+    init: Path | None = None,
+) -> None:
     """Train, or go on training, and export the best epoch.
 
     Args:
@@ -61,10 +68,11 @@ def fit(config: TrainConfig, data_dir: Path, out: Path, command: str = "") -> No
         data_dir: a folder as `train.dataset` describes it.
         out: the run's folder, made when missing.
         command: what to type to do this again, for model.json.
+        init: another run, whose best weights a new run begins with.
 
     Raises:
         DataError: the data cannot be read.
-        RunError: `out` belongs to a run with another config.
+        RunError: `out` belongs to a run with another config, or `init` has no weights.
     """
     import keras
 
@@ -86,6 +94,8 @@ def fit(config: TrainConfig, data_dir: Path, out: Path, command: str = "") -> No
         )
     finally:
         keras.config.set_dtype_policy("float32")
+    if init is not None:
+        network.load_weights(best_checkpoint(init))
     _compile(network, config, steps_per_epoch=len(faces) // config.batch_size)
 
     history = resume(network, out)
@@ -213,7 +223,7 @@ def describe_command(options: argparse.Namespace) -> str:
         words.append(f"--preset {options.preset}")
     words += [
         f"--{name} {value}"
-        for name in ("epochs", "seed")
+        for name in ("init", "epochs", "seed")
         if (value := getattr(options, name)) is not None
     ]
     return " ".join(words)
@@ -228,6 +238,9 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     add_data_argument(parser)
     parser.add_argument("--out", type=Path, metavar="DIR", help="the run (default: runs/PRESET)")
     parser.add_argument("--preset", choices=sorted(PRESETS), default="base", help="default: base")
+    parser.add_argument(
+        "--init", type=Path, metavar="RUN", help="begin with this run's best weights"
+    )
     parser.add_argument("--epochs", type=int, help="instead of the preset's")
     parser.add_argument("--seed", type=int, help="instead of the preset's")
     parser.add_argument(

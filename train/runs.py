@@ -57,24 +57,42 @@ def git_commit() -> str:
 
 
 def resume(network: "keras.Model", out: Path) -> list[dict[str, Any]]:
-    """Load the last finished epoch, if there is one; its history.
+    """Load the last finished epoch, if there is one; the history up to it."""
+    history = read_history(out)
+    if history:
+        # The optimizer's state exists only once it is built, and weights load only into what is.
+        network.optimizer.build(network.trainable_variables)
+        network.load_weights(checkpoint(out, len(history)))
+        print(f"going on after epoch {len(history)}", flush=True)
+    return history
+
+
+def best_checkpoint(run: Path) -> Path:
+    """The weights of a run's best epoch by PublicTest.
+
+    Raises:
+        RunError: the folder holds no finished epoch.
+    """
+    history = read_history(run)
+    if not history:
+        raise RunError(f"{run} holds no finished epoch to begin with.")
+    return checkpoint(run, best(history)["epoch"])
+
+
+def read_history(run: Path) -> list[dict[str, Any]]:
+    """The finished epochs, none for a new folder.
 
     history.csv is the commit point: an epoch counts once its row is there, and the checkpoint of
     that epoch was complete before the row was written.
     """
-    path = out / "history.csv"
+    path = run / "history.csv"
     if not path.exists():
         return []
     with path.open(encoding="utf-8", newline="") as stream:
-        history: list[dict[str, Any]] = [
+        return [
             {"epoch": int(row["epoch"]), **{key: float(row[key]) for key in HISTORY_FIELDS[1:]}}
             for row in csv.DictReader(stream)
         ]
-    # A step's optimizer state exists only after it is built, and weights load only into what is.
-    network.optimizer.build(network.trainable_variables)
-    network.load_weights(checkpoint(out, len(history)))
-    print(f"going on after epoch {len(history)}", flush=True)
-    return history
 
 
 def save_epoch(network: "keras.Model", out: Path, history: list[dict[str, Any]]) -> None:

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from fer_core import EmotionRecognizer
 from fer_core.preprocessing import prepare_dataset_face, preprocess
 from tests.conftest import ROOT
+from train.augmentation import AugmentationConfig
 from train.config import PRESETS, TrainConfig
 from train.dataset import load_splits
 from train.fit import fit, make_batches, select_training_faces
@@ -71,6 +73,21 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(smoke_run: Path, tmp_pa
         assert actual["loss"] == pytest.approx(expected["loss"], rel=0.02)
 
 
+def test_a_run_can_begin_with_the_weights_of_another(
+    smoke_run: Path, data: Path, tmp_path: Path
+) -> None:
+    config = replace(PRESETS["smoke"], epochs=1)
+    fit(config, data, tmp_path / "fresh")
+    fit(config, data, tmp_path / "continued", init=smoke_run)
+    fresh, continued = (history(tmp_path / name)[0]["loss"] for name in ("fresh", "continued"))
+    assert continued < 0.9 * fresh
+
+
+def test_beginning_with_a_folder_without_weights_is_told(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="no finished epoch"):
+        fit(PRESETS["smoke"], data, tmp_path / "run", init=tmp_path)
+
+
 def test_a_folder_of_another_config_is_not_overwritten(smoke_run: Path, data: Path) -> None:
     before = (smoke_run / "model.json").read_bytes()
     with pytest.raises(RunError, match="another config"):
@@ -88,10 +105,6 @@ def test_batches_depend_on_seed_and_epoch_alone(data: Path) -> None:
 
 def test_an_epoch_holds_each_face_once_with_its_own_targets(data: Path) -> None:
     """Augmentation off and no two faces alike, so every input can be traced to its row."""
-    from dataclasses import replace
-
-    from train.augmentation import AugmentationConfig
-
     nothing = AugmentationConfig(
         rotation=0, scale=0, shift=0, gamma_share=0, erase_share=0, soften_share=0
     )
