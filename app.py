@@ -51,8 +51,8 @@ EXAMPLES = {
     "fear_m_asian_01.jpg": "Fear",
     "disgust_m_european_01.jpg": "Disgust",
     "neutral_m_european_01.jpg": "Neutral",
-    "happy_f_african_roll30_01.jpg": "Tilted head",
-    "group_happy-surprise-angry_01.jpg": "Three people",
+    "happy_f_african_roll30_01.jpg": "Tilted",
+    "group_happy-surprise-angry_01.jpg": "Group",
 }
 """Pictures of the gallery, by file name, with the caption that a visitor sees."""
 
@@ -330,7 +330,7 @@ def answer_html(emotion: EmotionPrediction) -> str:
         f"<span>{escape(headline)}<small>{sure}</small></span></div>"
         f'<ul class="fer-bars" aria-label="Probability of each emotion">{bars}</ul>'
         '<div class="fer-happy-sad">'
-        "<h3>Happy or sad? <small>If it had to be one of the two</small></h3>"
+        "<h3>Happy or sad? <small>If only these two</small></h3>"
         f"{_track((share['happy'], happy.color), (share['sad'], sad.color))}"
         f"<p><span>{_emoji(happy)} Happy {percent(share['happy'])}</span>"
         f"<span>Sad {percent(share['sad'])} {_emoji(sad)}</span></p></div>"

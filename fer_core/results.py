@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -85,12 +84,13 @@ class EmotionPrediction:
     """Which emotion people would read in one face.
 
     Attributes:
-        probabilities: calibrated, over the seven emotions in FER2013's order, sum 1. Read-only.
+        probabilities: calibrated, over the seven emotions in FER2013's order, sum 1;
+            a copy of what was handed in.
         contempt: the share of the eighth emotion before it was folded away, 0..1.
         abstention_threshold: the confidence below which the answer should read "not sure".
     """
 
-    probabilities: Mapping[str, float]
+    probabilities: dict[str, float]
     contempt: float
     abstention_threshold: float
 
@@ -105,7 +105,7 @@ class EmotionPrediction:
             raise ValueError(f"probabilities must be at least 0 and sum to 1, got sum {total}")
         if not 0.0 <= self.contempt <= 1.0:
             raise ValueError(f"contempt must be within 0..1, got {self.contempt}")
-        object.__setattr__(self, "probabilities", MappingProxyType(dict(self.probabilities)))
+        object.__setattr__(self, "probabilities", dict(self.probabilities))
 
     @property
     def label(self) -> str:

@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -105,9 +106,10 @@ class TestEmotionPrediction:
         prediction = make_prediction((0.5, 0.0, 0.0, 0.0, 0.0, 0.0, 0.5))
         assert prediction.happy_sad == {"happy": 0.5, "sad": 0.5}
 
-    def test_probabilities_cannot_be_assigned(self):
-        with pytest.raises(TypeError):
-            make_prediction().probabilities["happy"] = 0.0
+    def test_answers_can_be_pickled_and_written_as_json(self):
+        prediction = make_prediction()
+        assert pickle.loads(pickle.dumps(prediction)) == prediction
+        assert json.loads(json.dumps(prediction.probabilities)) == prediction.probabilities
 
     def test_a_later_change_of_the_given_mapping_does_not_reach_the_prediction(self):
         given = dict(zip(LABELS, MOSTLY_HAPPY, strict=True))
