@@ -55,7 +55,7 @@ class BoundingBox:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # arrays have no single truth value
 class FaceDetection:
     """One face that was found.
 
@@ -141,7 +141,7 @@ class EmotionPrediction:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # arrays have no single truth value
 class FaceResult:
     """One face: where it is, what the model saw, and the answer.
 
