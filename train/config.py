@@ -58,7 +58,7 @@ PRESETS = {
     # with flip averaging PublicTest .668 by FER2013 and .870 by FER+, PrivateTest .683 and .861.
     "base": TrainConfig(),
     # python -m train.fit --data DIR --preset continued --init runs/base
-    "continued": TrainConfig(epochs=16, learning_rate=0.03, warmup_epochs=0.5),
+    "continued": TrainConfig(epochs=14, learning_rate=0.03, warmup_epochs=0.5),
     # python -m train.fit --smoke: under a minute, scores mean nothing.
     "smoke": TrainConfig(
         network="tiny",

@@ -72,15 +72,19 @@ def fit(
 
     Raises:
         DataError: the data cannot be read.
-        RunError: `out` belongs to a run with another config, or `init` has no weights.
+        RunError: `out` belongs to another config or is in use, or `init` has no weights.
     """
+    with claim(out, config, command):
+        _train(config, data_dir, out, init)
+
+
+def _train(config: TrainConfig, data_dir: Path, out: Path, init: Path | None) -> None:
     import keras
 
     from train.dataset import load_splits
     from train.export import export_run
     from train.networks import build_network
 
-    claim(out, config, command)
     print(f"reading {data_dir}", flush=True)
     splits = load_splits(data_dir)
     faces = select_training_faces(splits["Training"])

@@ -4,14 +4,16 @@
 - origin.json: the command and the commit that began the run
 - history.csv: a row for each finished epoch
 - checkpoint-NNNN.weights.h5: weights and optimizer state after an epoch; the last and the best one
+- lock: held by the process that trains
 - emotion.keras and model.json, at the end: what the app loads
 """
 
 import csv
+import fcntl
 import json
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from train.config import TrainConfig
 
@@ -25,19 +27,34 @@ class RunError(Exception):
     """The run's folder cannot be used; the message says why."""
 
 
-def claim(out: Path, config: TrainConfig, command: str) -> None:
-    """Make the run's folder and note how it began, or see that it belongs to the same run."""
+def claim(out: Path, config: TrainConfig, command: str) -> TextIO:
+    """Make the run's folder and note how it began, or see that it belongs to the same run.
+
+    Returns:
+        A lock on the folder: keep it open while training; however the process ends, it is free.
+
+    Raises:
+        RunError: the folder belongs to another config, or another process trains in it now.
+    """
     out.mkdir(parents=True, exist_ok=True)
+    lock = (out / "lock").open("w", encoding="utf-8")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.close()
+        raise RunError(f"another process is training in {out}; wait for it or stop it.") from error
     path, wanted = out / "config.json", json.dumps(config.to_dict(), indent=2) + "\n"
     if path.exists():
         if path.read_text(encoding="utf-8") != wanted:
+            lock.close()
             raise RunError(
                 f"{out} holds a run with another config; choose another --out or remove it."
             )
-        return
+        return lock
     origin = {"command": command, "commit": git_commit()}
     replace_file(out / "origin.json", json.dumps(origin, indent=2) + "\n")
     replace_file(path, wanted)
+    return lock
 
 
 def git_commit() -> str:

@@ -17,7 +17,7 @@ from train.augmentation import AugmentationConfig
 from train.config import PRESETS, TrainConfig
 from train.dataset import load_splits
 from train.fit import fit, make_batches, select_training_faces
-from train.runs import RunError, best
+from train.runs import RunError, best, claim
 from train.synthetic import draw_face, write_synthetic_dataset
 
 CHANCE = 1 / 7
@@ -86,6 +86,14 @@ def test_a_run_can_begin_with_the_weights_of_another(
 def test_beginning_with_a_folder_without_weights_is_told(data: Path, tmp_path: Path) -> None:
     with pytest.raises(RunError, match="no finished epoch"):
         fit(PRESETS["smoke"], data, tmp_path / "run", init=tmp_path)
+
+
+def test_two_processes_do_not_train_in_one_folder(data: Path, tmp_path: Path) -> None:
+    with (
+        claim(tmp_path / "run", PRESETS["smoke"], "the first"),
+        pytest.raises(RunError, match="another process is training"),
+    ):
+        fit(PRESETS["smoke"], data, tmp_path / "run")
 
 
 def test_a_folder_of_another_config_is_not_overwritten(smoke_run: Path, data: Path) -> None:
