@@ -47,12 +47,14 @@ def export_run(config: TrainConfig, run: Path, public: Dataset, best: dict[str, 
     network.load_weights(checkpoint(run, best["epoch"]))
     path = run / MODEL_FILE
     network.save(path)
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     origin = json.loads((run / "origin.json").read_text(encoding="utf-8"))
     info = ModelInfo(
         name=f"fer-{config.network}",
-        version=datetime.now(UTC).strftime("%Y.%m.%d"),
+        # The day, and the file: two runs of one day are two versions.
+        version=f"{datetime.now(UTC):%Y.%m.%d}+{sha256[:8]}",
         file=MODEL_FILE,
-        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        sha256=sha256,
         preprocessing=config.preprocessing,
         flip_averaging=True,
         temperature=1.0,
