@@ -20,9 +20,7 @@ from fer_core.errors import ModelLoadError
 from fer_core.model import MODEL_JSON, EmotionModel, ModelInfo
 from train.config import TrainConfig
 from train.dataset import Dataset
-from train.runs import checkpoint
-
-MODEL_FILE = "emotion.keras"
+from train.runs import MODEL_FILE, checkpoint
 
 
 def export_run(config: TrainConfig, run: Path, public: Dataset, best: dict[str, Any]) -> ModelInfo:

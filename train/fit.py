@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from train.arguments import add_data_argument, data_dir
 from train.config import PRESETS, TrainConfig
-from train.runs import RunError, best, best_checkpoint, claim, resume, save_epoch
+from train.runs import RunError, best, best_weights, claim, resume, save_epoch
 
 if TYPE_CHECKING:
     import keras
@@ -68,7 +68,7 @@ def fit(
         data_dir: a folder as `train.dataset` describes it.
         out: the run's folder, made when missing.
         command: what to type to do this again, for model.json.
-        init: another run, whose best weights a new run begins with.
+        init: another run or a published model, whose weights a new run begins with.
 
     Raises:
         DataError: the data cannot be read.
@@ -99,7 +99,7 @@ def _train(config: TrainConfig, data_dir: Path, out: Path, init: Path | None) ->
     finally:
         keras.config.set_dtype_policy("float32")
     if init is not None:
-        network.load_weights(best_checkpoint(init))
+        network.load_weights(best_weights(init))
     _compile(network, config, steps_per_epoch=len(faces) // config.batch_size)
 
     history = resume(network, out)
@@ -243,7 +243,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, metavar="DIR", help="the run (default: runs/PRESET)")
     parser.add_argument("--preset", choices=sorted(PRESETS), default="base", help="default: base")
     parser.add_argument(
-        "--init", type=Path, metavar="RUN", help="begin with this run's best weights"
+        "--init", type=Path, metavar="DIR", help="begin with the weights of this run or model"
     )
     parser.add_argument("--epochs", type=int, help="instead of the preset's")
     parser.add_argument("--seed", type=int, help="instead of the preset's")

@@ -20,6 +20,7 @@ from train.config import TrainConfig
 if TYPE_CHECKING:
     import keras
 
+MODEL_FILE = "emotion.keras"
 HISTORY_FIELDS = ("epoch", "loss", "public_ferplus", "public_fer2013", "score")
 
 
@@ -84,16 +85,18 @@ def resume(network: "keras.Model", out: Path) -> list[dict[str, Any]]:
     return history
 
 
-def best_checkpoint(run: Path) -> Path:
-    """The weights of a run's best epoch by PublicTest.
+def best_weights(folder: Path) -> Path:
+    """The weights of a run's best epoch by PublicTest, or of a published model.
 
     Raises:
-        RunError: the folder holds no finished epoch.
+        RunError: the folder holds neither.
     """
-    history = read_history(run)
-    if not history:
-        raise RunError(f"{run} holds no finished epoch to begin with.")
-    return checkpoint(run, best(history)["epoch"])
+    history = read_history(folder)
+    if history:
+        return checkpoint(folder, best(history)["epoch"])
+    if (folder / MODEL_FILE).exists():
+        return folder / MODEL_FILE
+    raise RunError(f"{folder} holds neither a finished epoch nor a model to begin with.")
 
 
 def read_history(run: Path) -> list[dict[str, Any]]:

@@ -1,6 +1,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -73,18 +74,25 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(smoke_run: Path, tmp_pa
         assert actual["loss"] == pytest.approx(expected["loss"], rel=0.02)
 
 
-def test_a_run_can_begin_with_the_weights_of_another(
+def test_a_run_can_begin_with_the_weights_of_a_run_or_of_a_model(
     smoke_run: Path, data: Path, tmp_path: Path
 ) -> None:
     config = replace(PRESETS["smoke"], epochs=1)
     fit(config, data, tmp_path / "fresh")
-    fit(config, data, tmp_path / "continued", init=smoke_run)
-    fresh, continued = (history(tmp_path / name)[0]["loss"] for name in ("fresh", "continued"))
-    assert continued < 0.9 * fresh
+    fit(config, data, tmp_path / "from-run", init=smoke_run)
+    published = tmp_path / "published"
+    published.mkdir()
+    shutil.copy(smoke_run / "emotion.keras", published)
+    fit(config, data, tmp_path / "from-model", init=published)
+    fresh, from_run, from_model = (
+        history(tmp_path / name)[0]["loss"] for name in ("fresh", "from-run", "from-model")
+    )
+    assert from_run < 0.9 * fresh
+    assert from_model < 0.9 * fresh
 
 
 def test_beginning_with_a_folder_without_weights_is_told(data: Path, tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="no finished epoch"):
+    with pytest.raises(RunError, match="neither a finished epoch nor a model"):
         fit(PRESETS["smoke"], data, tmp_path / "run", init=tmp_path)
 
 
