@@ -110,8 +110,12 @@ CSS = """
 class Reading:
     """One picture with its answer."""
 
+    picture: NDArray[np.uint8]
     result: RecognitionResult
-    annotated: NDArray[np.uint8]
+
+    def annotated(self) -> NDArray[np.uint8]:
+        """A copy of the picture with boxes and labels; drawn only for who looks at it."""
+        return annotate(self.picture, self.result)
 
 
 class Handlers:
@@ -122,10 +126,9 @@ class Handlers:
         self._recognizer = recognizer
 
     def read(self, path: str) -> Reading:
-        """Decode once, recognize, draw."""
+        """Decode once, recognize."""
         picture = load_image(path)
-        result = self._recognizer.recognize(picture)
-        return Reading(result, annotate(picture, result))
+        return Reading(picture, self._recognizer.recognize(picture))
 
     def predict(self, image: str) -> dict[str, Any]:
         """Find every face in a picture and say which emotion people would read in it.
@@ -148,7 +151,7 @@ class Handlers:
         Returns:
             The picture with boxes and labels; unmarked when it has no face.
         """
-        return self._read_for_program(image).annotated
+        return self._read_for_program(image).annotated()
 
     def show(self, path: str | None) -> PageValues:
         """The one handler of the page: what to show for a picture, or for none."""
@@ -294,7 +297,7 @@ def page_values(reading: Reading | None, status: str) -> PageValues:
     choices = [(label_text(face, number), number - 1) for number, face in enumerate(faces, 1)]
     return (
         status,
-        gr.Image(reading.annotated, visible=True),
+        gr.Image(reading.annotated(), visible=True),
         gr.Radio(choices=choices, value=0 if several else None, visible=several),
         answers[0] if answers else "",
         answers,

@@ -73,7 +73,7 @@ def test_a_picture_without_a_face_comes_back_unmarked(
     path = tmp_path / "noise.png"
     Image.fromarray(pixels).save(path)
     reading = handlers.read(str(path))
-    assert np.array_equal(reading.annotated, pixels)
+    assert np.array_equal(reading.annotated(), pixels)
     status, picture, chooser, answer, answers = handlers.show(str(path))
     assert status == app.NO_FACE
     assert picture.visible

@@ -20,7 +20,7 @@ from fer_core.errors import ModelLoadError
 from fer_core.model import MODEL_JSON, EmotionModel, ModelInfo
 from train.config import TrainConfig
 from train.dataset import Dataset
-from train.runs import MODEL_FILE, checkpoint
+from train.runs import MODEL_FILE, checkpoint, replace_file
 
 
 def export_run(config: TrainConfig, run: Path, public: Dataset, best: dict[str, Any]) -> ModelInfo:
@@ -75,10 +75,8 @@ def export_run(config: TrainConfig, run: Path, public: Dataset, best: dict[str, 
 
 def write_info(directory: Path, info: ModelInfo) -> None:
     """Write model.json in one step."""
-    temporary = directory / f"{MODEL_JSON}.tmp"
     text = json.dumps(info.to_dict(), indent=2, ensure_ascii=False) + "\n"
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(directory / MODEL_JSON)
+    replace_file(directory / MODEL_JSON, text)
 
 
 def publish(run: Path, to: Path, name: str | None = None) -> ModelInfo:
