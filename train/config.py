@@ -60,6 +60,9 @@ PRESETS = {
     # python -m train.fit --data DIR --preset continued --init runs/base: 29 minutes more, the model
     # in models/; PublicTest .675 and .874, PrivateTest .694 and .866.
     "continued": TrainConfig(epochs=14, learning_rate=0.03, warmup_epochs=0.5),
+    # python -m train.fit --data DIR --preset probe --set KEY=VALUE --out runs/probe-x: a short run of
+    # a small network, to compare one change at equal seed and budget; see docs/wall.md.
+    "probe": TrainConfig(network="small", epochs=15, dropout=0.2, batch_size=64),
     # python -m train.fit --smoke: under a minute, scores mean nothing.
     "smoke": TrainConfig(
         network="tiny",
