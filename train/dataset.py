@@ -1,22 +1,31 @@
-"""FER2013 with the FER+ votes: files in, one checked `Dataset` out.
+"""FER2013, with the FER+ votes where they are at hand: files in, one checked `Dataset` out.
 
-Where to get the files is told in README.md. A data directory holds
+Where to get the files is told in README.md. A data directory holds FER2013 in one of these forms;
+the first that is there is read:
 
-* FER2013, in one of these forms, looked for in this order:
-  `fer2013.csv` or `fer2013.csv.gz` (columns emotion, pixels, Usage), or
-  `faces.png` with `labels.csv` (a mosaic of 190 faces a row, and emotion, usage a face);
-* FER+: `fer2013new.csv`, row i of which judges row i of FER2013.
+* `fer2013.csv`, the challenge's file (columns emotion, pixels, Usage);
+* `icml_face_data.csv`, its later edition, with the same columns in another order;
+* `faces.png` with `labels.csv` (a mosaic of 190 faces a row, and emotion, usage a face);
+* class folders, `train/happy/*.png` and the like, which `train.folders` describes.
 
-FER+ columns are mapped by name to the order of `fer_core.emotions`, never by position.
+It may hold the votes of FER+, `fer2013new.csv`. Row i of it judges row i of FER2013. Pictures in
+class folders are found by its column "Image name" (`fer0012345.png`); those with names of another
+kind get no votes. Without the file nothing has votes, and `targets` and `reference` are FER2013's
+own labels.
+
+Each CSV may be packed as `.csv.gz`. Columns are mapped by name without stray spaces, never by
+position, and classes to the order of `fer_core.emotions`.
 """
 
 import csv
 import gzip
 import hashlib
-from collections.abc import Iterator
+import re
+import zlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TextIO
+from pathlib import Path, PurePosixPath
+from typing import IO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +33,10 @@ from PIL import Image
 
 from fer_core.emotions import FER2013_LABELS, FERPLUS_LABELS
 from fer_core.preprocessing import DATASET_FACE_SIZE, UInt8Array
+from train.errors import DataError
+from train.folders import find_pictures, read_face, split_folders
+
+__all__ = ["FERPLUS_COLUMNS", "SPLITS", "DataError", "Dataset", "load_splits"]
 
 SPLITS = ("Training", "PublicTest", "PrivateTest")
 FACES_PER_MOSAIC_ROW = 190
@@ -38,10 +51,7 @@ FERPLUS_COLUMNS = {
     "contempt": "contempt",
 }
 REJECTING_COLUMNS = ("unknown", "NF")  # FER+'s votes for "cannot say" and "not a face"
-
-
-class DataError(Exception):
-    """The data directory is incomplete or a file in it is malformed; the message says which."""
+FERPLUS_NAME = re.compile(r"fer\d{7}")  # without its suffix
 
 
 @dataclass(frozen=True)
@@ -51,7 +61,8 @@ class Dataset:
     Attributes:
         faces: (N, 48, 48) uint8 grey.
         labels: (N,) int64, FER2013's label 0..6.
-        votes: (N, 8) int64, FER+ votes in the order of `FERPLUS_LABELS`.
+        votes: (N, 8) int64, FER+ votes in the order of `FERPLUS_LABELS`; all 0 for a face that
+            nobody judged.
         rejections: (N, 2) int64, FER+ votes for unknown and for not-a-face.
     """
 
@@ -79,6 +90,30 @@ class Dataset:
     def subset(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> "Dataset":
         """The chosen rows, all columns in step."""
         return Dataset(self.faces[rows], self.labels[rows], self.votes[rows], self.rejections[rows])
+
+    @property
+    def has_votes(self) -> bool:
+        """Whether the annotators judged any face of this set, be it as unknown or not a face."""
+        return bool(self.votes.any() or self.rejections.any())
+
+    @property
+    def targets(self) -> NDArray[np.float32]:
+        """(N, 8) float32: what the eight-class head learns.
+
+        `vote_shares`, with its rows of 0; in a set without any votes FER2013's label as a
+        distribution, contempt 0.
+        """
+        if self.has_votes:
+            return self.vote_shares
+        return np.eye(len(FERPLUS_LABELS), dtype=np.float32)[self.labels]
+
+    @property
+    def reference(self) -> NDArray[np.int64]:
+        """(N,) index into `FERPLUS_LABELS` to judge by: `majority`, or -1 where there is none.
+
+        In a set without any votes `labels`.
+        """
+        return self.majority if self.has_votes else self.labels
 
     @property
     def trusted_votes(self) -> NDArray[np.int64]:
@@ -119,125 +154,234 @@ class Dataset:
 
 
 def load_splits(data_dir: Path) -> dict[str, Dataset]:
-    """All of FER2013 with FER+, by official split.
+    """All of FER2013, with FER+ where it is there, by official split.
 
     Returns:
-        {"Training": ..., "PublicTest": ..., "PrivateTest": ...}
+        {"Training": ..., "PublicTest": ..., "PrivateTest": ...}, none of them empty; rows in the
+        order of the file, pictures of class folders in the order of their names.
 
     Raises:
-        DataError: a file is missing or malformed; the message names file and row.
+        DataError: a file is missing or malformed, or a split is empty; the message names the file
+            and the row as an editor counts them, or the folder.
     """
+    try:
+        fer2013, votes = _read(data_dir)
+    except OSError as error:  # something in it may not be looked at
+        raise DataError(f"{data_dir} cannot be read ({error}).") from error
+    usages = np.array(fer2013.usage)
+    everything = Dataset(
+        fer2013.faces,
+        fer2013.labels,
+        votes[:, : len(FERPLUS_LABELS)],
+        votes[:, len(FERPLUS_LABELS) :],
+    )
+    return {split: everything.subset(usages == split) for split in SPLITS}
+
+
+class _Fer2013(NamedTuple):
+    """What one form of FER2013 holds, row by row."""
+
+    source: str  # file or folder, for messages
+    faces: UInt8Array
+    labels: NDArray[np.int64]
+    usage: list[str]
+    names: list[str] | None = None  # of pictures in class folders; None where the rows have none
+
+
+def _read(data_dir: Path) -> tuple[_Fer2013, NDArray[np.int64]]:
     if not data_dir.is_dir():
         raise DataError(
             f"{data_dir} is not a folder; README.md says where to get FER2013 and FER+."
         )
-    faces, labels, usage = _read_fer2013(data_dir)
-    votes, rejections = _read_ferplus(data_dir, usage)
-    everything = Dataset(faces, labels, votes, rejections)
-    usages = np.array(usage)
-    return {split: everything.subset(usages == split) for split in SPLITS}
+    fer2013 = _read_fer2013(data_dir)
+    for split in SPLITS:
+        if split not in fer2013.usage:
+            raise DataError(f"{fer2013.source} holds no picture of the split {split}.")
+    return fer2013, _read_ferplus(data_dir, fer2013)
 
 
-def _read_fer2013(data_dir: Path) -> tuple[UInt8Array, NDArray[np.int64], list[str]]:
-    for name in ("fer2013.csv", "fer2013.csv.gz"):
-        if (data_dir / name).is_file():
-            return _read_fer2013_csv(data_dir / name)
-    if (data_dir / "faces.png").is_file() and (data_dir / "labels.csv").is_file():
-        return _read_mosaic(data_dir / "faces.png", data_dir / "labels.csv")
+def _read_fer2013(data_dir: Path) -> _Fer2013:
+    for name in ("fer2013.csv", "icml_face_data.csv"):
+        table = _plain_or_packed(data_dir / name)
+        if table is not None:
+            return _read_fer2013_csv(table)
+    table = _plain_or_packed(data_dir / "labels.csv")
+    if table is not None and (data_dir / "faces.png").is_file():
+        return _read_mosaic(data_dir / "faces.png", table)
+    if split_folders(data_dir):
+        return _read_class_folders(data_dir)
     raise DataError(
-        f"{data_dir} holds neither fer2013.csv, fer2013.csv.gz, nor faces.png with labels.csv; "
-        "README.md says where to get FER2013."
+        f"{data_dir} holds neither fer2013.csv, icml_face_data.csv, faces.png with labels.csv, nor "
+        "folders train and test; README.md says where to get FER2013."
     )
 
 
-def _read_fer2013_csv(path: Path) -> tuple[UInt8Array, NDArray[np.int64], list[str]]:
+def _read_fer2013_csv(path: Path) -> _Fer2013:
     faces: list[UInt8Array] = []
     labels: list[int] = []
     usage: list[str] = []
     for row, fields in _rows(path, ("emotion", "pixels", "Usage")):
-        try:
-            pixels = np.array(fields["pixels"].split(), dtype=np.uint8)
-            faces.append(pixels.reshape(DATASET_FACE_SIZE, DATASET_FACE_SIZE))
-        except (ValueError, OverflowError) as error:
-            raise DataError(
-                f"{path.name}, row {row}: pixels must be 2304 numbers 0..255."
-            ) from error
+        faces.append(_face(fields["pixels"], path, row))
         labels.append(_label(fields["emotion"], path, row))
         usage.append(_usage(fields["Usage"], path, row))
     if not faces:
         raise DataError(f"{path.name} holds no row.")
-    return np.stack(faces), np.array(labels), usage
+    return _Fer2013(path.name, np.stack(faces), np.array(labels, np.int64), usage)
 
 
-def _read_mosaic(picture: Path, table: Path) -> tuple[UInt8Array, NDArray[np.int64], list[str]]:
+def _read_mosaic(picture: Path, table: Path) -> _Fer2013:
     labels: list[int] = []
     usage: list[str] = []
     for row, fields in _rows(table, ("emotion", "usage")):
         labels.append(_label(fields["emotion"], table, row))
         usage.append(_usage(fields["usage"], table, row))
-    side = DATASET_FACE_SIZE
-    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # 83 megapixels, and ours
-    try:
-        with Image.open(picture) as opened:
-            mosaic = np.asarray(opened.convert("L"))
-    finally:
-        Image.MAX_IMAGE_PIXELS = limit
+    if not labels:
+        raise DataError(f"{table.name} holds no row.")
+    mosaic, side = _read_grey(picture), DATASET_FACE_SIZE
     across, down = FACES_PER_MOSAIC_ROW, -(-len(labels) // FACES_PER_MOSAIC_ROW)
-    if not labels or mosaic.shape != (down * side, across * side):
+    if mosaic.shape != (down * side, across * side):
         raise DataError(
             f"{picture.name} must be {across * side}x{down * side} pixels for the {len(labels)} "
             f"rows of {table.name}, is {mosaic.shape[1]}x{mosaic.shape[0]}."
         )
     faces = mosaic.reshape(down, side, across, side).transpose(0, 2, 1, 3).reshape(-1, side, side)
-    return np.ascontiguousarray(faces[: len(labels)]), np.array(labels), usage
+    faces = np.ascontiguousarray(faces[: len(labels)])
+    return _Fer2013(table.name, faces, np.array(labels, np.int64), usage)
 
 
-def _read_ferplus(data_dir: Path, usage: list[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    path = data_dir / "fer2013new.csv"
-    if not path.is_file():
-        raise DataError(
-            f"{data_dir} holds no fer2013new.csv; README.md says where to get the FER+ votes."
-        )
+def _read_grey(path: Path) -> UInt8Array:
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # 83 megapixels, and ours
+    try:
+        with Image.open(path) as opened:
+            return np.asarray(opened.convert("L"))
+    except Exception as error:  # damaged files make Pillow's decoders raise nearly anything
+        raise DataError(f"{path.name} cannot be read as a picture ({error}).") from error
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
+
+
+def _read_class_folders(data_dir: Path) -> _Fer2013:
+    pictures = find_pictures(data_dir)
+    return _Fer2013(
+        str(data_dir),
+        np.stack([read_face(picture) for picture in pictures]),
+        np.array([picture.label for picture in pictures], np.int64),
+        [picture.split for picture in pictures],
+        [picture.name for picture in pictures],
+    )
+
+
+def _read_ferplus(data_dir: Path, fer2013: _Fer2013) -> NDArray[np.int64]:
+    """(N, 10) int64: votes for the eight emotions, then the two rejections."""
+    path = _plain_or_packed(data_dir / "fer2013new.csv")
+    if path is None:
+        columns = len(FERPLUS_LABELS) + len(REJECTING_COLUMNS)
+        return np.zeros((len(fer2013.usage), columns), np.int64)
+    if fer2013.names is None:
+        return _votes_by_row(path, fer2013.usage)
+    return _votes_by_name(path, fer2013.names)
+
+
+def _votes_by_row(path: Path, usage: Sequence[str]) -> NDArray[np.int64]:
+    table: list[NDArray[np.int64]] = []
+    for row, split, votes in _vote_rows(path, "Usage"):
+        if len(table) >= len(usage) or split != usage[len(table)]:
+            raise DataError(
+                f"{path.name}, row {row}: its split {split!r} is not that of the same row of "
+                "FER2013; both files must be whole and in their original order."
+            )
+        table.append(votes)
+    if len(table) != len(usage):
+        raise DataError(f"{path.name} has {len(table)} rows, FER2013 has {len(usage)}.")
+    return np.stack(table)
+
+
+def _votes_by_name(path: Path, names: Sequence[str]) -> NDArray[np.int64]:
+    # FER+ gives four names twice; its own tool lets the later picture overwrite the earlier.
+    by_stem = {
+        PurePosixPath(name).stem.lower(): votes for _, name, votes in _vote_rows(path, "Image name")
+    }
+    table = np.zeros((len(names), len(FERPLUS_LABELS) + len(REJECTING_COLUMNS)), np.int64)
+    for votes, name in zip(table, names, strict=True):
+        stem = PurePosixPath(name).stem.lower()
+        if stem in by_stem:
+            votes[:] = by_stem[stem]
+        elif FERPLUS_NAME.fullmatch(stem):
+            raise DataError(
+                f"{path.name} has no row for the picture {name}; it must be whole, and the "
+                'pictures must bear the names of its column "Image name".'
+            )
+    return table
+
+
+def _vote_rows(path: Path, key: str) -> Iterator[tuple[int, str, NDArray[np.int64]]]:
+    """(row number, value of the column `key`, (10,) votes) of `fer2013new.csv`."""
     by_emotion = {emotion: column for column, emotion in FERPLUS_COLUMNS.items()}
     columns = [by_emotion[emotion] for emotion in FERPLUS_LABELS] + list(REJECTING_COLUMNS)
-    votes: list[list[int]] = []
-    for row, fields in _rows(path, ("Usage", *columns)):
+    for row, fields in _rows(path, (key, *columns)):
         try:
-            votes.append([int(fields[column]) for column in columns])
-        except ValueError as error:
+            votes = np.array([int(fields[column]) for column in columns], np.int64)
+        except (ValueError, OverflowError) as error:
             raise DataError(f"{path.name}, row {row}: votes must be whole numbers.") from error
-        if len(votes) > len(usage) or fields["Usage"] != usage[len(votes) - 1]:
-            raise DataError(
-                f"{path.name}, row {row}: its split {fields['Usage']!r} is not that of the same "
-                "row of FER2013; both files must be whole and in their original order."
-            )
-    if len(votes) != len(usage):
-        raise DataError(f"{path.name} has {len(votes)} rows, FER2013 has {len(usage)}.")
-    table = np.array(votes, dtype=np.int64)
-    return table[:, : len(FERPLUS_LABELS)], table[:, len(FERPLUS_LABELS) :]
+        if votes.min() < 0:
+            raise DataError(f"{path.name}, row {row}: votes must not be negative.")
+        yield row, fields[key], votes
+
+
+def _plain_or_packed(path: Path) -> Path | None:
+    """The CSV or its .gz, whichever is there; the CSV when both are."""
+    packed = path.with_name(f"{path.name}.gz")
+    return next((candidate for candidate in (path, packed) if candidate.is_file()), None)
 
 
 def _rows(path: Path, required: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
     """(row number as an editor counts, values by stripped column name) of a CSV, gz or not."""
-    with _open_text(path) as stream:
-        reader = csv.reader(stream)
-        header = [name.strip() for name in next(reader, [])]
-        missing = [name for name in required if name not in header]
-        if missing:
-            raise DataError(f"{path.name} lacks the column {missing[0]!r}; it has {header}.")
-        for values in reader:
-            if len(values) != len(header):
-                raise DataError(
-                    f"{path.name}, row {reader.line_num}: {len(values)} values for "
-                    f"{len(header)} columns."
-                )
-            yield reader.line_num, dict(zip(header, (v.strip() for v in values), strict=True))
+    records = _records(path)
+    header = [name.strip() for name in next(records, (1, []))[1]]
+    missing = [name for name in required if name not in header]
+    if missing:
+        raise DataError(f"{path.name} lacks the column {missing[0]!r}; it has {header}.")
+    for row, values in records:
+        if len(values) != len(header):
+            raise DataError(
+                f"{path.name}, row {row}: {len(values)} values for {len(header)} columns."
+            )
+        yield row, dict(zip(header, (value.strip() for value in values), strict=True))
 
 
-def _open_text(path: Path) -> TextIO:
-    if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8", newline="")
-    return path.open(encoding="utf-8", newline="")
+def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """(number of its first line, values) of every record that is not blank."""
+    row = 1
+    try:
+        with _open(path) as stream:
+            # Decoded line by line, so that an error is met at its line, not a buffer ahead of it;
+            # utf-8-sig, because Excel begins its files with a byte order mark.
+            reader = csv.reader(line.decode("utf-8-sig") for line in stream)
+            for values in reader:
+                if values:
+                    yield row, values
+                row = reader.line_num + 1
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path.name}, row {row}: this is not UTF-8 text.") from error
+    except (OSError, EOFError, zlib.error, csv.Error) as error:
+        raise DataError(
+            f"{path.name}, row {row}: from here on it cannot be read ({error})."
+        ) from error
+
+
+def _open(path: Path) -> IO[bytes] | gzip.GzipFile:
+    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
+
+
+def _face(value: str, path: Path, row: int) -> UInt8Array:
+    side = DATASET_FACE_SIZE
+    try:
+        pixels = np.fromstring(value, sep=" ", dtype=np.int64)  # int64, as uint8 would wrap 256
+    except ValueError:
+        pixels = np.empty(0, np.int64)
+    if pixels.size != side * side or pixels.min() < 0 or pixels.max() > 255:
+        raise DataError(f"{path.name}, row {row}: pixels must be {side * side} numbers 0..255.")
+    return pixels.astype(np.uint8).reshape(side, side)
 
 
 def _label(value: str, path: Path, row: int) -> int:
