@@ -1,48 +1,78 @@
 """Measure a model on FER2013 and FER+, the way that the app would answer.
 
     python -m train.evaluate --model models --data DIR --json OUT
+    python -m train.evaluate --model models --data DIR --report OUTDIR
     python -m train.evaluate --model runs/x --data DIR --public-only     for choosing
 
 Faces go through fer_core's preparation, flip averaging and temperature included. PrivateTest is
 for reporting: `--public-only` leaves it unread, and each reading of it belongs into the log in
-RUNS.md (the row to add is printed). With train/requirements.txt installed, a confusion matrix and
-a reliability diagram are drawn beside OUT.
+RUNS.md (the row to add is printed).
+
+`--json OUT` writes every figure: accuracy, precision, recall, F1 and AUC by class and averaged,
+confusion matrices, calibration, coverage, the scores without pictures that are also in Training,
+and 95 % bootstrap intervals. `--report OUTDIR` writes them as report.md with plots beside it:
+confusion, ROC curves, reliability, risk and coverage, the most confident mistakes, and the learning
+curves when the model's folder has a history.csv. It shows pictures of the dataset, which may not be
+passed on. The arithmetic and the drawing need train/requirements.txt.
+
+A model that answers no better than chance, or whose answers fit other rows or other class names
+far better, gives a warning: labels and pictures are then out of step.
+
+Without FER+ votes there are no ferplus figures, and the answer is judged by FER2013's labels.
 """
 
 import argparse
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_core.calibration import (
-    brier_score,
-    expected_calibration_error,
-    negative_log_likelihood,
-    reliability,
-    risk_coverage,
-    softmax,
-)
-from fer_core.emotions import FER2013_LABELS, FERPLUS_LABELS, HAPPY, SAD
+from fer_core.calibration import softmax
+from fer_core.emotions import FER2013_LABELS, FERPLUS_LABELS
 from fer_core.errors import ModelLoadError
-from fer_core.model import EmotionModel
+from fer_core.model import EmotionModel, ModelInfo
 from train.arguments import add_data_argument, data_dir
 from train.calibrate import dataset_logits
 from train.dataset import DataError, Dataset, load_splits
 
-BIG_FIVE = ("angry", "happy", "sad", "surprise", "neutral")
-COVERAGES = (0.7, 0.8, 0.9, 1.0)
+REQUIREMENTS = "train/requirements.txt"
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a model says to one split, row by row.
+
+    Attributes:
+        dataset: (N) faces and labels.
+        copies: (N,) bool, whether the picture also is in Training.
+        fer2013: (N, 7) float64 probabilities of the fer2013 head.
+        ferplus: (N, 8) float64 probabilities of the ferplus head, after the temperature.
+        seven: (N, 7) float64, the probabilities that the app shows: ferplus without contempt.
+    """
+
+    dataset: Dataset
+    copies: NDArray[np.bool_]
+    fer2013: NDArray[np.float64]
+    ferplus: NDArray[np.float64]
+    seven: NDArray[np.float64]
 
 
 def evaluate(
     model: EmotionModel, splits: dict[str, Dataset], *, public_only: bool = False
 ) -> dict[str, Any]:
-    """All figures of a model.
+    """All figures of a model; the arguments are `answer_splits`', the result `all_figures`'."""
+    return all_figures(answer_splits(model, splits, public_only=public_only), model.info)
+
+
+def answer_splits(
+    model: EmotionModel, splits: dict[str, Dataset], *, public_only: bool = False
+) -> dict[str, Answers]:
+    """Ask the model.
 
     Args:
         model: as the app would load it.
@@ -50,126 +80,89 @@ def evaluate(
         public_only: leave PrivateTest unread.
 
     Returns:
-        Figures by name: `fer2013_*` and `ferplus_*` as `classification_figures` gives them, and
-        `happy_sad`, `calibration`, `coverage`. These three are PrivateTest's; those of PublicTest
-        end in `_public`.
+        The answers by split, PublicTest first.
     """
     known = set(splits["Training"].fingerprints())
-    figures: dict[str, Any] = {}
-    for split, suffix in (("PublicTest", "public"), ("PrivateTest", "private")):
-        if public_only and suffix == "private":
-            continue
+    answers = {}
+    for split in ("PublicTest",) if public_only else ("PublicTest", "PrivateTest"):
         dataset = splits[split]
         print(f"measuring {split}, {len(dataset)} faces", flush=True)
-        copies = np.array([mark in known for mark in dataset.fingerprints()])
         logits = dataset_logits(model, dataset)
-        ending = "" if suffix == "private" else "_public"
-        figures |= {
-            f"fer2013_{suffix}": classification_figures(
-                logits["fer2013"], dataset.labels, copies, FER2013_LABELS
-            ),
-            f"ferplus_{suffix}": classification_figures(
-                logits["ferplus"], dataset.majority, copies, FERPLUS_LABELS
-            ),
-        }
-        seven = logits["ferplus"][:, : len(FER2013_LABELS)]
-        probabilities = softmax(seven, model.info.temperature)
-        answers = answer_figures(probabilities, dataset.majority)
-        figures |= {f"{name}{ending}": values for name, values in answers.items()}
+        temperature = model.info.temperature
+        answers[split] = Answers(
+            dataset,
+            np.array([mark in known for mark in dataset.fingerprints()]),
+            softmax(logits["fer2013"]),
+            softmax(logits["ferplus"], temperature),
+            softmax(logits["ferplus"][:, : len(FER2013_LABELS)], temperature),
+        )
+    return answers
+
+
+def all_figures(answers: dict[str, Answers], info: ModelInfo) -> dict[str, Any]:
+    """What the answers are worth.
+
+    Args:
+        answers: from `answer_splits`.
+        info: of the model; its abstention threshold is judged.
+
+    Returns:
+        Figures by name: `fer2013_*` and, where there are votes, `ferplus_*` as
+        `metrics.classification_figures` gives them; `happy_sad`, `calibration` and `coverage` as
+        `metrics.answer_figures` does, and `reference`, what these three are judged by. These four
+        are PrivateTest's; those of PublicTest end in `_public`. And `warnings`, sentences.
+
+    Raises:
+        DataError: the annotators of a split agree on none of its pictures.
+    """
+    from train import metrics
+    from train.report import warnings
+
+    figures: dict[str, Any] = {}
+    for split, said in answers.items():
+        suffix, ending = ("public", "_public") if split == "PublicTest" else ("private", "")
+        dataset, reference = said.dataset, said.dataset.reference
+        if not metrics.is_judged(reference).any():
+            raise DataError(f"no picture of {split} has a majority among its FER+ votes.")
+        figures[f"fer2013_{suffix}"] = metrics.classification_figures(
+            said.fer2013, dataset.labels, said.copies, FER2013_LABELS
+        )
+        if dataset.has_votes:
+            figures[f"ferplus_{suffix}"] = metrics.classification_figures(
+                said.ferplus, dataset.majority, said.copies, FERPLUS_LABELS
+            )
+        served = metrics.answer_figures(said.seven, reference, info.abstention_threshold)
+        figures |= {f"{name}{ending}": values for name, values in served.items()}
+        figures[f"reference{ending}"] = "FER+ majority" if dataset.has_votes else "FER2013 label"
+    figures["warnings"] = warnings(figures)
     return figures
 
 
-def classification_figures(
-    logits: NDArray[np.floating],
-    labels: NDArray[np.int64],
-    copies: NDArray[np.bool_],
-    classes: Sequence[str],
-) -> dict[str, Any]:
-    """How often the highest logit is the label.
-
-    Args:
-        logits: (N, C).
-        labels: (N,) 0..C-1, or -1 for a picture that is not judged.
-        copies: (N,) whether the picture also is a training picture.
-        classes: C names.
-
-    Returns:
-        accuracy, macro_f1 (over the classes that occur), accuracy_deduplicated (without copies),
-        n, n_deduplicated, recall and f1 by class, and confusion (rows: label).
-    """
-    judged = labels >= 0
-    labels, predictions, fresh = labels[judged], logits.argmax(axis=1)[judged], ~copies[judged]
-    confusion = np.zeros((len(classes), len(classes)), np.int64)
-    np.add.at(confusion, (labels, predictions), 1)
-    hits, of_label, of_answer = np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
-    occurs = of_label > 0
-    f1 = 2 * hits / np.maximum(of_label + of_answer, 1)
-    recall = hits / np.maximum(of_label, 1)
-    right = predictions == labels
-    named = [name for name, is_there in zip(classes, occurs, strict=True) if is_there]
-    return {
-        "accuracy": float(right.mean()),
-        "macro_f1": float(f1[occurs].mean()),
-        "accuracy_deduplicated": float(right[fresh].mean()),
-        "n": len(labels),
-        "n_deduplicated": int(fresh.sum()),
-        "recall": dict(zip(named, recall[occurs].tolist(), strict=True)),
-        "f1": dict(zip(named, f1[occurs].tolist(), strict=True)),
-        "confusion": confusion.tolist(),
-    }
-
-
-def answer_figures(
-    probabilities: NDArray[np.float64], majority: NDArray[np.int64]
-) -> dict[str, dict[str, Any]]:
-    """Of the calibrated seven-emotion answer, against the FER+ majority among the seven."""
-    binary = (majority == HAPPY) | (majority == SAD)
-    reads_happy = probabilities[binary, HAPPY] > probabilities[binary, SAD]
-    judged = (majority >= 0) & (majority < len(FER2013_LABELS))
-    chosen, labels = probabilities[judged], majority[judged]
-    right = chosen.argmax(axis=1) == labels
-    curve = risk_coverage(chosen.max(axis=1), right)
-    return {
-        "happy_sad": {
-            "accuracy": float((reads_happy == (majority[binary] == HAPPY)).mean()),
-            "n": int(binary.sum()),
-        },
-        "calibration": {
-            "ece": expected_calibration_error(chosen, labels),
-            "nll": negative_log_likelihood(chosen, labels),
-            "brier": brier_score(chosen, labels),
-            "n": int(judged.sum()),
-            "reliability": [asdict(row) for row in reliability(chosen, labels)],
-        },
-        "coverage": {
-            f"accuracy_at_{coverage:.0%}": curve.accuracy_at(coverage) for coverage in COVERAGES
-        },
-    }
-
-
 def summary(figures: dict[str, Any]) -> str:
-    """The figures as a table for the terminal."""
-    lines = [f"{'':18}{'accuracy':>10}{'macro F1':>10}{'no copies':>11}{'n':>7}"]
+    """The figures as a table for the terminal, warnings last."""
+    header = ("accuracy", "macro F1", "macro AUC", "no copies")
+    lines = [f"{'':16}{''.join(f'{name:>11}' for name in header)}{'n':>7}"]
     for name in ("fer2013_public", "fer2013_private", "ferplus_public", "ferplus_private"):
         if name in figures:
             row = figures[name]
-            lines.append(
-                f"{name:18}{row['accuracy']:>10.4f}{row['macro_f1']:>10.4f}"
-                f"{row['accuracy_deduplicated']:>11.4f}{row['n']:>7}"
-            )
-            lines.append(f"{'  recall':18}" + _pairs(row["recall"]))
-    for ending in ("_public", ""):
+            keys = ("accuracy", "macro_f1", "macro_auc", "accuracy_deduplicated")
+            cells = [f"{_number(row[key], 4):>11}" for key in keys]
+            lines.append(f"{name:16}{''.join(cells)}{row['n']:>7}")
+            lines.append(f"{'  recall':18}{_pairs(row['recall'])}")
+    for split, ending in (("PublicTest", "_public"), ("PrivateTest", "")):
         if f"happy_sad{ending}" in figures:
-            split = "PublicTest" if ending else "PrivateTest"
-            happy_sad, calibration = figures[f"happy_sad{ending}"], figures[f"calibration{ending}"]
+            happy_sad, calibration, coverage = (
+                figures[f"{name}{ending}"] for name in ("happy_sad", "calibration", "coverage")
+            )
+            shares = {k: v for k, v in coverage.items() if k.startswith("accuracy_at")}
             measured = {key: calibration[key] for key in ("ece", "nll", "brier")}
             lines += [
-                f"{split}, by FER+ majority",
-                f"  happy or sad      {happy_sad['accuracy']:.4f} of {happy_sad['n']}",
+                f"{split}, by {figures[f'reference{ending}']}",
+                f"  happy or sad      {_number(happy_sad['accuracy'], 4)} of {happy_sad['n']}",
                 f"  calibration       {_pairs(measured)}",
-                f"  coverage          {_pairs(figures[f'coverage{ending}'])}",
+                f"  coverage          {_pairs(shares)}",
             ]
-    return "\n".join(lines)
+    return "\n".join([*lines, *(f"WARNING: {sentence}" for sentence in figures["warnings"])])
 
 
 def compact(figures: dict[str, Any]) -> dict[str, Any]:
@@ -179,66 +172,98 @@ def compact(figures: dict[str, Any]) -> dict[str, Any]:
             key: round(value, 4) for key, value in values.items() if isinstance(value, int | float)
         }
         for name, values in figures.items()
+        if isinstance(values, dict)
     }
-
-
-def draw(figures: dict[str, Any], folder: Path) -> list[Path]:
-    """Confusion matrix and reliability diagram as PNG; nothing without matplotlib."""
-    try:
-        from train import plots
-    except ImportError:
-        return []
-    ending, split = ("", "private") if "calibration" in figures else ("_public", "public")
-    return [
-        plots.confusion_matrix(
-            figures[f"ferplus_{split}"]["confusion"],
-            FERPLUS_LABELS,
-            folder / f"confusion_{split}.png",
-        ),
-        plots.reliability_diagram(
-            figures[f"calibration{ending}"]["reliability"], folder / f"reliability_{split}.png"
-        ),
-    ]
 
 
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
     from train.export import write_info
-    from train.runs import git_commit
 
     options, data = _parse(arguments)
+    _require_packages(drawing=options.report is not None)
     try:
         print(f"reading {data}", flush=True)
         splits = load_splits(data)
         print(f"loading the model of {options.model}", flush=True)
         model = EmotionModel.load(options.model)
-        figures = evaluate(model, splits, public_only=options.public_only)
+        answers = answer_splits(model, splits, public_only=options.public_only)
+        figures = all_figures(answers, model.info)
     except (DataError, ModelLoadError) as error:
         raise SystemExit(f"error: {error}") from error
     print(summary(figures))
-    commit, today = git_commit(), datetime.now(UTC).date().isoformat()
-    if options.json is not None:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        origin = {"model": model.info.name, "version": model.info.version, "commit": commit}
-        text = json.dumps({**figures, "origin": origin}, indent=2) + "\n"
-        options.json.write_text(text, encoding="utf-8")
-        for path in [options.json, *draw(figures, options.json.parent)]:
-            print(f"wrote {path}")
+    origin = _origin(options, model.info)
+    for path in _write(options, figures, answers, origin):
+        print(f"wrote {path}")
     if options.record:
         write_info(options.model, replace(model.info, figures=compact(figures)))
         print(f"wrote the figures into model.json of {options.model}")
     if not options.public_only:
+        private = (figures.get(f"{name}_private") for name in ("fer2013", "ferplus"))
+        scores = [*private, figures["happy_sad"]]
+        cells = [_number(values and values["accuracy"], 4) for values in scores]
         print(
             "PrivateTest was read; the row for the log in train/RUNS.md:\n"
-            f"| {today} | {commit[:12]} | {model.info.name} {model.info.version} "
-            f"| {figures['fer2013_private']['accuracy']:.4f} "
-            f"| {figures['ferplus_private']['accuracy']:.4f} "
-            f"| {figures['happy_sad']['accuracy']:.4f} | why |"
+            f"| {origin['date']} | {origin['commit'][:12]} | {model.info.name} "
+            f"{model.info.version} | {' | '.join(cells)} | why |"
         )
 
 
-def _pairs(values: dict[str, float]) -> str:
-    return "  ".join(f"{name} {value:.3f}" for name, value in values.items())
+def _write(
+    options: argparse.Namespace,
+    figures: dict[str, Any],
+    answers: dict[str, Answers],
+    origin: dict[str, str],
+) -> list[Path]:
+    written = []
+    if options.json is not None:
+        text = json.dumps({**figures, "origin": origin}, indent=2, allow_nan=False) + "\n"
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        options.json.write_text(text, encoding="utf-8")
+        written.append(options.json)
+    if options.report is not None:
+        from train.report import write_report
+        from train.runs import read_history
+
+        history = read_history(options.model)
+        written += write_report(options.report, figures, answers, origin, history)
+    return written
+
+
+def _origin(options: argparse.Namespace, info: ModelInfo) -> dict[str, str]:
+    """Which model was measured, when, by which code; without this machine's data folder."""
+    from train.runs import git_commit
+
+    words = [f"python -m train.evaluate --model {options.model} --data DIR"]
+    words += [f"--{name} {value}" for name in ("json", "report") if (value := vars(options)[name])]
+    words += ["--public-only"] if options.public_only else []
+    return {
+        "model": info.name,
+        "version": info.version,
+        "commit": git_commit(),
+        "date": datetime.now(UTC).date().isoformat(),
+        "command": " ".join(words),
+    }
+
+
+def _require_packages(*, drawing: bool) -> None:
+    """End with a sentence, before minutes of measuring, where a package is missing."""
+    try:
+        for name in ("sklearn", "matplotlib") if drawing else ("sklearn",):
+            import_module(name)
+    except ImportError as error:
+        raise SystemExit(
+            f"error: evaluation needs {error.name}, which is in {REQUIREMENTS}: "
+            f"pip install -r {REQUIREMENTS}"
+        ) from error
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def _pairs(values: dict[str, float | None]) -> str:
+    return "  ".join(f"{name} {_number(value, 3)}" for name, value in values.items())
 
 
 def _parse(arguments: list[str] | None) -> tuple[argparse.Namespace, Path]:
@@ -252,6 +277,9 @@ def _parse(arguments: list[str] | None) -> tuple[argparse.Namespace, Path]:
     )
     add_data_argument(parser)
     parser.add_argument("--json", type=Path, metavar="OUT", help="write all figures to this file")
+    parser.add_argument(
+        "--report", type=Path, metavar="OUTDIR", help="write report.md and its plots here"
+    )
     parser.add_argument("--public-only", action="store_true", help="leave PrivateTest unread")
     parser.add_argument(
         "--record", action="store_true", help="also write the main figures into model.json"

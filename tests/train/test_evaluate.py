@@ -1,141 +1,532 @@
+import itertools
 import json
+import math
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.metrics import f1_score
 
-from fer_core.emotions import FER2013_LABELS, FERPLUS_LABELS
+from fer_core.calibration import expected_calibration_error, softmax
+from fer_core.emotions import FER2013_LABELS, FERPLUS_LABELS, HAPPY, SAD
 from fer_core.model import EmotionModel, ModelInfo
 from fer_core.preprocessing import PreprocessingSpec, prepare_dataset_face, preprocess
-from train.dataset import Dataset, load_splits
-from train.evaluate import classification_figures, compact, evaluate, main
+from tests.conftest import ROOT
+from tests.test_architecture import imports
+from train import metrics
+from train.dataset import DataError, Dataset, load_splits
+from train.evaluate import compact, evaluate, main, summary
+from train.metrics import (
+    answer_figures,
+    chance_agreement,
+    classification_figures,
+    clear_of,
+    confident_mistakes,
+    in_step,
+    roc_curves,
+)
 from train.synthetic import write_synthetic_dataset
 
+ABC = ("a", "b", "c")
 
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    folder = tmp_path / "data"
-    folder.mkdir()
-    write_synthetic_dataset(folder, (35, 70, 70))
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    write_synthetic_dataset(folder, (35, 140, 70))
     return folder
 
 
-def model_that_knows(dataset: Dataset, *, out_of_step: int = 0) -> EmotionModel:
-    """Right on every picture of a dataset, by looking it up; or answers of the n-th next row."""
+@pytest.fixture(scope="module")
+def splits(data: Path) -> dict[str, Dataset]:
+    """In random order: the generated faces' labels repeat every seven rows."""
+    rng = np.random.default_rng(0)
+    return {
+        split: dataset.subset(rng.permutation(len(dataset)))
+        for split, dataset in load_splits(data).items()
+    }
+
+
+def model_that_knows(*datasets: Dataset) -> EmotionModel:
+    """Right on every picture of the datasets, by looking it up."""
     spec = PreprocessingSpec()
     info = ModelInfo("oracle", "0", "none", "", spec, False, 1.0, 0.5)
-    crops = np.stack([prepare_dataset_face(face, spec) for face in dataset.faces])
-    known = {picture.tobytes(): row for row, picture in enumerate(preprocess(crops, spec))}
-    labels = np.roll(dataset.labels, -out_of_step)
-    majority = np.roll(dataset.majority, -out_of_step)
+    crops = [prepare_dataset_face(face, spec) for dataset in datasets for face in dataset.faces]
+    known = {
+        picture.tobytes(): row for row, picture in enumerate(preprocess(np.stack(crops), spec))
+    }
+    labels = np.concatenate([dataset.labels for dataset in datasets])
+    reference = np.concatenate([dataset.reference for dataset in datasets])
 
     def forward(inputs: np.ndarray) -> dict[str, np.ndarray]:
         rows = [known[picture.tobytes()] for picture in inputs]
         return {
-            "ferplus": 9.0 * np.eye(8, dtype=np.float32)[majority[rows]],
+            "ferplus": 9.0 * np.eye(8, dtype=np.float32)[reference[rows]],
             "fer2013": 9.0 * np.eye(7, dtype=np.float32)[labels[rows]],
         }
 
     return EmotionModel(forward, info)
 
 
-def public_and_private(splits: dict[str, Dataset]) -> Dataset:
-    public, private = splits["PublicTest"], splits["PrivateTest"]
-    return Dataset(
-        *(
-            np.concatenate([getattr(public, name), getattr(private, name)])
-            for name in ("faces", "labels", "votes", "rejections")
+def evaluate_public(model: EmotionModel, splits: dict[str, Dataset], public: Dataset) -> dict:
+    return evaluate(model, {**splits, "PublicTest": public}, public_only=True)
+
+
+def noisy(labels: np.ndarray, classes: int, share: float, seed: int = 0) -> np.ndarray:
+    """Answers that are the label on a share of the pictures and anything on the others."""
+    rng = np.random.default_rng(seed)
+    guess = rng.integers(classes, size=len(labels))
+    return np.where(rng.random(len(labels)) < share, labels, guess)
+
+
+def random_labels(count: int, seed: int = 0) -> np.ndarray:
+    """FER2013's seven classes, as uneven as there."""
+    shares = np.array([13, 1.5, 14, 25, 18, 11.5, 17]) / 100
+    return np.random.default_rng(seed).choice(7, size=count, p=shares)
+
+
+class TestScores:
+    def test_a_model_that_is_right_scores_one_everywhere(self, splits: dict[str, Dataset]) -> None:
+        model = model_that_knows(splits["PublicTest"], splits["PrivateTest"])
+        figures = evaluate(model, splits)
+        for name in ("fer2013_public", "fer2013_private", "ferplus_public", "ferplus_private"):
+            for key in ("accuracy", "macro_f1", "weighted_f1", "macro_precision", "macro_auc"):
+                assert figures[name][key] == 1.0
+        assert figures["happy_sad"]["accuracy"] == 1.0
+        assert figures["happy_sad"]["n"] == 20
+        assert figures["happy_sad"]["auc"] == 1.0
+        assert figures["warnings"] == []
+
+    def test_public_only_leaves_private_test_unread(self, splits: dict[str, Dataset]) -> None:
+        oracle = model_that_knows(splits["PublicTest"])  # would fail on a picture of PrivateTest
+        figures = evaluate(oracle, splits, public_only=True)
+        assert set(figures) == {
+            "fer2013_public",
+            "ferplus_public",
+            "happy_sad_public",
+            "calibration_public",
+            "coverage_public",
+            "reference_public",
+            "warnings",
+        }
+
+    def test_figures_by_hand(self) -> None:
+        scores = np.eye(3)[[0, 0, 1, 1, 2, 0]]
+        labels = np.array([0, 0, 0, 1, 1, -1])  # the last is not judged; class 2 does not occur
+        copies = np.array([True, False, False, False, False, False])
+        figures = classification_figures(scores, labels, copies, ABC)
+        assert figures["n"] == 5
+        assert figures["n_deduplicated"] == 4
+        assert figures["accuracy"] == pytest.approx(3 / 5)
+        assert figures["accuracy_deduplicated"] == pytest.approx(2 / 4)
+        assert figures["precision"] == pytest.approx({"a": 1, "b": 1 / 2})
+        assert figures["recall"] == pytest.approx({"a": 2 / 3, "b": 1 / 2})
+        assert figures["f1"] == pytest.approx({"a": 4 / 5, "b": 1 / 2})
+        assert figures["macro_precision"] == pytest.approx((1 + 1 / 2) / 2)
+        assert figures["macro_recall"] == pytest.approx((2 / 3 + 1 / 2) / 2)
+        assert figures["macro_f1"] == pytest.approx((4 / 5 + 1 / 2) / 2)
+        assert figures["weighted_precision"] == pytest.approx((3 * 1 + 2 * 1 / 2) / 5)
+        assert figures["weighted_recall"] == pytest.approx(3 / 5)
+        assert figures["weighted_f1"] == pytest.approx((3 * 4 / 5 + 2 * 1 / 2) / 5)
+        assert figures["support"] == {"a": 3, "b": 2}
+        assert figures["confusion"] == [[2, 1, 0], [0, 1, 1], [0, 0, 0]]
+
+    def test_auc_is_the_share_of_pairs_in_the_right_order(self) -> None:
+        rng = np.random.default_rng(3)
+        labels = np.array([0, 0, 1, 1, 1, 0, 1, 0, -1])
+        scores = softmax(rng.normal(size=(9, 3)).round(1))
+        figures = classification_figures(scores, labels, np.zeros(9, bool), ABC)
+        for index, name in enumerate("ab"):
+            of_class = scores[labels == index, index]
+            of_others = scores[labels == 1 - index, index]
+            wins = [(a > b) + (a == b) / 2 for a in of_class for b in of_others]
+            assert figures["auc"][name] == pytest.approx(np.mean(wins))
+        assert figures["auc"]["c"] is None
+        assert figures["macro_auc"] == pytest.approx(
+            (figures["auc"]["a"] + figures["auc"]["b"]) / 2
         )
+
+    def test_roc_curves_have_the_areas_that_are_told(self) -> None:
+        labels = random_labels(500)
+        scores = softmax(np.random.default_rng(1).normal(size=(500, 7)) + 2 * np.eye(7)[labels])
+        curves = roc_curves(scores, labels, FER2013_LABELS)
+        areas = metrics.class_aucs(scores, labels, FER2013_LABELS)
+        assert set(curves) == {*FER2013_LABELS, "macro"}
+        for name, area in areas.items():
+            assert np.trapezoid(curves[name][1], curves[name][0]) == pytest.approx(area)
+        macro = np.trapezoid(curves["macro"][1], curves["macro"][0])
+        assert macro == pytest.approx(np.mean(list(areas.values())), abs=0.001)  # on a grid
+        for false_rate, true_rate in curves.values():
+            assert (false_rate[0], true_rate[0], false_rate[-1], true_rate[-1]) == (0, 0, 1, 1)
+
+    def test_pictures_that_are_all_copies_leave_no_deduplicated_score(self) -> None:
+        figures = classification_figures(np.eye(3), np.arange(3), np.ones(3, bool), ABC)
+        assert figures["accuracy_deduplicated"] is None
+        assert figures["accuracy_deduplicated_interval"] is None
+
+    def test_copies_of_training_pictures_are_left_out(self, splits: dict[str, Dataset]) -> None:
+        public = splits["PublicTest"]
+        known = {**splits, "Training": public.subset(np.arange(30))}
+        figures = evaluate(model_that_knows(public), known, public_only=True)
+        assert figures["fer2013_public"]["n_deduplicated"] == len(public) - 30
+
+    def test_happy_or_sad_judges_only_pictures_of_the_two(self) -> None:
+        names = ["happy", "happy", "sad", "sad", "angry"]
+        reference = np.array([FER2013_LABELS.index(name) for name in names])
+        scores = np.full((5, 7), 0.1)
+        scores[[0, 1, 2, 3], [HAPPY, SAD, SAD, SAD]] = 0.2
+        figures = answer_figures(scores, reference, 0.0)["happy_sad"]
+        assert figures["n"] == 4
+        assert figures["accuracy"] == pytest.approx(3 / 4)
+        assert figures["auc"] == pytest.approx((2 * 1 + 2 * 1 / 2) / 4)
+
+    def test_without_happy_and_sad_there_is_nothing_to_tell_apart(self) -> None:
+        figures = answer_figures(np.eye(7)[[0, 1]], np.array([0, 1]), 0.5)["happy_sad"]
+        assert figures == {"accuracy": None, "accuracy_interval": None, "auc": None, "n": 0}
+
+    def test_the_threshold_decides_what_is_answered(self) -> None:
+        scores = np.full((4, 7), 0.0)
+        scores[:, 0], scores[:, 1] = (0.9, 0.8, 0.7, 0.6), (0.1, 0.2, 0.3, 0.4)
+        figures = answer_figures(scores, np.array([0, 1, 0, 1]), 0.7)["coverage"]
+        assert figures["threshold"] == 0.7
+        assert figures["answered"] == pytest.approx(3 / 4)
+        assert figures["accuracy_answered"] == pytest.approx(2 / 3)
+
+    def test_the_most_confident_mistakes_come_first(self) -> None:
+        scores = np.eye(7)[[0, 0, 0, 0, 0]] * np.array([0.5, 0.9, 0.7, 0.99, 0.8])[:, None]
+        reference = np.array([1, 2, 0, 3, 7])  # the third is right, contempt is not judged
+        assert confident_mistakes(scores, reference, 5).tolist() == [3, 1, 0]
+        assert confident_mistakes(scores, reference, 1).tolist() == [3]
+
+
+class TestIntervals:
+    def test_the_interval_of_an_accuracy_is_that_of_a_share(self) -> None:
+        right = np.arange(1000) < 700
+        low, high = metrics.mean_interval(right)
+        half = 1.96 * math.sqrt(0.7 * 0.3 / 1000)
+        assert low == pytest.approx(0.7 - half, abs=0.15 * half)
+        assert high == pytest.approx(0.7 + half, abs=0.15 * half)
+
+    def test_intervals_hold_the_figure_and_shrink_with_the_pictures(self) -> None:
+        def widths(count: int) -> np.ndarray:
+            labels = np.arange(count) % 7
+            scores = softmax(np.random.default_rng(1).normal(size=(count, 7)) + np.eye(7)[labels])
+            figures = {
+                **classification_figures(scores, labels, np.zeros(count, bool), FER2013_LABELS),
+                **answer_figures(scores, labels, 0.5)["calibration"],
+            }
+            intervals = [figures[f"{name}_interval"] for name in ("accuracy", "macro_f1", "ece")]
+            for (low, high), name in zip(intervals, ("accuracy", "macro_f1", "ece"), strict=True):
+                assert low <= figures[name] <= high
+            return np.ptp(intervals, axis=1)
+
+        narrower = widths(100) / widths(1600)
+        assert ((narrower > 3) & (narrower < 5)).all()  # as the root of the number
+
+    def test_intervals_of_macro_f1_and_ece_are_those_of_resampled_pictures(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(metrics, "RESAMPLES", 100)
+        labels = random_labels(60)
+        scores = softmax(np.random.default_rng(1).normal(size=(60, 7)) + np.eye(7)[labels])
+        answers = scores.argmax(axis=1)
+        f1, ece = [], []
+        for rows in np.random.default_rng(metrics.SEED).integers(60, size=(100, 60)):
+            occurring = np.unique(labels[rows])
+            f1.append(
+                f1_score(
+                    labels[rows], answers[rows], labels=occurring, average="macro", zero_division=0
+                )
+            )
+            ece.append(expected_calibration_error(scores[rows], labels[rows]))
+        assert metrics.macro_f1_interval(labels, answers, 7) == pytest.approx(
+            np.percentile(f1, (2.5, 97.5))
+        )
+        assert metrics.ece_interval(scores.max(axis=1), answers == labels) == pytest.approx(
+            np.percentile(ece, (2.5, 97.5))
+        )
+
+    def test_the_same_answers_give_the_same_figures(self, splits: dict[str, Dataset]) -> None:
+        public = splits["PublicTest"]
+        oracle = model_that_knows(public)
+        moved = public.subset(np.arange(len(public)))
+        moved.labels[::3] = 0
+        first, second = (evaluate_public(oracle, splits, moved) for _ in range(2))
+        assert first == second
+        low, high = first["fer2013_public"]["accuracy_interval"]
+        assert low < high
+
+
+class TestInStep:
+    def test_chance_is_the_mean_over_all_orders_of_the_answers(self) -> None:
+        labels, answers = (0, 0, 0, 1, 1, 2), (0, 0, 1, 1, 2, 2)
+        scores = [
+            np.mean([a == b for a, b in zip(labels, order, strict=True)])
+            for order in itertools.permutations(answers)
+        ]
+        counts = np.zeros((3, 3), int)
+        np.add.at(counts, (labels, answers), 1)
+        assert chance_agreement(counts) == pytest.approx((np.mean(scores), np.std(scores)))
+
+    def test_more_tries_need_clearer_evidence(self) -> None:
+        def tail(z: float) -> float:
+            return math.erfc(z / math.sqrt(2)) / 2
+
+        assert clear_of(1) == pytest.approx(4)
+        assert 200 * tail(clear_of(200)) == pytest.approx(tail(4))
+
+    @pytest.mark.parametrize("in_order_of_class", [False, True])
+    def test_answers_in_step_are_left_in_peace(self, in_order_of_class: bool) -> None:
+        labels = random_labels(1000)
+        if in_order_of_class:  # as from class folders: neighbours have the same label
+            labels = np.sort(labels)
+        found = in_step(labels, noisy(labels, 7, 0.3), FER2013_LABELS)
+        assert found["is_better_than_chance"]
+        assert found["better_shift"] is None
+        assert found["better_permutation"] is None
+
+    @pytest.mark.parametrize(
+        ("rows", "in_order_of_class"),
+        # In order of class, a few rows more or less change too few labels to see, or to matter.
+        [(-100, False), (-3, False), (1, False), (50, False), (-30, True), (50, True)],
     )
+    def test_labels_moved_by_some_rows_are_found(self, rows: int, in_order_of_class: bool) -> None:
+        labels = random_labels(2000)
+        if in_order_of_class:
+            labels = np.sort(labels)
+        labels[::9] = -1  # pictures that are not judged keep their rows
+        answers = noisy(np.where(labels < 0, 0, labels), 7, 0.9)
+        found = in_step(np.roll(labels, rows), answers, FER2013_LABELS)
+        assert found["better_shift"] == -rows
+        expected = (labels == answers)[labels >= 0].mean()
+        assert found["better_shift_accuracy"] == pytest.approx(expected)
+
+    def test_of_shifts_that_fit_equally_well_the_nearest_is_named(self) -> None:
+        labels = np.arange(700) % 7
+        found = in_step(np.roll(labels, 1), labels, FER2013_LABELS)
+        assert found["better_shift"] == -1
+
+    def test_shuffled_labels_look_like_chance_and_like_nothing_else(self) -> None:
+        for seed in range(20):
+            labels = random_labels(500, seed)
+            answers = noisy(np.random.default_rng(seed).permutation(labels), 7, 0.7, seed)
+            found = in_step(labels, answers, FER2013_LABELS)
+            assert not found["is_better_than_chance"]
+            assert abs(found["z"]) < 4
+            assert found["better_shift"] is None
+            assert found["better_permutation"] is None
+
+    def test_swapped_names_are_found(self) -> None:
+        labels = random_labels(2000)
+        swapped = np.array([0, 1, 2, 3, 6, 5, 4])
+        found = in_step(swapped[labels], noisy(labels, 7, 0.6), FER2013_LABELS)
+        assert found["is_better_than_chance"]
+        assert found["better_permutation"] == {"sad": "neutral", "neutral": "sad"}
+
+    def test_the_alphabetical_order_of_class_folders_is_found(self) -> None:
+        labels = random_labels(2000)
+        answers = noisy(labels, 7, 0.6)
+        alphabetical = sorted(FER2013_LABELS)
+        by_folder = np.array([alphabetical.index(name) for name in FER2013_LABELS])
+        found = in_step(by_folder[labels], answers, FER2013_LABELS)
+        assert found["better_permutation"] == {
+            "sad": "surprise",
+            "surprise": "neutral",
+            "neutral": "sad",
+        }
+        assert found["better_permutation_accuracy"] == pytest.approx((labels == answers).mean())
+
+    def test_a_model_with_one_answer_for_all_is_not_told_another(self) -> None:
+        labels = random_labels(2000)
+        found = in_step(labels, np.full(2000, 1), FER2013_LABELS)  # always disgust, the rarest
+        assert found["z"] is None
+        assert not found["is_better_than_chance"]
+        assert found["better_permutation"] is None
+
+    def test_a_model_that_takes_many_sad_for_neutral_is_only_a_bad_model(self) -> None:
+        labels = random_labels(2000)
+        sad, neutral = (FER2013_LABELS.index(name) for name in ("sad", "neutral"))
+        chance = np.random.default_rng(0).random(2000)
+        answers = np.where((labels == sad) & (chance < 0.7), neutral, labels)
+        assert in_step(labels, answers, FER2013_LABELS)["better_permutation"] is None
+
+    def test_a_handful_of_pictures_breaks_nothing(self) -> None:
+        for count in (1, 2, 3):
+            labels = np.arange(count)
+            assert in_step(labels, labels, ABC)["better_shift"] is None
 
 
-def test_a_model_that_is_right_scores_one_everywhere(data: Path) -> None:
-    splits = load_splits(data)
-    figures = evaluate(model_that_knows(public_and_private(splits)), splits)
-    for name in ("fer2013_public", "fer2013_private", "ferplus_public", "ferplus_private"):
-        assert figures[name]["accuracy"] == 1.0
-        assert figures[name]["macro_f1"] == 1.0
-    assert figures["happy_sad"] == {"accuracy": 1.0, "n": 20}
+class TestWarnings:
+    def test_shuffled_labels(self, splits: dict[str, Dataset]) -> None:
+        """A predecessor's 17 %: predictions and labels in different orders."""
+        public = splits["PublicTest"]
+        order = np.random.default_rng(5).permutation(len(public))
+        shuffled = Dataset(
+            public.faces, public.labels[order], public.votes[order], public.rejections[order]
+        )
+        figures = evaluate_public(model_that_knows(public), splits, shuffled)
+        assert figures["fer2013_public"]["accuracy"] < 0.3
+        assert len(figures["warnings"]) == 2
+        assert figures["warnings"][0].startswith("PublicTest by FER2013: ")
+        assert figures["warnings"][1].startswith("PublicTest by FER+: ")
+        for sentence in figures["warnings"]:
+            assert "cannot be told apart from chance" in sentence
+            assert "learned nothing, or labels and pictures are out of step" in sentence
+            assert f"WARNING: {sentence}" in summary(figures)
+
+    def test_votes_that_are_three_rows_late(self, splits: dict[str, Dataset]) -> None:
+        public = splits["PublicTest"]
+        late = replace(public, votes=np.roll(public.votes, 3, axis=0))
+        figures = evaluate_public(model_that_knows(public), splits, late)
+        assert figures["fer2013_public"]["in_step"]["is_better_than_chance"]
+        (sentence,) = figures["warnings"]
+        assert sentence.startswith("PublicTest by FER+: labels and pictures are out of step")
+        assert "moved by -3 rows" in sentence
+        assert "100.0%" in sentence
+
+    def test_class_names_in_alphabetical_order(self, splits: dict[str, Dataset]) -> None:
+        public = splits["PublicTest"]
+        alphabetical = sorted(FER2013_LABELS)
+        wrong = np.array([alphabetical.index(name) for name in FER2013_LABELS])[public.labels]
+        figures = evaluate_public(model_that_knows(public), splits, replace(public, labels=wrong))
+        (sentence,) = figures["warnings"]
+        assert sentence.startswith("PublicTest by FER2013: the class names are in another order")
+        assert "neutral as sad" in sentence
+
+    def test_a_model_that_has_learned_nothing(self, splits: dict[str, Dataset]) -> None:
+        info = ModelInfo("blank", "0", "none", "", PreprocessingSpec(), False, 1.0, 0.5)
+        rng = np.random.default_rng(0)
+        blank = EmotionModel(
+            lambda inputs: {
+                "ferplus": rng.normal(size=(len(inputs), 8)),
+                "fer2013": rng.normal(size=(len(inputs), 7)),
+            },
+            info,
+        )
+        figures = evaluate(blank, splits, public_only=True)
+        assert len(figures["warnings"]) == 2
+        assert all("has learned nothing, or" in sentence for sentence in figures["warnings"])
 
 
-def test_answers_out_of_step_with_their_pictures_are_noticed(data: Path) -> None:
-    """A predecessor's 17 %: predictions and labels in different orders."""
-    splits = load_splits(data)
-    figures = evaluate(model_that_knows(public_and_private(splits), out_of_step=1), splits)
-    assert figures["fer2013_private"]["accuracy"] < 0.05
-    assert figures["ferplus_private"]["accuracy"] < 0.05
+class TestWithoutVotes:
+    @pytest.fixture
+    def without_votes(self, splits: dict[str, Dataset]) -> dict[str, Dataset]:
+        return {
+            split: replace(
+                dataset,
+                votes=np.zeros_like(dataset.votes),
+                rejections=np.zeros_like(dataset.rejections),
+            )
+            for split, dataset in splits.items()
+        }
+
+    def test_fer2013_is_the_judge(self, without_votes: dict[str, Dataset]) -> None:
+        public = without_votes["PublicTest"]
+        figures = evaluate(model_that_knows(public), without_votes, public_only=True)
+        assert "ferplus_public" not in figures
+        assert figures["reference_public"] == "FER2013 label"
+        assert figures["happy_sad_public"]["accuracy"] == 1.0
+        assert figures["calibration_public"]["n"] == len(public)
+        assert "by FER2013 label" in summary(figures)
+
+    def test_with_votes_their_majority_is(self, splits: dict[str, Dataset]) -> None:
+        figures = evaluate(model_that_knows(splits["PublicTest"]), splits, public_only=True)
+        assert figures["reference_public"] == "FER+ majority"
+
+    def test_votes_without_any_majority_are_an_error(self, splits: dict[str, Dataset]) -> None:
+        public = splits["PublicTest"]
+        torn = replace(public, votes=np.full_like(public.votes, 2))
+        with pytest.raises(DataError, match="no picture of PublicTest has a majority"):
+            evaluate_public(model_that_knows(public), splits, torn)
 
 
-def test_public_only_leaves_private_test_unread(data: Path) -> None:
-    splits = load_splits(data)
-    oracle = model_that_knows(splits["PublicTest"])  # would fail on a picture of PrivateTest
-    figures = evaluate(oracle, splits, public_only=True)
-    assert set(figures) == {
-        "fer2013_public",
-        "ferplus_public",
-        "happy_sad_public",
-        "calibration_public",
-        "coverage_public",
-    }
+def strict(constant: str) -> None:
+    pytest.fail(f"{constant} is not JSON")
 
 
-def test_accuracy_macro_f1_and_recall_by_hand() -> None:
-    logits = np.eye(3)[[0, 0, 1, 1, 2, 0]]
-    labels = np.array([0, 0, 0, 1, 1, -1])  # the last is not judged; class 2 does not occur
-    copies = np.array([True, False, False, False, False, False])
-    figures = classification_figures(logits, labels, copies, ("a", "b", "c"))
-    assert figures["n"] == 5
-    assert figures["accuracy"] == pytest.approx(3 / 5)
-    assert figures["accuracy_deduplicated"] == pytest.approx(2 / 4)
-    assert figures["recall"] == pytest.approx({"a": 2 / 3, "b": 1 / 2})
-    assert figures["f1"] == pytest.approx({"a": 4 / 5, "b": 1 / 2})
-    assert figures["macro_f1"] == pytest.approx((4 / 5 + 1 / 2) / 2)
-    assert figures["confusion"] == [[2, 1, 0], [0, 1, 1], [0, 0, 0]]
+class TestCommand:
+    def test_it_writes_the_promised_keys(
+        self, smoke_run: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        out = tmp_path / "deep" / "figures.json"
+        main(["--model", str(smoke_run), "--data", str(data), "--json", str(out)])
+        figures = json.loads(out.read_text(), parse_constant=strict)
+        for split in ("public", "private"):
+            for kind, classes in (("fer2013", FER2013_LABELS), ("ferplus", FERPLUS_LABELS)):
+                values = figures[f"{kind}_{split}"]
+                assert {"accuracy", "macro_f1", "accuracy_deduplicated", "n"} <= set(values)
+                assert {"n_deduplicated", "recall", "f1", "confusion"} <= set(values)
+                assert len(values["confusion"]) == len(classes)
+        assert {"accuracy", "n"} <= set(figures["happy_sad"])
+        assert {"ece", "nll", "brier", "n", "reliability"} <= set(figures["calibration"])
+        assert "accuracy_at_90%" in figures["coverage_public"]
+        assert {"model", "version", "commit", "date", "command"} <= set(figures["origin"])
+        assert figures["ferplus_public"]["auc"]["contempt"] is None
+        assert str(data) not in out.read_text()
+        assert list(out.parent.iterdir()) == [out]
+        assert "PrivateTest was read; the row for the log" in capsys.readouterr().out
+
+    def test_public_only_says_and_reports_nothing_of_private_test(
+        self,
+        smoke_run: Path,
+        data: Path,
+        tmp_path: Path,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr("train.plots._save", lambda figure, path: path)
+        words = ["--model", str(smoke_run), "--data", str(data), "--report", str(tmp_path)]
+        main([*words, "--public-only"])
+        output, text = capsys.readouterr().out, (tmp_path / "report.md").read_text()
+        assert "fer2013_public" in output
+        assert "PublicTest by FER2013" in text
+        assert "learning_curves.png" in text  # of the run's history
+        assert "PrivateTest" not in output + text
+        assert str(data) not in text
+
+    @pytest.mark.parametrize(
+        ("package", "words"), [("sklearn", ["--json", "x"]), ("matplotlib", ["--report", "x"])]
+    )
+    def test_a_missing_package_is_told_before_anything_is_read(
+        self, package: str, words: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        monkeypatch.setitem(sys.modules, package, None)
+        with pytest.raises(SystemExit, match=r"pip install -r train/requirements.txt") as ended:
+            main(["--data", str(tmp_path / "nowhere"), *words])
+        assert package in str(ended.value)
+        assert "\n" not in str(ended.value)
 
 
-def test_copies_of_training_pictures_are_left_out_of_the_deduplicated_score(data: Path) -> None:
-    splits = load_splits(data)
-    private = splits["PrivateTest"]
-    known = private.subset(np.arange(30))
-    figures = evaluate(model_that_knows(public_and_private(splits)), {**splits, "Training": known})
-    assert figures["fer2013_private"]["n_deduplicated"] == len(private) - 30
+@pytest.mark.parametrize("module", ["fit", "export", "calibrate"])
+def test_training_and_serving_do_without_scikit_learn(module: str) -> None:
+    known = imports(ROOT / "train" / f"{module}.py")
+    assert not {name.split(".")[0] for name in known} & {"sklearn", "scipy", "matplotlib"}
+    assert not known & {"train", "train.evaluate", "train.metrics", "train.report", "train.plots"}
 
 
-def test_the_command_writes_the_promised_keys(smoke_run: Path, data: Path, tmp_path: Path) -> None:
-    out = tmp_path / "deep" / "figures.json"
-    main(["--model", str(smoke_run), "--data", str(data), "--json", str(out)])
-    figures = json.loads(out.read_text())
-    for split in ("public", "private"):
-        for kind, classes in (("fer2013", FER2013_LABELS), ("ferplus", FERPLUS_LABELS)):
-            values = figures[f"{kind}_{split}"]
-            assert {"accuracy", "macro_f1", "accuracy_deduplicated", "n"} <= set(values)
-            assert len(values["confusion"]) == len(classes)
-    assert {"accuracy", "n"} <= set(figures["happy_sad"])
-    assert {"ece", "nll", "brier"} <= set(figures["calibration"])
-    for picture in ("confusion_private.png", "reliability_private.png"):
-        assert (out.parent / picture).stat().st_size > 5_000
-
-
-def test_the_command_prints_the_row_for_the_log(
-    smoke_run: Path, data: Path, capsys: pytest.CaptureFixture[str]
+def test_evaluation_and_the_app_give_the_same_answers(
+    smoke_run: Path, splits: dict[str, Dataset]
 ) -> None:
-    main(["--model", str(smoke_run), "--data", str(data)])
-    assert "PrivateTest was read; the row for the log" in capsys.readouterr().out
-
-
-def test_evaluation_and_the_app_give_the_same_answers(smoke_run: Path, data: Path) -> None:
     from fer_core import EmotionRecognizer
 
     recognizer = EmotionRecognizer.load(smoke_run)
-    splits = load_splits(data)
-    private = splits["PrivateTest"]
-    answers = recognizer.recognize_crops(private.faces)
+    public = splits["PublicTest"]
+    answers = recognizer.recognize_crops(public.faces)
     named = np.array([FER2013_LABELS.index(answer.label) for answer in answers])
-    expected = float((named == private.majority)[private.majority >= 0].mean())
-    figures = evaluate(recognizer.model, splits)
-    assert figures["coverage"]["accuracy_at_100%"] == pytest.approx(expected)
+    judged = public.majority >= 0
+    figures = evaluate(recognizer.model, splits, public_only=True)
+    expected = float((named == public.majority)[judged].mean())
+    assert figures["coverage_public"]["accuracy_at_100%"] == pytest.approx(expected)
+    sure = float(np.mean([not answer.is_uncertain for answer in answers], where=judged))
+    assert figures["coverage_public"]["answered"] == pytest.approx(sure)
 
 
 def test_compact_keeps_numbers_only() -> None:
-    figures = {"a": {"accuracy": 0.123456, "n": 3, "confusion": [[1]], "recall": {"x": 1.0}}}
+    figures = {
+        "a": {"accuracy": 0.123456, "n": 3, "confusion": [[1]], "recall": {"x": 1.0}, "auc": None},
+        "reference": "FER+ majority",
+        "warnings": ["of something"],
+    }
     assert compact(figures) == {"a": {"accuracy": 0.1235, "n": 3}}

@@ -1,0 +1,334 @@
+"""The evaluation in words: warnings, and report.md with its plots."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from fer_core.calibration import risk_coverage
+from fer_core.emotions import BY_NAME, EMOTIONS, FER2013_LABELS, FERPLUS_LABELS
+
+if TYPE_CHECKING:
+    from train.evaluate import Answers
+
+SETS = {
+    "fer2013_public": "PublicTest by FER2013",
+    "ferplus_public": "PublicTest by FER+",
+    "fer2013_private": "PrivateTest by FER2013",
+    "ferplus_private": "PrivateTest by FER+",
+}
+ENDINGS = {"PublicTest": "_public", "PrivateTest": ""}
+MISTAKES = 24
+INTERVALS = (
+    "In brackets: 95 % intervals of the percentile bootstrap, 1,000 resamples of the judged "
+    "pictures with a fixed seed. They tell how much a figure depends on the choice of pictures, "
+    "not how much another training run would change it."
+)
+CLASS_COLUMNS = ("precision", "recall", "f1", "auc")
+FEW = 200  # pictures, below which a fair model may by bad luck look like chance
+
+
+def warnings(figures: dict[str, Any]) -> list[str]:
+    """A sentence for each set whose answers do not seem to belong to its labels; see `in_step`."""
+    sentences = []
+    for name, title in SETS.items():
+        if name in figures and (words := _out_of_step(figures[name])) is not None:
+            sentences.append(f"{title}: {words}")
+    return sentences
+
+
+def _out_of_step(values: dict[str, Any]) -> str | None:
+    step, accuracy = values["in_step"], values["accuracy"]
+    if step["better_shift"] is not None:
+        return (
+            "labels and pictures are out of step. "
+            f"With the labels moved by {step['better_shift']:+d} rows the model would be right on "
+            f"{step['better_shift_accuracy']:.1%} instead of {accuracy:.1%}."
+        )
+    if step["better_permutation"] is not None:
+        pairs = ", ".join(f"{a} as {b}" for a, b in step["better_permutation"].items())
+        return (
+            f"the class names are in another order than the labels. Reading {pairs}, the model "
+            f"would be right on {step['better_permutation_accuracy']:.1%} instead of "
+            f"{accuracy:.1%}."
+        )
+    if not step["is_better_than_chance"]:
+        few = f", or {values['n']} pictures are too few to tell" if values["n"] < FEW else ""
+        return (
+            f"{accuracy:.1%} right cannot be told apart from chance, which gives "
+            f"{step['expected_by_chance']:.1%}. Either the model has learned nothing, or labels "
+            f"and pictures are out of step{few}."
+        )
+    return None
+
+
+class Plot(NamedTuple):
+    """A picture of the report."""
+
+    title: str
+    text: str
+    path: Path
+
+
+def write_report(
+    folder: Path,
+    figures: dict[str, Any],
+    answers: "dict[str, Answers]",
+    origin: dict[str, str],
+    history: list[dict[str, Any]],
+) -> list[Path]:
+    """Write report.md and its plots; the plots are of PrivateTest where it was read.
+
+    Args:
+        folder: where to, made when missing.
+        figures: from `evaluate.all_figures`.
+        answers: from `evaluate.answer_splits`.
+        origin: model, version, commit, date and command.
+        history: the epochs of the run, as `runs.read_history` gives them; may be empty.
+
+    Returns:
+        What was written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    split = list(answers)[-1]
+    plots = [
+        *_plots_of_heads(folder, figures, split, answers[split]),
+        *_plots_of_answer(folder, figures, split, answers[split]),
+        *_plots_of_run(folder, history),
+    ]
+    path = folder / "report.md"
+    path.write_text(markdown(figures, origin, split, plots), encoding="utf-8")
+    return [path, *(plot.path for plot in plots)]
+
+
+def markdown(
+    figures: dict[str, Any], origin: dict[str, str], split: str, plots: Sequence[Plot]
+) -> str:
+    """The text of report.md; the plots, which are of `split`, lie beside it."""
+    sections = [
+        f"# Evaluation of {origin['model']} {origin['version']}",
+        *(f"> **Warning.** {sentence}" for sentence in figures["warnings"]),
+        f"Measured on {origin['date']} with commit `{origin['commit']}`:",
+        f"```\n{origin['command']}\n```",
+        INTERVALS,
+        _scores(figures),
+        _answer(figures),
+        *(_classes(SETS[name], values) for name, values in _sets(figures)),
+        _steps(figures),
+        f"## Plots of {split}",
+        *(
+            f"### {plot.title}\n\n{plot.text}\n\n![{plot.title}]({plot.path.name})"
+            for plot in plots
+        ),
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _plots_of_heads(
+    folder: Path, figures: dict[str, Any], split: str, said: "Answers"
+) -> list[Plot]:
+    from train import metrics, plots
+
+    suffix, dataset = split.removesuffix("Test").lower(), said.dataset
+    heads = [("FER2013", "fer2013", FER2013_LABELS, said.fer2013, dataset.labels)]
+    if dataset.has_votes:
+        heads.append(("FER+", "ferplus", FERPLUS_LABELS, said.ferplus, dataset.majority))
+    drawn, curves, areas = [], {}, {}
+    for name, head, classes, probabilities, labels in heads:
+        values, judged = figures[f"{head}_{suffix}"], labels >= 0
+        curves[name] = metrics.roc_curves(probabilities[judged], labels[judged], classes)
+        areas[name] = {**values["auc"], "macro": values["macro_auc"]}
+        path = plots.confusion_matrix(
+            values["confusion"],
+            classes,
+            folder / f"confusion_{head}.png",
+            title=f"{split} by {name}: {values['accuracy']:.1%} right",
+        )
+        text = "Per cent of each row; the diagonal is the recall."
+        drawn.append(Plot(f"Confusion by {name}", text, path))
+    title = f"{split}: each emotion against the rest"
+    path = plots.roc(curves, areas, folder / "roc.png", title)
+    text = "With the area under each curve; the mean is that over the emotions that occur."
+    return [*drawn, Plot("ROC curves", text, path)]
+
+
+def _plots_of_answer(
+    folder: Path, figures: dict[str, Any], split: str, said: "Answers"
+) -> list[Plot]:
+    from train import metrics, plots
+
+    ending, faces, reference = ENDINGS[split], said.dataset.faces, said.dataset.reference
+    by, calibration = figures[f"reference{ending}"], figures[f"calibration{ending}"]
+    judged, chosen = metrics.is_judged(reference), said.seven.argmax(axis=1)
+    confidence = said.seven.max(axis=1)
+    drawn = [
+        Plot(
+            "Reliability",
+            "Accuracy over confidence of the app's answer, in bins; size and bars tell how many "
+            "pictures are in a bin.",
+            plots.reliability_diagram(
+                calibration["reliability"],
+                folder / "reliability.png",
+                title=f"{split} by {by}: ECE {calibration['ece']:.3f}",
+            ),
+        ),
+        Plot(
+            "Risk and coverage",
+            "Share of wrong answers when only the surest are given (Geifman and El-Yaniv 2017).",
+            plots.risk_coverage(
+                risk_coverage(confidence[judged], (chosen == reference)[judged]),
+                figures[f"coverage{ending}"]["threshold"],
+                folder / "risk_coverage.png",
+                title=f"{split} by {by}: what “not sure” saves",
+            ),
+        ),
+    ]
+    rows = metrics.confident_mistakes(said.seven, reference, MISTAKES)
+    if len(rows):
+        captions = [
+            f"{EMOTIONS[reference[row]].title} → {EMOTIONS[chosen[row]].title}\n"
+            f"{confidence[row]:.0%}"
+            for row in rows
+        ]
+        path = plots.mistakes(
+            faces[rows],
+            captions,
+            folder / "mistakes.png",
+            title=f"{split}: the most confident mistakes ({by} → answer, confidence)",
+        )
+        text = "Pictures of the dataset: they may not be passed on."
+        drawn.append(Plot("The most confident mistakes", text, path))
+    return drawn
+
+
+def _plots_of_run(folder: Path, history: list[dict[str, Any]]) -> list[Plot]:
+    from train import plots
+    from train.runs import best
+
+    if not history:
+        return []
+    path = folder / "learning_curves.png"
+    plots.learning_curves(history, best(history)["epoch"], path)
+    text = (
+        "PublicTest after each epoch, without flip averaging. The best epoch is the one measured."
+    )
+    return [Plot("Learning curves", text, path)]
+
+
+def _scores(figures: dict[str, Any]) -> str:
+    rows = [
+        (
+            SETS[name],
+            f"{values['n']:,}",
+            _measured(values, "accuracy"),
+            _measured(values, "macro_f1"),
+            *(_number(values[key]) for key in ("weighted_f1", "macro_auc")),
+            _measured(values, "accuracy_deduplicated"),
+            f"{values['n_deduplicated']:,}",
+        )
+        for name, values in _sets(figures)
+    ]
+    columns = ("", "pictures", "accuracy", "macro F1", "weighted F1", "macro AUC")
+    return (
+        "## Scores\n\nWithout copies: on the pictures that are not in Training, too.\n\n"
+        + _table((*columns, "accuracy without copies", "pictures without copies"), rows)
+    )
+
+
+def _answer(figures: dict[str, Any]) -> str:
+    splits = [(split, end) for split, end in ENDINGS.items() if f"calibration{end}" in figures]
+    happy_sad, calibration, coverage = (
+        [figures[f"{name}{end}"] for _, end in splits]
+        for name in ("happy_sad", "calibration", "coverage")
+    )
+    rows = [
+        ("judged by", *(figures[f"reference{end}"] for _, end in splits)),
+        ("pictures", *(f"{values['n']:,}" for values in calibration)),
+        ("accuracy", *(_number(values["accuracy_at_100%"]) for values in coverage)),
+        ("happy or sad: pictures", *(f"{values['n']:,}" for values in happy_sad)),
+        ("happy or sad: accuracy", *(_measured(values, "accuracy") for values in happy_sad)),
+        ("happy or sad: AUC", *(_number(values["auc"]) for values in happy_sad)),
+        ("expected calibration error", *(_measured(values, "ece") for values in calibration)),
+        ("negative log-likelihood", *(_number(values["nll"]) for values in calibration)),
+        ("Brier score", *(_number(values["brier"]) for values in calibration)),
+        *(
+            (
+                f"accuracy of the surest {share}",
+                *(_number(values[f"accuracy_at_{share}"]) for values in coverage),
+            )
+            for share in ("70%", "80%", "90%")
+        ),
+        ("answered, not “not sure”", *(_number(values["answered"]) for values in coverage)),
+        ("accuracy of these", *(_number(values["accuracy_answered"]) for values in coverage)),
+    ]
+    note = (
+        "The seven emotions with their calibrated confidence, as the app gives them. Resampling "
+        "adds noise to the calibration error, so that its interval leans upward."
+    )
+    if any(row != "FER+ majority" for row in rows[0][1:]):
+        note += " There are no FER+ votes for these pictures: FER2013's labels are the judge."
+    return f"## The answer\n\n{note}\n\n" + _table(("", *(split for split, _ in splits)), rows)
+
+
+def _classes(title: str, values: dict[str, Any]) -> str:
+    rows = [
+        (
+            BY_NAME[name].title,
+            *(_number(values[column].get(name)) for column in CLASS_COLUMNS),
+            f"{pictures:,}",
+        )
+        for name, pictures in values["support"].items()
+    ]
+    rows += [
+        (
+            kind,
+            *(_number(values.get(f"{kind}_{column}")) for column in CLASS_COLUMNS),
+            f"{values['n']:,}",
+        )
+        for kind in ("macro", "weighted")
+    ]
+    return f"## {title}\n\n" + _table(
+        ("", "precision", "recall", "F1", "AUC (one against the rest)", "pictures"), rows
+    )
+
+
+def _steps(figures: dict[str, Any]) -> str:
+    rows = []
+    for name, values in _sets(figures):
+        step = values["in_step"]
+        names = step["better_permutation"] or {}
+        rows.append(
+            (
+                SETS[name],
+                _number(values["accuracy"]),
+                f"{step['expected_by_chance']:.3f} ± {step['chance_deviation']:.3f}",
+                "-" if step["z"] is None else f"{step['z']:.1f}",
+                "-" if step["better_shift"] is None else f"{step['better_shift']:+d} rows",
+                ", ".join(f"{answer} as {label}" for answer, label in names.items()) or "-",
+            )
+        )
+    return (
+        "## Labels in step with pictures\n\nBy chance: the same answers dealt out to the pictures "
+        "at random; z: standard deviations above it. Rows and names: what would fit far better."
+        "\n\n"
+        + _table(("", "accuracy", "by chance", "z", "labels moved by", "names read as"), rows)
+    )
+
+
+def _sets(figures: dict[str, Any]) -> Iterable[tuple[str, dict[str, Any]]]:
+    return ((name, figures[name]) for name in SETS if name in figures)
+
+
+def _measured(values: dict[str, Any], key: str) -> str:
+    """A figure with its interval."""
+    number, interval = _number(values[key]), values[f"{key}_interval"]
+    return number if interval is None else f"{number} [{interval[0]:.3f}, {interval[1]:.3f}]"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table: names to the left, numbers to the right."""
+    rules = ("---", *("---:" for _ in header[1:]))
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in (header, rules, *rows))
