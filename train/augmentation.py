@@ -25,6 +25,12 @@ class AugmentationConfig:
         erase_share: share of the faces that lose a rectangle.
         erase_area: smallest and largest area of that rectangle.
         soften_share: share of the faces that lose resolution, as small or blurred photographs do.
+        light_share: share of the faces that are lit from one side.
+        light: largest relative loss of light on the dark side.
+        noise_share: share of the faces that get sensor noise.
+        noise: its largest standard deviation, in grey levels.
+        jpeg_share: share of the faces that are compressed as JPEG.
+        jpeg_quality: lowest and highest quality.
     """
 
     rotation: float = 15.0
@@ -35,6 +41,12 @@ class AugmentationConfig:
     erase_share: float = 0.4
     erase_area: tuple[float, float] = (0.02, 0.20)
     soften_share: float = 0.1
+    light_share: float = 0.0
+    light: float = 0.6
+    noise_share: float = 0.0
+    noise: float = 12.0
+    jpeg_share: float = 0.0
+    jpeg_quality: tuple[int, int] = (25, 90)
 
 
 def augment(faces: UInt8Array, config: AugmentationConfig, rng: np.random.Generator) -> UInt8Array:
@@ -56,6 +68,9 @@ def _augment_one(
 ) -> UInt8Array:
     side = face.shape[0]
     face = _warp(face, config, rng)
+    # Chance is drawn only for what is switched on, so that older runs repeat to the bit.
+    if config.light_share and rng.random() < config.light_share:
+        face = _light_from_a_side(face, config, rng)
     if rng.random() < config.soften_share:
         smaller = int(side * rng.uniform(0.4, 0.8))
         small = cv2.resize(face, (smaller, smaller), interpolation=cv2.INTER_AREA)
@@ -64,9 +79,39 @@ def _augment_one(
         low, high = np.log(config.gamma)
         levels = np.linspace(0.0, 1.0, 256) ** np.exp(rng.uniform(low, high))
         face = np.rint(255 * levels).astype(np.uint8)[face]
+    if config.noise_share and rng.random() < config.noise_share:
+        sigma = rng.uniform(0, config.noise)
+        noisy = face + sigma * rng.standard_normal(face.shape)
+        face = np.rint(np.clip(noisy, 0, 255)).astype(np.uint8)
+    if config.jpeg_share and rng.random() < config.jpeg_share:
+        low_quality, high_quality = config.jpeg_quality
+        face = jpeg(face, int(rng.integers(low_quality, high_quality + 1)))
     if rng.random() < config.erase_share:
         _erase(face, config, rng)
     return face
+
+
+def jpeg(picture: UInt8Array, quality: int) -> UInt8Array:
+    """The picture after JPEG compression; (H, W) grey or (H, W, 3) RGB uint8, quality 0..100."""
+    swapped = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
+    done, data = cv2.imencode(".jpg", swapped, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    if not done:
+        raise ValueError(f"a picture of {picture.shape} cannot be compressed as JPEG")
+    decoded = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+    assert decoded is not None  # it was encoded a moment ago
+    if picture.ndim == 3:
+        decoded = cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)
+    return np.asarray(decoded, dtype=np.uint8)
+
+
+def _light_from_a_side(
+    face: UInt8Array, config: AugmentationConfig, rng: np.random.Generator
+) -> UInt8Array:
+    angle, loss = rng.uniform(0, 2 * np.pi), rng.uniform(0, config.light)
+    across = np.linspace(-1.0, 1.0, face.shape[0])
+    along = (np.cos(angle) * across + np.sin(angle) * across[:, np.newaxis]) / np.sqrt(2)
+    lit: UInt8Array = np.rint(face * (1 - loss * (along + 1) / 2)).astype(np.uint8)
+    return lit
 
 
 def _warp(face: UInt8Array, config: AugmentationConfig, rng: np.random.Generator) -> UInt8Array:

@@ -33,9 +33,9 @@ def dataset_logits(model: EmotionModel, dataset: Dataset) -> dict[str, Float32Ar
 
 def calibrate(model: EmotionModel, public: Dataset) -> ModelInfo:
     """The model's info with temperature and threshold fitted on PublicTest."""
-    majority = public.majority
-    judged = (majority >= 0) & (majority < len(FER2013_LABELS))
-    labels = majority[judged]
+    reference = public.reference
+    judged = (reference >= 0) & (reference < len(FER2013_LABELS))
+    labels = reference[judged]
     logits = dataset_logits(model, public.subset(judged))["ferplus"][:, : len(FER2013_LABELS)]
     temperature = fit_temperature(logits, labels)
     probabilities = softmax(logits, temperature)

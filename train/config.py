@@ -3,7 +3,8 @@
 A preset's comment says the command, the time and the score that it reached.
 """
 
-from dataclasses import asdict, dataclass, field
+import json
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
 from fer_core.preprocessing import PreprocessingSpec
@@ -53,6 +54,39 @@ class TrainConfig:
         return asdict(self)
 
 
+def override(config: TrainConfig, setting: str) -> TrainConfig:
+    """The config with one field changed.
+
+    Args:
+        config: to start from; not touched.
+        setting: `field=value` or `part.field=value`, the value as JSON or a bare word.
+
+    Raises:
+        ValueError: there is no such field, or its value has another type.
+    """
+    path, separator, text = setting.partition("=")
+    *parents, name = path.strip().split(".")
+    owner: Any = config
+    for parent in parents:
+        owner = getattr(owner, parent, None)
+    known = {field.name for field in fields(owner)} if is_dataclass(owner) else set()
+    if not separator or name not in known or len(parents) > 1:
+        raise ValueError(f"there is no setting {path!r}; write FIELD=VALUE, as in epochs=20.")
+    old = getattr(owner, name)
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError:
+        value = text
+    if isinstance(old, tuple) and isinstance(value, list):
+        value = tuple(value)
+    if isinstance(old, float) and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if type(value) is not type(old):
+        raise ValueError(f"{path} must look like {json.dumps(old, default=asdict)}, got {text!r}.")
+    changed = replace(owner, **{name: value})
+    return replace(config, **{parents[0]: changed}) if parents else changed
+
+
 PRESETS = {
     # python -m train.fit --data DIR: 70 minutes on two cores of an AMD EPYC with other work beside;
     # with flip averaging PublicTest .668 by FER2013 and .870 by FER+, PrivateTest .683 and .861.
@@ -60,9 +94,18 @@ PRESETS = {
     # python -m train.fit --data DIR --preset continued --init runs/base: 29 minutes more, the model
     # in models/; PublicTest .675 and .874, PrivateTest .694 and .866.
     "continued": TrainConfig(epochs=14, learning_rate=0.03, warmup_epochs=0.5),
-    # python -m train.fit --data DIR --preset probe --set KEY=VALUE --out runs/probe-x: a short run of
-    # a small network, to compare one change at equal seed and budget; see docs/wall.md.
-    "probe": TrainConfig(network="small", epochs=15, dropout=0.2, batch_size=64),
+    # python -m train.fit --data DIR --preset photo --init models: on with faults of photographs.
+    "photo": TrainConfig(
+        epochs=16,
+        learning_rate=0.03,
+        warmup_epochs=0.5,
+        augmentation=AugmentationConfig(
+            erase_share=0.25, soften_share=0.25, light_share=0.3, noise_share=0.25, jpeg_share=0.25
+        ),
+    ),
+    # python -m train.fit --data DIR --preset probe --set KEY=VALUE --out runs/probe-x: a short run
+    # of a small network, to compare one change at equal seed and budget; see docs/wall.md.
+    "probe": TrainConfig(network="small", epochs=15, dropout=0.2),
     # python -m train.fit --smoke: under a minute, scores mean nothing.
     "smoke": TrainConfig(
         network="tiny",

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_core.preprocessing import UInt8Array
-from train.scenes import jpeg
+from train.augmentation import jpeg
 
 STRENGTHS = (1, 2, 3, 4, 5)
 EYE_BAND = (0.25, 0.52)  # rows of a dataset face that hold the eyes, as fractions of its side

@@ -3,6 +3,7 @@
     python -m train.fit --data DIR                 the shipped recipe, about an hour on two cores
     python -m train.fit --data DIR --out runs/x    the same command again goes on where it stopped
     python -m train.fit --data DIR --init runs/x --preset continued      from another run's weights
+    python -m train.fit --data DIR --set augmentation.rotation=30 --out runs/y      one thing else
     python -m train.fit --smoke                    the whole way on generated faces, in a minute
 
 At the end the run's folder holds emotion.keras and model.json of the best epoch by PublicTest:
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from train.arguments import add_data_argument, data_dir
-from train.config import PRESETS, TrainConfig
+from train.config import PRESETS, TrainConfig, override
 from train.runs import RunError, best, best_weights, claim, resume, save_epoch
 
 if TYPE_CHECKING:
@@ -39,6 +40,11 @@ def main(arguments: list[str] | None = None) -> None:
         config = replace(config, epochs=options.epochs)
     if options.seed is not None:
         config = replace(config, seed=options.seed)
+    try:
+        for setting in options.set:
+            config = override(config, setting)
+    except ValueError as error:
+        raise SystemExit(f"error: {error}") from error
     out = options.out or Path("runs") / ("smoke" if options.smoke else options.preset)
     command = describe_command(options)
     try:
@@ -88,7 +94,11 @@ def _train(config: TrainConfig, data_dir: Path, out: Path, init: Path | None) ->
     print(f"reading {data_dir}", flush=True)
     splits = load_splits(data_dir)
     faces = select_training_faces(splits["Training"])
-    print(f"{len(faces)} training faces, {len(splits['PublicTest'])} in PublicTest", flush=True)
+    votes = "with FER+ votes" if faces.has_votes else "without FER+ votes: labels stand in for them"
+    print(
+        f"{len(faces)} training faces {votes}; {len(splits['PublicTest'])} in PublicTest",
+        flush=True,
+    )
 
     keras.utils.set_random_seed(config.seed)
     keras.config.set_dtype_policy(config.precision)
@@ -138,7 +148,7 @@ def make_batches(faces: "Dataset", config: TrainConfig, epoch: int) -> "keras.ut
     from train.augmentation import augment
 
     order = np.random.default_rng((config.seed, epoch)).permutation(len(faces))
-    shares = faces.vote_shares
+    shares = faces.targets
     one_hot = np.eye(len(FER2013_LABELS), dtype=np.float32)[faces.labels]
     has_votes = np.asarray(shares.any(axis=1), dtype=np.float32)
 
@@ -209,9 +219,9 @@ def _score(
     """PublicTest accuracy of both heads without flip averaging, and their mean."""
     inputs, dataset = public
     logits = network.predict(inputs, batch_size=256, verbose=0)
-    majority = dataset.majority
-    judged = majority >= 0
-    ferplus = float((logits["ferplus"].argmax(axis=1) == majority)[judged].mean())
+    reference = dataset.reference
+    judged = reference >= 0
+    ferplus = float((logits["ferplus"].argmax(axis=1) == reference)[judged].mean())
     fer2013 = float((logits["fer2013"].argmax(axis=1) == dataset.labels).mean())
     return {
         "public_ferplus": ferplus,
@@ -225,6 +235,7 @@ def describe_command(options: argparse.Namespace) -> str:
     words = ["python -m train.fit", "--smoke" if options.smoke else "--data DIR"]
     if options.preset != "base" and not options.smoke:
         words.append(f"--preset {options.preset}")
+    words += [f"--set {setting}" for setting in options.set]
     words += [
         f"--{name} {value}"
         for name in ("init", "epochs", "seed")
@@ -247,6 +258,13 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--epochs", type=int, help="instead of the preset's")
     parser.add_argument("--seed", type=int, help="instead of the preset's")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="another field of the config, as JSON: batch_size=32, augmentation.rotation=30",
+    )
     parser.add_argument(
         "--smoke", action="store_true", help="generated faces and a miniature network"
     )

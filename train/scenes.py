@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_core.preprocessing import UInt8Array
+from train.augmentation import jpeg
 
 VERSION = 1
 
@@ -86,7 +87,13 @@ def dataset_face(face: UInt8Array, label: int) -> KnownFace:
 
 
 def make_scene(
-    faces: Sequence[KnownFace], sources: Sequence[int], rng: np.random.Generator
+    faces: Sequence[KnownFace],
+    sources: Sequence[int],
+    rng: np.random.Generator,
+    *,
+    strength: float = 1.0,
+    sizes: tuple[tuple[int, int], ...] = SIZES,
+    heights: tuple[float, float] = FACE_HEIGHT,
 ) -> Scene:
     """Set faces into a generated picture, and photograph it.
 
@@ -94,20 +101,25 @@ def make_scene(
         faces: all that there are.
         sources: which of them the scene shall show; one that finds no room is left out.
         rng: the only source of chance.
+        strength: of `photograph`.
+        sizes: (width, height) of the pictures to draw from.
+        heights: smallest and largest height of a face, in pixels.
 
     Returns:
-        A scene of 640x480 to 1920x1080 pixels.
+        A scene of one of the sizes, by default 640x480 to 1920x1080 pixels.
     """
-    width, height = SIZES[rng.integers(len(SIZES))]
+    width, height = sizes[rng.integers(len(sizes))]
     canvas = background(width, height, rng)
     placed: list[PlacedFace] = []
     for source in sources:
-        place = _find_place(faces[source], source, placed, (width, height), rng)
+        place = _find_place(
+            faces[source], source, placed, rng, size=(width, height), heights=heights
+        )
         if place is not None:
             _paste(canvas, faces[source], place, rng)
             placed.append(place)
     smallest = min((face.height for face in placed), default=100.0)
-    return Scene(photograph(canvas, smallest, rng), tuple(placed))
+    return Scene(photograph(canvas, smallest, rng, strength), tuple(placed))
 
 
 def make_empty_scene(rng: np.random.Generator) -> UInt8Array:
@@ -116,62 +128,55 @@ def make_empty_scene(rng: np.random.Generator) -> UInt8Array:
     return photograph(background(width, height, rng), 100.0, rng)
 
 
-def photograph(picture: UInt8Array, face_height: float, rng: np.random.Generator) -> UInt8Array:
+def photograph(
+    picture: UInt8Array, face_height: float, rng: np.random.Generator, strength: float = 1.0
+) -> UInt8Array:
     """A bad photograph of a picture: light, gamma, colour cast, blur, noise, JPEG.
 
     Args:
         picture: (H, W, 3) uint8 RGB.
         face_height: in pixels; blur is measured by it.
         rng: the only source of chance.
+        strength: what every fault is multiplied by, 0 (a perfect photograph) to 2.
     """
     height, width = picture.shape[:2]
     levels = picture.astype(np.float32) / 255
-    levels *= _light(width, height, rng)[..., np.newaxis]
-    levels *= rng.uniform(1 - CAST, 1 + CAST, 3).astype(np.float32)
+    levels *= (1 - strength * _light(width, height, rng))[..., np.newaxis]
+    levels *= 1 + strength * rng.uniform(-CAST, CAST, 3).astype(np.float32)
     np.clip(levels, 0, 1, out=levels)
-    levels **= np.float32(np.exp(rng.uniform(*np.log(GAMMA))))
+    levels **= np.float32(np.exp(strength * rng.uniform(*np.log(GAMMA))))
     if rng.random() < 0.5:
-        sigma = max(0.2, rng.uniform(0, BLUR) * face_height)
+        sigma = max(0.01, strength * max(0.2, rng.uniform(0, BLUR) * face_height))
         levels = np.asarray(cv2.GaussianBlur(levels, (0, 0), sigma), dtype=np.float32)
     if rng.random() < 0.5:
-        sigma = rng.uniform(0, NOISE) / 255
+        sigma = strength * rng.uniform(0, NOISE) / 255
         levels += sigma * rng.standard_normal(levels.shape, dtype=np.float32)
     noisy = np.rint(np.clip(levels, 0, 1) * 255).astype(np.uint8)
-    return jpeg(noisy, int(rng.integers(JPEG_QUALITY[0], JPEG_QUALITY[1] + 1)))
-
-
-def jpeg(picture: UInt8Array, quality: int) -> UInt8Array:
-    """The picture after JPEG compression; (H, W) grey or (H, W, 3) RGB uint8."""
-    swapped = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
-    done, data = cv2.imencode(".jpg", swapped, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    if not done:
-        raise ValueError(f"a picture of {picture.shape} cannot be compressed as JPEG")
-    decoded = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
-    assert decoded is not None  # it was encoded a moment ago
-    if picture.ndim == 3:
-        decoded = cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)
-    return np.asarray(decoded, dtype=np.uint8)
+    quality = rng.integers(JPEG_QUALITY[0], JPEG_QUALITY[1] + 1)
+    return jpeg(noisy, max(5, round(100 - strength * (100 - quality))))
 
 
 def _light(width: int, height: int, rng: np.random.Generator) -> NDArray[np.float32]:
-    """(H, W) float32 gains: light that falls from one side to the other."""
+    """(H, W) float32 relative loss: light that falls from one side to the other."""
     angle, fall = rng.uniform(0, 2 * np.pi), rng.uniform(0, LIGHT)
     x = np.linspace(-1, 1, width, dtype=np.float32)
     y = np.linspace(-1, 1, height, dtype=np.float32)[:, np.newaxis]
     along = (np.cos(angle) * x + np.sin(angle) * y) / np.sqrt(2)
-    return np.asarray(1 - fall * (along + 1) / 2, dtype=np.float32)
+    return np.asarray(fall * (along + 1) / 2, dtype=np.float32)
 
 
 def _find_place(
     face: KnownFace,
     source: int,
     placed: Sequence[PlacedFace],
-    size: tuple[int, int],
     rng: np.random.Generator,
+    *,
+    size: tuple[int, int],
+    heights: tuple[float, float],
 ) -> PlacedFace | None:
     """A place where the whole head lies in the picture and touches no other."""
-    largest = min(FACE_HEIGHT[1], LARGEST_SHARE * min(size))
-    height = float(np.exp(rng.uniform(np.log(FACE_HEIGHT[0]), np.log(largest))))
+    largest = min(heights[1], LARGEST_SHARE * min(size))
+    height = float(np.exp(rng.uniform(np.log(heights[0]), np.log(largest))))
     roll = 0.0 if rng.random() < UPRIGHT_SHARE else float(rng.uniform(-MAX_ROLL, MAX_ROLL))
     for _ in range(50):
         x, y = (float(rng.uniform(height / 2, length - height / 2)) for length in size)
