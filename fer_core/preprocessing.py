@@ -23,18 +23,16 @@ DATASET_FACE_SIZE = 48  # pixels, side of a FER2013 face
 class PreprocessingSpec:
     """Every number between a picture and the network's input.
 
-    The geometry defaults reproduce the median FER2013 face (eyes at (.316, .396) and
-    (.686, .389) of the crop, measured over 1,500 faces), so that a photograph's crop and a
-    training face show the same cut.
+    The default places of the keypoints are those of the average FER2013 face: the face mesh of
+    `fer_core.landmarks` on 743 training faces, superimposed by similarity (generalized Procrustes
+    analysis), at their median size and place, made symmetric. So a photograph's crop and a training
+    face show the same cut.
 
     Attributes:
         crop_size: side of the aligned square crop, in pixels.
         input_size: side of the network's input, in pixels; the crop is resampled when it differs.
-        side_per_interocular: side of the crop in distances between the eye centres.
-        side_per_box: the same side in sides of the detector's box; guards turned heads, whose
-            eyes come close together.
-        eye_center_x: where the midpoint of the eyes lies, as a fraction of the crop's width.
-        eye_center_y: the same from the top.
+        keypoints: where the six of `fer_core.results.KEYPOINT_NAMES` lie in the crop: (x, y) from
+            its left and top, as fractions of its side.
         standardization: `per_image` gives every crop mean 0, and standard deviation near 1.
         std_offset: grey levels added to the standard deviation, so that flat crops stay calm.
         border: how pixels beyond the picture's edge are made up; `replicate` repeats the edge.
@@ -43,10 +41,14 @@ class PreprocessingSpec:
 
     crop_size: int = DATASET_FACE_SIZE
     input_size: int = DATASET_FACE_SIZE
-    side_per_interocular: float = 2.75
-    side_per_box: float = 1.05
-    eye_center_x: float = 0.50
-    eye_center_y: float = 0.39
+    keypoints: tuple[tuple[float, float], ...] = (
+        (0.315, 0.383),
+        (0.685, 0.383),
+        (0.500, 0.608),
+        (0.500, 0.777),
+        (0.109, 0.458),
+        (0.891, 0.458),
+    )
     standardization: Literal["per_image"] = "per_image"
     std_offset: float = 8.0
     border: Literal["replicate"] = "replicate"
@@ -56,15 +58,18 @@ class PreprocessingSpec:
         ranges = {
             "crop_size": (8, 1024),
             "input_size": (8, 1024),
-            "side_per_interocular": (1.0, 10.0),
-            "side_per_box": (0.0, 10.0),
-            "eye_center_x": (0.0, 1.0),
-            "eye_center_y": (0.0, 1.0),
             "std_offset": (0.0, 255.0),
         }
         for name, (low, high) in ranges.items():
             if not low <= getattr(self, name) <= high:
                 raise ValueError(f"{name} must be within {low}..{high}, got {getattr(self, name)}")
+        if len(self.keypoints) != 6 or any(
+            len(point) != 2 or not all(-1.0 <= value <= 2.0 for value in point)
+            for point in self.keypoints
+        ):
+            raise ValueError(
+                f"keypoints must be six (x, y) in fractions of the crop, got {self.keypoints}"
+            )
         if self.standardization != "per_image" or self.border != "replicate":
             raise ValueError(
                 "only standardization 'per_image' and border 'replicate' are known, got "
@@ -96,7 +101,8 @@ class PreprocessingSpec:
                 "preprocessing must have exactly the fields "
                 f"{', '.join(sorted(expected))}; got {', '.join(sorted(values))}"
             )
-        return cls(**values)
+        points = values["keypoints"]
+        return cls(**{**values, "keypoints": tuple(tuple(point) for point in points)})
 
 
 INTERPOLATIONS = {"linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC}

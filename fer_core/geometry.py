@@ -1,0 +1,133 @@
+"""Similarity transforms, and cutting a square out of a picture by one.
+
+Coordinates are continuous: a pixel (x, y) covers [x, x + 1) x [y, y + 1), so its centre lies at
+(x + .5, y + .5). OpenCV counts from pixel centres instead; the half pixels below convert.
+
+A transform is a (2, 3) float64 matrix that takes (x, y, 1) to (x', y').
+"""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Transform = NDArray[np.float64]
+
+
+def similarity(center: NDArray[np.float64], side: float, roll: float, size: int) -> Transform:
+    """The transform that takes a square of a picture to an upright one at the origin.
+
+    Args:
+        center: (2,) of the square, in pixels of the picture.
+        side: of the square, in pixels of the picture; above 0.
+        roll: clockwise turn of the square in the picture, in radians.
+        size: side of the result, in pixels.
+    """
+    cosine, sine = np.cos(roll) * size / side, np.sin(roll) * size / side
+    linear = np.array([[cosine, sine], [-sine, cosine]])
+    return np.column_stack([linear, size / 2 - linear @ center])
+
+
+def fit_similarity(points: NDArray[np.float64], targets: NDArray[np.float64]) -> Transform:
+    """The similarity without mirroring that takes points nearest to targets, in least squares.
+
+    Closed form in the plane: with both sets centred, the linear part is the quotient of two complex
+    numbers (Umeyama 1991 solves the general case).
+
+    Args:
+        points: (N, 2), not all equal.
+        targets: (N, 2).
+    """
+    source, target = points - points.mean(axis=0), targets - targets.mean(axis=0)
+    spread = max(float((source**2).sum()), 1e-12)
+    cosine = float((source * target).sum()) / spread
+    sine = float((source[:, 0] * target[:, 1] - source[:, 1] * target[:, 0]).sum()) / spread
+    linear = np.array([[cosine, -sine], [sine, cosine]])
+    return np.column_stack([linear, targets.mean(axis=0) - linear @ points.mean(axis=0)])
+
+
+def scale_of(transform: Transform) -> float:
+    """How much longer lengths become."""
+    return float(np.hypot(transform[0, 0], transform[1, 0]))
+
+
+def apply(transform: Transform, points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(N, 2) points, taken along."""
+    moved: NDArray[np.float64] = points @ transform[:, :2].T + transform[:, 2]
+    return moved
+
+
+def invert(transform: Transform) -> Transform:
+    """The way back."""
+    linear = np.linalg.inv(transform[:, :2])
+    return np.column_stack([linear, -linear @ transform[:, 2]])
+
+
+def cut_square(
+    image: NDArray[np.uint8],
+    transform: Transform,
+    size: int,
+    interpolation: int = cv2.INTER_LINEAR,
+) -> NDArray[np.uint8]:
+    """Cut a square out of the full-resolution picture in one geometric transform.
+
+    OpenCV's warp cannot average areas, so what is larger than the result is shrunk by area first,
+    together with just the surroundings that the result shows; then it is warped at its own scale.
+    Pixels beyond the picture's edge repeat the edge.
+
+    Args:
+        image: (H, W, 3) or (H, W) uint8.
+        transform: a similarity from the picture to the result.
+        size: side of the result, in pixels.
+        interpolation: an OpenCV flag.
+
+    Returns:
+        (size, size, 3) or (size, size) uint8.
+    """
+    source, to_picture = _antialiased_source(image, transform, size)
+    matrix = _compose(transform, to_picture)
+    half = np.array([0.5, 0.5])
+    matrix[:, 2] += matrix[:, :2] @ half - half
+    crop = cv2.warpAffine(
+        source, matrix, (size, size), flags=interpolation, borderMode=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(crop, dtype=np.uint8)
+
+
+def _antialiased_source(
+    image: NDArray[np.uint8], transform: Transform, size: int
+) -> tuple[NDArray[np.uint8], Transform]:
+    """The part of the picture that the result shows, shrunk to about the result's scale.
+
+    Returns:
+        The part, and the transform from its coordinates to the picture's.
+    """
+    height, width = image.shape[:2]
+    shrink = max(1.0, 1.0 / scale_of(transform))
+    corners = np.array([[0.0, 0.0], [size, 0.0], [0.0, size], [size, size]])
+    shown = apply(invert(transform), corners)
+    margin = 2 * shrink + 2  # what interpolation may reach beyond the edge
+    left, top = np.floor(shown.min(axis=0) - margin).astype(int)
+    right, bottom = np.ceil(shown.max(axis=0) + margin).astype(int)
+    left, right = _overlap(left, right, width)
+    top, bottom = _overlap(top, bottom, height)
+    part = image[top:bottom, left:right]
+    columns = max(1, round((right - left) / shrink))
+    rows = max(1, round((bottom - top) / shrink))
+    if shrink > 1.0:
+        shrunk = cv2.resize(part, (columns, rows), interpolation=cv2.INTER_AREA)
+        part = np.asarray(shrunk, dtype=np.uint8)
+    scale_x, scale_y = (right - left) / part.shape[1], (bottom - top) / part.shape[0]
+    to_picture = np.array([[scale_x, 0.0, left], [0.0, scale_y, top]])
+    return np.ascontiguousarray(part), to_picture
+
+
+def _overlap(low: int, high: int, size: int) -> tuple[int, int]:
+    """[low, high) within [0, size), at least one pixel even for a square wholly outside."""
+    low = min(max(0, low), size - 1)
+    return low, max(low + 1, min(size, high))
+
+
+def _compose(second: Transform, first: Transform) -> Transform:
+    """The transform that applies `first`, then `second`."""
+    linear = second[:, :2] @ first[:, :2]
+    return np.column_stack([linear, second[:, :2] @ first[:, 2] + second[:, 2]])

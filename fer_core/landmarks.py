@@ -1,0 +1,103 @@
+"""A closer look at one face: MediaPipe's face mesh, run by OpenCV.
+
+The mesh says whether a square really shows a face, and where the parts of the face are, more
+exactly than a detector can that looks at the whole picture.
+"""
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from fer_core.assets import read_verified
+from fer_core.geometry import apply, cut_square, invert, similarity
+
+LANDMARKER_FILE = "face_landmark.tflite"
+LANDMARKER_SHA256 = "1055cb9d4a9ca8b8c688902a3a5194311138ba256bcc94e336d8373a5f30c814"
+INPUT_SIZE = 192  # pixels, RGB 0..1
+POINTS = 468
+LOOK_SIDE = 1.5  # sides of a face; what the network was trained to look at
+OUTPUTS = ("conv2d_21", "conv2d_31")  # x, y, z of the points; logit of a face being there
+
+# Points of the mesh around each keypoint, in the order of KEYPOINT_NAMES; their mean is steadier
+# than one point (numbers: MediaPipe's canonical face model).
+KEYPOINT_GROUPS = (
+    (33, 133, 145, 159),  # right eye: corners, lower and upper lid
+    (263, 362, 374, 386),  # left eye
+    (1, 4),  # nose tip
+    (13, 14, 61, 291),  # mouth: lips and corners
+    (234,),  # right ear
+    (454,),  # left ear
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FaceMesh:
+    """What a closer look at a square found.
+
+    Attributes:
+        presence: probability that the square shows a face, 0..1.
+        points: (468, 2) float64, x and y in pixels of the picture.
+    """
+
+    presence: float
+    points: NDArray[np.float64]
+
+    @property
+    def keypoints(self) -> NDArray[np.float64]:
+        """(6, 2) float64 in the order of `KEYPOINT_NAMES`, in pixels of the picture."""
+        return np.stack([self.points[list(group)].mean(axis=0) for group in KEYPOINT_GROUPS])
+
+    @property
+    def square(self) -> tuple[NDArray[np.float64], float, float]:
+        """Center (2,) and side in pixels, and roll in radians, of a square for the next look."""
+        right_eye, left_eye, _, _, right_ear, left_ear = self.keypoints
+        across = (left_eye - right_eye) + (left_ear - right_ear)
+        roll = float(np.arctan2(across[1], across[0]))
+        upright = similarity(np.zeros(2), 1.0, roll, 1)
+        turned = apply(upright, self.points)
+        low, high = turned.min(axis=0, keepdims=True), turned.max(axis=0, keepdims=True)
+        center = apply(invert(upright), (low + high) / 2)[0]
+        return center, LOOK_SIDE * float((high - low).max()), roll
+
+
+class FaceLandmarker:
+    """The face mesh network. One instance may be shared by any number of threads."""
+
+    def __init__(self, model: bytes) -> None:
+        """Read the network from the content of its TFLite asset."""
+        self._network = cv2.dnn.readNetFromTFLite(np.frombuffer(model, np.uint8))
+        self._lock = threading.Lock()
+
+    @classmethod
+    def load(cls, directory: Path) -> "FaceLandmarker":
+        """The network of a models folder.
+
+        Raises:
+            ModelLoadError: the asset is missing.
+            ChecksumMismatchError: the asset is not the published one.
+        """
+        return cls(read_verified(directory / LANDMARKER_FILE, LANDMARKER_SHA256))
+
+    def look(
+        self, image: NDArray[np.uint8], center: NDArray[np.float64], side: float, roll: float
+    ) -> FaceMesh:
+        """Look at one square of a picture.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+            center: (2,) of the square, in pixels.
+            side: of the square, in pixels; `LOOK_SIDE` times a face's.
+            roll: clockwise turn that sets the face upright, in radians.
+        """
+        transform = similarity(center, side, roll, INPUT_SIZE)
+        crop = cut_square(image, transform, INPUT_SIZE)
+        with self._lock:
+            self._network.setInput(cv2.dnn.blobFromImage(crop, 1 / 255))
+            points, logit = self._network.forward(OUTPUTS)
+        flat = points.reshape(POINTS, 3)[:, :2].astype(np.float64)
+        presence = 1.0 / (1.0 + np.exp(-float(logit.item())))
+        return FaceMesh(presence, apply(invert(transform), flat))
