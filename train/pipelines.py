@@ -15,6 +15,7 @@ from fer_core.assets import MODELS_DIR
 from fer_core.detection import DETECTOR_FILE
 from fer_core.preprocessing import UInt8Array, to_grey
 from fer_core.recognizer import EmotionRecognizer
+from fer_core.results import FaceDetection
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +80,21 @@ def build_pipelines(recognizer: EmotionRecognizer) -> dict[str, Pipeline]:
     def box(picture: UInt8Array) -> list[Cut]:
         return [_cut(picture, found, size) for found in mediapipe_boxes(picture)]
 
+    last: tuple[UInt8Array | None, list[FaceDetection]] = (None, [])
+
+    def detect(picture: UInt8Array) -> list[FaceDetection]:
+        nonlocal last  # two pipelines ask for the same picture, one after the other
+        if last[0] is not picture:
+            last = (picture, recognizer.detector.detect(picture))
+        return last[1]
+
     def our_box(picture: UInt8Array) -> list[Cut]:
-        boxes = (face.box for face in recognizer.detector.detect(picture))
+        boxes = (face.box for face in detect(picture))
         return [_cut(picture, (b.x_min, b.y_min, b.x_max, b.y_max), size) for b in boxes]
 
     def ours(picture: UInt8Array) -> list[Cut]:
         cuts = []
-        for face in recognizer.detector.detect(picture):
+        for face in detect(picture):
             crop, _ = align_face(picture, face, spec)
             b = face.box
             cuts.append(Cut((b.x_min, b.y_min, b.x_max, b.y_max), to_grey(crop[np.newaxis])[0]))
@@ -114,13 +123,13 @@ def _mediapipe_boxes() -> Callable[[UInt8Array], list[tuple[float, float, float,
     from mediapipe.tasks.python.vision import FaceDetector, FaceDetectorOptions
 
     model = (MODELS_DIR / DETECTOR_FILE).read_bytes()
-    graph = FaceDetector.create_from_options(
-        FaceDetectorOptions(base_options=BaseOptions(model_asset_buffer=model))
-    )
+    options = FaceDetectorOptions(base_options=BaseOptions(model_asset_buffer=model))
 
     def boxes(picture: UInt8Array) -> list[tuple[float, float, float, float]]:
         data: NDArray[np.uint8] = np.ascontiguousarray(picture)
-        found = graph.detect(mp.Image(image_format=mp.ImageFormat.SRGB, data=data)).detections
+        # A graph for each picture costs milliseconds; one that is left open fails aloud at exit.
+        with FaceDetector.create_from_options(options) as graph:
+            found = graph.detect(mp.Image(image_format=mp.ImageFormat.SRGB, data=data)).detections
         areas = (detection.bounding_box for detection in found)
         return [
             (b.origin_x, b.origin_y, b.origin_x + b.width, b.origin_y + b.height) for b in areas
