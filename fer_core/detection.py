@@ -24,7 +24,7 @@ from fer_core.results import BoundingBox, FaceDetection
 
 DETECTOR_FILE = "face_detection_short_range.tflite"
 DETECTOR_SHA256 = "bbff11cebd1eb27a1e004cae0b0e63ec8c551cbf34a4451148b4908b8db3eca8"
-MIN_SCORE = 0.4  # of a proposal
+MIN_SCORE = 0.3  # of a proposal
 # A proposal is a face when the mesh sees one, or when the detector is sure and the mesh does not
 # deny it: on a profile or an open mouth the mesh is unsure.
 MIN_PRESENCE = 0.9
@@ -37,7 +37,7 @@ MAX_PROPOSALS = 100  # that are looked at closely; noise can raise hundreds
 # and aliased noise looks like a face. Shrinking by area first also makes a 12-megapixel photo cost
 # what a small one does.
 MAX_WHOLE_SIDE = 320  # pixels
-TILE_SIDE = 256  # pixels of the picture; a face of 48 pixels is 19 % of it
+TILE_SIDE = 208  # pixels of the picture; a face of 48 pixels is 23 % of it
 TILE_PIXELS = 160  # a tile's side as the detector gets it
 TILE_STRIDE = 0.62  # tiles
 TILE_RATIO = 2.5  # between the sides of one level of tiles and the next

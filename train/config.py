@@ -27,6 +27,8 @@ class TrainConfig:
         ferplus_weight: weight of the loss on FER+ vote shares.
         fer2013_weight: weight of the loss on FER2013 labels.
         label_smoothing: of the FER2013 labels; the vote shares are soft already.
+        cleaning: what to do with copies and non-faces, one of `train.clean.MODES`; all but `none`
+            need what `python -m train.clean` found. Pictures that are no face by votes never train.
         precision: Keras dtype policy; `mixed_bfloat16` is faster where the CPU or GPU has it.
         seed: of weights, order and augmentation.
         augmentation: random changes of the training faces.
@@ -44,6 +46,7 @@ class TrainConfig:
     ferplus_weight: float = 1.0
     fer2013_weight: float = 0.6
     label_smoothing: float = 0.1
+    cleaning: str = "none"
     precision: str = "mixed_bfloat16"
     seed: int = 1
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)

@@ -53,9 +53,16 @@ def main(arguments: list[str] | None = None) -> None:
 
             with tempfile.TemporaryDirectory() as folder:
                 write_synthetic_dataset(Path(folder), faces_per_split=(640, 140, 140))
-                fit(config, Path(folder), out, command, options.init)
+                fit(config, Path(folder), out, command, init=options.init)
         else:
-            fit(config, options.data, out, command, options.init)
+            fit(
+                config,
+                options.data,
+                out,
+                command,
+                init=options.init,
+                faults=options.faults,
+            )
     except (DataError, RunError) as error:
         raise SystemExit(f"error: {error}") from error
 
@@ -65,7 +72,9 @@ def fit(
     data_dir: Path,
     out: Path,
     command: str = "",
+    *,
     init: Path | None = None,
+    faults: Path | None = None,
 ) -> None:
     """Train, or go on training, and export the best epoch.
 
@@ -75,16 +84,19 @@ def fit(
         out: the run's folder, made when missing.
         command: what to type to do this again, for model.json.
         init: another run or a published model, whose weights a new run begins with.
+        faults: folder that `python -m train.clean` wrote, for a config that asks for cleaning.
 
     Raises:
         DataError: the data cannot be read.
         RunError: `out` belongs to another config or is in use, or `init` has no weights.
     """
     with claim(out, config, command):
-        _train(config, data_dir, out, init)
+        _train(config, data_dir, out, init, faults)
 
 
-def _train(config: TrainConfig, data_dir: Path, out: Path, init: Path | None) -> None:
+def _train(
+    config: TrainConfig, data_dir: Path, out: Path, init: Path | None, faults: Path | None
+) -> None:
     import keras
 
     from train.dataset import load_splits
@@ -93,7 +105,7 @@ def _train(config: TrainConfig, data_dir: Path, out: Path, init: Path | None) ->
 
     print(f"reading {data_dir}", flush=True)
     splits = load_splits(data_dir)
-    faces = select_training_faces(splits["Training"])
+    faces, weights = select_training_faces(splits, config.cleaning, faults)
     votes = "with FER+ votes" if faces.has_votes else "without FER+ votes: labels stand in for them"
     print(
         f"{len(faces)} training faces {votes}; {len(splits['PublicTest'])} in PublicTest",
@@ -116,7 +128,7 @@ def _train(config: TrainConfig, data_dir: Path, out: Path, init: Path | None) ->
     public = _public_inputs(splits["PublicTest"], config)
     for epoch in range(len(history), config.epochs):
         print(f"epoch {epoch + 1}/{config.epochs}", flush=True)
-        batches = make_batches(faces, config, epoch)
+        batches = make_batches(faces, config, epoch, weights)
         _seed_dropout(network, config.seed, epoch)
         logs = network.fit(batches, epochs=1, verbose="auto").history
         row = {"epoch": epoch + 1, "loss": logs["loss"][0], **_score(network, public)}
@@ -129,12 +141,38 @@ def _train(config: TrainConfig, data_dir: Path, out: Path, init: Path | None) ->
     print(f"done: {out} holds emotion.keras and model.json", flush=True)
 
 
-def select_training_faces(training: "Dataset") -> "Dataset":
-    """Without the pictures that FER+ annotators call not a face."""
-    return training.subset(training.is_face)
+def select_training_faces(
+    splits: "dict[str, Dataset]", cleaning: str = "none", faults: Path | None = None
+) -> "tuple[Dataset, np.ndarray[Any, Any]]":
+    """The training pictures that count, and (N,) float32 how much each of them does.
+
+    Raises:
+        DataError: `faults` cannot be read or belongs to other data.
+        RunError: the mode is unknown, or asks for faults and none were given.
+    """
+    import numpy as np
+
+    from train.clean import MODES, load_faults, training_weights
+
+    training = splits["Training"]
+    weights = training.is_face.astype(np.float32)
+    if cleaning not in MODES:
+        raise RunError(f"cleaning must be one of {', '.join(MODES)}, got {cleaning!r}.")
+    if cleaning != "none":
+        if faults is None:
+            raise RunError(
+                f"cleaning {cleaning!r} needs what python -m train.clean found: --faults DIR."
+            )
+        weights *= training_weights(load_faults(faults, splits), cleaning)
+    return training.subset(weights > 0), weights[weights > 0]
 
 
-def make_batches(faces: "Dataset", config: TrainConfig, epoch: int) -> "keras.utils.PyDataset":
+def make_batches(
+    faces: "Dataset",
+    config: TrainConfig,
+    epoch: int,
+    weights: "np.ndarray[Any, Any] | None" = None,
+) -> "keras.utils.PyDataset":
     """One epoch's batches: shuffled, augmented, prepared; decided by seed and epoch alone.
 
     A batch is ((b, h, w, 1) float32 faces, targets by head, sample weights by head); a face whose
@@ -150,6 +188,7 @@ def make_batches(faces: "Dataset", config: TrainConfig, epoch: int) -> "keras.ut
     order = np.random.default_rng((config.seed, epoch)).permutation(len(faces))
     shares = faces.targets
     one_hot = np.eye(len(FER2013_LABELS), dtype=np.float32)[faces.labels]
+    counts = np.ones(len(faces), np.float32) if weights is None else weights
     has_votes = np.asarray(shares.any(axis=1), dtype=np.float32)
 
     class Batches(keras.utils.PyDataset):  # type: ignore[misc]
@@ -163,8 +202,8 @@ def make_batches(faces: "Dataset", config: TrainConfig, epoch: int) -> "keras.ut
             rng = np.random.default_rng((config.seed, epoch, index))
             inputs = preprocess(augment(crops, config.augmentation, rng), spec)
             targets = {"ferplus": shares[rows], "fer2013": one_hot[rows]}
-            weights = {"ferplus": has_votes[rows], "fer2013": np.ones(len(rows), np.float32)}
-            return inputs, targets, weights
+            by_head = {"ferplus": has_votes[rows] * counts[rows], "fer2013": counts[rows]}
+            return inputs, targets, by_head
 
     return Batches(workers=1, use_multiprocessing=False, max_queue_size=16)
 
@@ -238,7 +277,7 @@ def describe_command(options: argparse.Namespace) -> str:
     words += [f"--set {setting}" for setting in options.set]
     words += [
         f"--{name} {value}"
-        for name in ("init", "epochs", "seed")
+        for name in ("init", "faults", "epochs", "seed")
         if (value := getattr(options, name)) is not None
     ]
     return " ".join(words)
@@ -255,6 +294,12 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--preset", choices=sorted(PRESETS), default="base", help="default: base")
     parser.add_argument(
         "--init", type=Path, metavar="DIR", help="begin with the weights of this run or model"
+    )
+    parser.add_argument(
+        "--faults",
+        type=Path,
+        metavar="DIR",
+        help="what train.clean wrote, for --set cleaning=drop, weigh or strict",
     )
     parser.add_argument("--epochs", type=int, help="instead of the preset's")
     parser.add_argument("--seed", type=int, help="instead of the preset's")
