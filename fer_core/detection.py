@@ -42,7 +42,9 @@ TILE_PIXELS = 160  # a tile's side as the detector gets it
 TILE_STRIDE = 0.62  # tiles
 TILE_RATIO = 2.5  # between the sides of one level of tiles and the next
 MAX_TILED_SIDE = 1920  # pixels; of larger pictures the tiles grow, to keep their number
-SAME_FACE = 0.45  # share of the smaller of two boxes that lies in the other
+SAME_FACE = (
+    0.25  # share of the smaller of two boxes that lies in the other; half faces at tile edges
+)
 FRAME = 0.25  # of the longer side, around a picture in which nothing was found
 GREY = 128
 

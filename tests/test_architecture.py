@@ -12,8 +12,8 @@ from tests.conftest import ROOT
 
 # Inside fer_core: a module may import those of the levels before its own.
 LEVELS = [
-    {"errors", "emotions", "assets"},
-    {"preprocessing"},
+    {"errors", "emotions", "assets", "geometry"},
+    {"preprocessing", "landmarks"},
     {"results"},
     {"images", "detection", "alignment", "calibration"},
     {"model"},
@@ -70,7 +70,9 @@ def test_networks_and_augmentation_run_on_any_keras_backend() -> None:
         assert "tensorflow" not in {n.split(".")[0] for n in imports(ROOT / f"train/{name}.py")}
 
 
-@pytest.mark.parametrize("module", ["fer_core", "train.fit", "train.evaluate", "train.dataset"])
+@pytest.mark.parametrize(
+    "module", ["fer_core", "train.fit", "train.evaluate", "train.dataset", "train.gap"]
+)
 def test_importing_loads_nothing_heavy(module: str) -> None:
     code = f"import sys, {module}; print(sorted({HEAVY!r} & set(sys.modules)))"
     finished = subprocess.run(
@@ -79,7 +81,9 @@ def test_importing_loads_nothing_heavy(module: str) -> None:
     assert finished.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("command", ["fit", "evaluate", "calibrate", "export"])
+@pytest.mark.parametrize(
+    "command", ["fit", "evaluate", "calibrate", "export", "gap", "clean", "average"]
+)
 def test_every_command_explains_itself(command: str) -> None:
     environment = {key: value for key, value in os.environ.items() if key != "FER_DATA"}
     finished = subprocess.run(

@@ -96,7 +96,9 @@ def test_the_detector_states_origin_licence_and_checksum() -> None:
 
 def test_model_json_says_what_the_model_is_and_where_it_comes_from() -> None:
     info = read_info(ROOT / "models")
-    assert info.training["command"].startswith("python -m train.fit --data DIR")
+    assert info.training["command"].startswith(
+        ("python -m train.fit --data DIR", "python -m train.average --models")
+    )
     assert re.fullmatch(r"[0-9a-f]{40}", info.training["commit"])
     assert info.temperature != 1.0
     assert 0 < info.abstention_threshold < 1

@@ -494,12 +494,15 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         print(f"reading {data}", flush=True)
         splits = load_splits(data)
+        options.out.mkdir(parents=True, exist_ok=True)  # to fail now rather than in minutes
         with FaceDetector.load(MODELS_DIR) as detector:
             faults = find_faults(splits, detector=detector)
+        for path in write_report(faults, splits, options.out):
+            print(f"wrote {path}")
     except (DataError, ModelLoadError) as error:
         raise SystemExit(f"error: {error}") from error
-    for path in write_report(faults, splits, options.out):
-        print(f"wrote {path}")
+    except OSError as error:
+        raise SystemExit(f"error: {options.out} cannot be written to ({error}).") from error
 
 
 def _parse(arguments: list[str] | None) -> tuple[argparse.Namespace, Path]:

@@ -4,8 +4,8 @@ Copies are found in three steps, each of which leaves fewer pairs to the next an
 
 1. A picture is blurred, freed of its shading, shrunk to 12x12 and projected on the strongest
    principal components of all pictures (Turk and Pentland 1991, "Eigenfaces for recognition"),
-   these half-whitened, so that what all faces share counts for less. Candidates are a picture's
-   `NEIGHBORS` most similar ones, itself mirrored among them, by cosine.
+   these half-whitened, so that what all faces share counts for less. Candidates are the
+   `NEIGHBORS` pictures, as they are or mirrored, that have the largest cosine with it.
 2. Candidates are brought into register at 24x24 by the enhanced correlation coefficient (ECC;
    Evangelidis and Psarakis 2008, an affine map found by gradient ascent).
 3. Those that fit are brought into register at 48x48, from where step 2 ended. The pair counts as
@@ -177,7 +177,7 @@ def _candidates(faces: UInt8Array) -> tuple[IntArray, IntArray, NDArray[np.bool_
             cosine[rows - start, itself] = -1
         neighbors = min(NEIGHBORS, count)
         enough = np.partition(cosine, -neighbors, axis=1)[:, -neighbors, np.newaxis]
-        one, other = np.nonzero(cosine >= enough)
+        one, other = np.nonzero((cosine >= enough) & (cosine > 0))
         one, flip, other = one + start, other // count, other % count
         found.append(np.stack([np.minimum(one, other), np.maximum(one, other), flip]))
     first, second, flip = np.unique(np.concatenate(found, axis=1), axis=1)
@@ -193,16 +193,16 @@ def _descriptors(faces: UInt8Array) -> tuple[Float32Array, Float32Array]:
     variances, axes = np.linalg.eigh((shapes - mean).T @ (shapes - mean))
     strongest = np.argsort(-variances)[:COMPONENTS]
     # Few pictures tell little about variances: then all are taken to be more alike.
-    variances += variances.mean() * len(variances) / len(faces)
+    variances += variances.mean() * len(variances) / len(faces) + 1e-6
     projection = (axes[:, strongest] / variances[strongest] ** 0.25).astype(np.float32)
     return _unit((shapes - mean) @ projection), _unit((mirrored - mean) @ projection)
 
 
 def _unit(rows: Float32Array) -> Float32Array:
-    """Each row flat, without its mean, at length 1; what is flat stays 0."""
+    """Each picture as a row of length 1; a blank one, which is nothing but rounding, becomes 0."""
     rows = rows.reshape(len(rows), -1)
     length = np.linalg.norm(rows, axis=1, keepdims=True)
-    unit: Float32Array = np.divide(rows, length, out=np.zeros_like(rows), where=length > 1e-6)
+    unit: Float32Array = np.divide(rows, length, out=np.zeros_like(rows), where=length > 1e-3)
     return unit
 
 

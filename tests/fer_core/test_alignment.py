@@ -11,6 +11,8 @@ from fer_core.preprocessing import PreprocessingSpec
 from fer_core.results import BoundingBox, FaceDetection
 
 SPEC = PreprocessingSpec()
+KEYPOINTS = np.array(SPEC.keypoints)  # fractions of the crop
+EYE_CENTER, EYE_DISTANCE = KEYPOINTS[:2].mean(axis=0), KEYPOINTS[1, 0] - KEYPOINTS[0, 0]
 GOLDEN = Path(__file__).parent / "golden" / "happy_f_asian_01.npz"
 GOLDEN_PICTURE = Path(__file__).resolve().parents[2] / "examples" / "happy_f_asian_01.jpg"
 
@@ -21,20 +23,18 @@ def turn(degrees):
     return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
 
 
-def make_face(center, interocular, roll=0.0, box=None):
+def make_face(center, interocular, roll=0.0, template=KEYPOINTS):
     """A face by the midpoint of its eyes, their distance and its clockwise roll in degrees.
 
-    Its box is small unless given, so that the eyes alone decide the scale.
+    It is a face of the template, which is one of the spec's own unless given.
     """
-    center = np.asarray(center, float)
-    to_left_eye = turn(roll) @ (interocular / 2, 0)
-    keypoints = np.tile(center, (6, 1))
-    keypoints[0] -= to_left_eye
-    keypoints[1] += to_left_eye
-    if box is None:
-        x, y = np.maximum(0, center).astype(int)
-        box = (x, y, x + 1, y + 1)
-    return FaceDetection(BoundingBox(*box), keypoints, 0.9)
+    side = interocular / EYE_DISTANCE
+    points = np.asarray(center, float) + side * (template - EYE_CENTER) @ turn(roll).T
+    return face_with(points)
+
+
+def face_with(keypoints):
+    return FaceDetection(BoundingBox(0, 0, 1, 1), keypoints, 0.9)
 
 
 @cache
@@ -52,8 +52,12 @@ def difference(crop, other):
     return np.abs(crop.astype(int) - other.astype(int))
 
 
-def apply(transform, point):
-    return transform @ (*point, 1.0)
+def apply(transform, points):
+    return np.column_stack([points, np.ones(len(points))]) @ transform.T
+
+
+def scale(transform):
+    return np.sqrt(np.linalg.det(transform[:, :2]))
 
 
 sizes = pytest.mark.parametrize("interocular", [9.0, 17.5, 40.0, 170.0])
@@ -62,51 +66,64 @@ sizes = pytest.mark.parametrize("interocular", [9.0, 17.5, 40.0, 170.0])
 class TestTransform:
     @sizes
     @pytest.mark.parametrize("roll", [-170, -90, -35, 0, 12, 90, 180])
-    def test_the_eyes_land_where_the_spec_says(self, interocular, roll):
+    def test_the_keypoints_land_where_the_spec_says(self, interocular, roll):
         face = make_face((211.3, 187.9), interocular, roll)
-        transform = face_transform(face, SPEC)
-        half = 48 / 2.75 / 2
-        right_eye, left_eye = (24 - half, 0.39 * 48), (24 + half, 0.39 * 48)
-        np.testing.assert_allclose(apply(transform, face.keypoints[0]), right_eye, atol=0.1)
-        np.testing.assert_allclose(apply(transform, face.keypoints[1]), left_eye, atol=0.1)
+        landed = apply(face_transform(face, SPEC), face.keypoints)
+        np.testing.assert_allclose(landed, KEYPOINTS * 48, atol=1e-6)
 
-    def test_another_spec_moves_the_eyes(self):
-        spec = PreprocessingSpec(
-            crop_size=100, side_per_interocular=4.0, eye_center_x=0.4, eye_center_y=0.3
-        )
+    def test_another_spec_moves_the_keypoints(self):
+        wider = KEYPOINTS * 0.5 + (0.2, 0.3)
+        spec = PreprocessingSpec(crop_size=100, keypoints=tuple(map(tuple, wider.tolist())))
         face = make_face((50, 60), 10)
-        transform = face_transform(face, spec)
-        np.testing.assert_allclose(apply(transform, face.keypoints[0]), (27.5, 30), atol=0.1)
-        np.testing.assert_allclose(apply(transform, face.keypoints[1]), (52.5, 30), atol=0.1)
+        landed = apply(face_transform(face, spec), face.keypoints)
+        np.testing.assert_allclose(landed, wider * 100, atol=1e-6)
 
     @pytest.mark.parametrize("roll", [-120, 0, 33])
     def test_it_is_a_similarity_that_keeps_the_handedness(self, roll):
         linear = face_transform(make_face((50, 60), 21, roll), SPEC)[:, :2]
-        scale = 48 / (21 * 2.75)
-        np.testing.assert_allclose(linear @ linear.T, np.eye(2) * scale**2, atol=1e-9)
+        expected = 48 * EYE_DISTANCE / 21
+        np.testing.assert_allclose(linear @ linear.T, np.eye(2) * expected**2, atol=1e-9)
         assert np.linalg.det(linear) > 0
 
     def test_it_is_two_by_three_float64(self):
         transform = face_transform(make_face((50, 60), 21), SPEC)
         assert (transform.shape, transform.dtype) == ((2, 3), np.float64)
 
-    @pytest.mark.parametrize("box", [(0, 0, 200, 150), (0, 0, 150, 200)])
-    def test_eyes_close_together_do_not_zoom_in(self, box):
-        linear = face_transform(make_face((100, 80), 5, box=box), SPEC)[:, :2]
-        assert np.hypot(*linear[:, 0]) == pytest.approx(48 / (1.05 * 200))
+    @pytest.mark.parametrize("seed", range(4))
+    def test_no_similarity_brings_all_six_nearer(self, seed):
+        noise = np.random.default_rng(seed).normal(0, 12, (6, 2))
+        points = make_face((211, 188), 60, 25).keypoints + noise
+        x, y, one, none = *points.T, np.ones(6), np.zeros(6)
+        rows = np.vstack([np.column_stack([x, -y, one, none]), np.column_stack([y, x, none, one])])
+        cosine, sine, right, down = np.linalg.lstsq(rows, 48 * KEYPOINTS.T.ravel())[0]
+        expected = [[cosine, -sine, right], [sine, cosine, down]]
+        np.testing.assert_allclose(face_transform(face_with(points), SPEC), expected, atol=1e-9)
 
-    def test_a_guarded_scale_keeps_the_roll_of_the_eyes(self):
-        face = make_face((100, 80), 5, roll=30, box=(0, 0, 200, 200))
-        linear = face_transform(face, SPEC)[:, :2]
+    @pytest.mark.parametrize("sideways", [-0.15, 0.0, 0.15])
+    @pytest.mark.parametrize("distance", [0.0, 0.3, 0.6, 0.8])
+    def test_eyes_close_together_do_not_zoom_in(self, distance, sideways):
+        """As on a turned head: eyes, nose and mouth aside, the ears as they are."""
+        turned = KEYPOINTS.copy()
+        turned[:2, 0] = 0.5 + distance * (turned[:2, 0] - 0.5)
+        turned[:4, 0] += sideways
+        face, straight = make_face((100, 80), 40, 30, turned), make_face((100, 80), 40, 30)
+        zoom = scale(face_transform(face, SPEC)) / scale(face_transform(straight, SPEC))
+        assert 0.8 < zoom < 1.05
+
+    @pytest.mark.parametrize("width", [0.2, 0.35, 0.5, 0.7])
+    def test_a_face_that_is_narrow_all_over_is_enlarged_by_half_at_most(self, width):
+        narrow = (KEYPOINTS - 0.5) * (width, 1) + 0.5
+        face, straight = make_face((100, 80), 40, 0, narrow), make_face((100, 80), 40)
+        zoom = scale(face_transform(face, SPEC)) / scale(face_transform(straight, SPEC))
+        assert 1 < zoom < min(1.55, 1 / width)  # by its eyes alone: 1 / width
+
+    def test_eyes_close_together_keep_the_roll_of_the_face(self):
+        together = KEYPOINTS.copy()
+        together[:2] = EYE_CENTER
+        linear = face_transform(make_face((100, 80), 40, 30, together), SPEC)[:, :2]
         direction = linear @ turn(30) @ (1, 0)
         assert direction[1] == pytest.approx(0, abs=1e-9)
         assert direction[0] > 0
-
-    def test_coincident_eyes_give_the_scale_of_the_box_and_no_roll(self):
-        transform = face_transform(make_face((100, 80), 0, box=(0, 0, 200, 200)), SPEC)
-        scale = 48 / (1.05 * 200)
-        np.testing.assert_allclose(transform[:, :2], np.eye(2) * scale, atol=1e-9)
-        np.testing.assert_allclose(apply(transform, (100, 80)), (24, 0.39 * 48), atol=1e-9)
 
 
 class TestCrop:
@@ -116,6 +133,14 @@ class TestCrop:
         spec = PreprocessingSpec(crop_size=size, interpolation=interpolation)
         crop, _ = align_face(smooth_picture(200, 200), make_face((100, 100), 30), spec)
         assert (crop.shape, crop.dtype) == ((size, size, 3), np.uint8)
+
+    def test_the_interpolation_of_the_spec_is_used(self):
+        picture, face = smooth_picture(200, 200), make_face((100, 100), 4)
+        linear, cubic = (
+            align_face(picture, face, PreprocessingSpec(interpolation=name))[0]
+            for name in ("linear", "cubic")
+        )
+        assert (linear != cubic).any()
 
     def test_the_transform_of_the_crop_is_that_of_the_face(self):
         face = make_face((100, 100), 30, 15)
@@ -139,8 +164,7 @@ class TestCrop:
         weight = crop[..., 0].astype(float)
         rows, columns = np.mgrid[:48, :48] + 0.5
         center = (weight * columns).sum() / weight.sum(), (weight * rows).sum() / weight.sum()
-        expected = 24 + (-1, 1)[eye] * 48 / 2.75 / 2, 0.39 * 48
-        np.testing.assert_allclose(center, expected, atol=0.1)
+        np.testing.assert_allclose(center, KEYPOINTS[eye] * 48, atol=0.1)
 
     def test_channels_keep_their_order(self):
         picture = np.full((100, 100, 3), (200, 100, 50), np.uint8)
@@ -161,15 +185,13 @@ class TestInvariance:
     @sizes
     def test_a_quarter_turn_of_the_picture_leaves_the_crop(self, interocular, quarters):
         picture = smooth_picture(700, 800)
-        face = make_face((420.3, 330.8), interocular, 17, box=(400, 310, 409, 317))
+        face = make_face((420.3, 330.8), interocular, 17)
         expected, _ = align_face(picture, face, SPEC)
-        points, box, width = face.keypoints, face.box, picture.shape[1]
+        points = face.keypoints
         for _ in range(quarters):
-            points = np.column_stack([points[:, 1], width - points[:, 0]])
-            box = BoundingBox(box.y_min, width - box.x_max, box.y_max, width - box.x_min)
+            points = np.column_stack([points[:, 1], picture.shape[1] - points[:, 0]])
             picture = np.rot90(picture)
-            width = picture.shape[1]
-        crop, _ = align_face(picture, FaceDetection(box, points, 0.9), SPEC)
+        crop, _ = align_face(picture, face_with(points), SPEC)
         assert difference(crop, expected).max() <= 3
 
     @pytest.mark.parametrize("degrees", [-60, -20, 7, 45, 130])
@@ -223,14 +245,14 @@ class TestAntialiasing:
     @pytest.mark.parametrize("roll", [0, 30, 45])
     def test_a_fine_checkerboard_becomes_flat_grey(self, roll, shrink):
         board = np.indices((1800, 1800)).sum(axis=0) % 2 * np.uint8(255)
-        face = make_face((900.4, 900.9), shrink * 48 / SPEC.side_per_interocular, roll)
+        face = make_face((900.4, 900.9), shrink * 48 * EYE_DISTANCE, roll)
         crop, _ = align_face(np.repeat(board[..., np.newaxis], 3, 2).astype(np.uint8), face, SPEC)
         assert difference(crop, np.full_like(crop, 127)).max() <= 4
 
     @pytest.mark.parametrize("axis", [0, 1])
     def test_fine_stripes_become_flat_grey(self, axis):
         stripes = np.indices((1800, 1800))[axis] % 3 * np.uint8(100)
-        face = make_face((900.4, 900.9), 20 * 48 / SPEC.side_per_interocular)
+        face = make_face((900.4, 900.9), 20 * 48 * EYE_DISTANCE)
         crop, _ = align_face(np.repeat(stripes[..., np.newaxis], 3, 2).astype(np.uint8), face, SPEC)
         assert difference(crop, np.full_like(crop, 100)).max() <= 12
 
@@ -270,22 +292,15 @@ class TestBorder:
     @pytest.mark.parametrize("shape", [(1, 1), (1, 300), (300, 1), (2, 2)])
     def test_a_picture_thinner_than_any_face_is_cut_too(self, shape):
         picture = np.full((*shape, 3), 70, np.uint8)
-        crop, _ = align_face(picture, make_face((0.5, 0.5), 40, 10, box=(0, 0, 1, 1)), SPEC)
+        crop, _ = align_face(picture, make_face((0.5, 0.5), 40, 10), SPEC)
         np.testing.assert_array_equal(crop, np.full((48, 48, 3), 70))
-
-    def test_coincident_eyes_give_a_crop_of_the_box(self):
-        picture = smooth_picture(300, 300)
-        guarded = make_face((150, 120), 0, box=(50, 60, 250, 260))
-        by_eyes = make_face((150, 120), 1.05 * 200 / 2.75)
-        crop, _ = align_face(picture, guarded, SPEC)
-        assert difference(crop, align_face(picture, by_eyes, SPEC)[0]).max() <= 1
 
 
 def test_the_golden_crop_is_met():
     # Written anew by: np.savez_compressed(GOLDEN, crop=crop,
     # tensor=fer_core.preprocessing.preprocess(crop[np.newaxis], SPEC))
     keypoints = [(183, 228), (291, 232), (228, 290), (230, 346), (137, 254), (358, 261)]
-    face = FaceDetection(BoundingBox(117, 162, 372, 417), np.array(keypoints, float), 0.93)
+    face = face_with(np.array(keypoints, float))
     crop, _ = align_face(load_image(GOLDEN_PICTURE), face, SPEC)
     with np.load(GOLDEN) as golden:
         expected = golden["crop"]

@@ -1,3 +1,4 @@
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -8,9 +9,12 @@ import numpy as np
 import pytest
 
 from fer_core.assets import MODELS_DIR
-from fer_core.detection import DETECTOR_FILE, FaceDetector
+from fer_core.detection import DETECTOR_FILE, MAX_FACES, FaceDetector
 from fer_core.errors import ChecksumMismatchError, ModelLoadError
+from fer_core.geometry import apply, cut_square, similarity
 from fer_core.images import load_image
+from fer_core.landmarks import LANDMARKER_FILE
+from train.scenes import background, make_empty_scene
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 EXAMPLES = REPOSITORY / "examples"
@@ -97,6 +101,145 @@ class TestFaces:
         swapped = detector.detect(portrait[..., ::-1])
         assert values(swapped).tolist() != values(detector.detect(portrait)).tolist()
 
+    @each_portrait
+    def test_the_box_lies_closely_around_the_keypoints(self, detector, path):
+        (face,) = detector.detect(load_image(path))
+        box, low, high = face.box, face.keypoints.min(axis=0), face.keypoints.max(axis=0)
+        assert (low >= (box.x_min - 0.5, box.y_min - 0.5)).all()
+        assert (high <= (box.x_max + 0.5, box.y_max + 0.5)).all()
+        assert (high - low)[0] > 0.75 * box.width
+        assert (high - low)[1] > 0.35 * box.height
+
+
+@pytest.fixture(scope="module")
+def heads(detector):
+    """Head and shoulders of every portrait: picture, keypoints in it, height of the face."""
+    cut = []
+    for path in PORTRAITS:
+        picture = load_image(path)
+        (face,) = detector.detect(picture)
+        (left, top), margin = (face.box.x_min, face.box.y_min), face.box.height // 4
+        left, top = max(0, left - margin), max(0, top - margin)
+        head = picture[top : face.box.y_max + margin, left : face.box.x_max + margin]
+        cut.append((head, face.keypoints - (left, top), face.box.height))
+    return cut
+
+
+def paste(canvas, head, x, y, height):
+    """Set a head with its face at that height to (x, y); where its keypoints then lie."""
+    picture, keypoints, face_height = head
+    scale = height / face_height
+    small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    canvas[y : y + small.shape[0], x : x + small.shape[1]] = small
+    return keypoints * scale + (x, y)
+
+
+def crowd(heads, columns, rows, height):
+    """A picture full of faces in rows."""
+    canvas = background(columns * 160, rows * 160, np.random.default_rng(1))
+    points = [
+        paste(canvas, heads[(3 * row + column) % 8], 160 * column + 16, 160 * row + 16, height)
+        for row in range(rows)
+        for column in range(columns)
+    ]
+    return canvas, points
+
+
+def how_often(faces, points, tolerance):
+    """How many of the faces have these keypoints, within so many pixels."""
+    return sum(np.abs(face.keypoints - points).max() < tolerance for face in faces)
+
+
+class TestSmallFaces:
+    @pytest.mark.parametrize("index", range(len(PORTRAITS)))
+    @pytest.mark.parametrize("height", [50, 60, 70])
+    def test_a_small_face_in_a_large_picture_is_found_once(self, detector, heads, index, height):
+        canvas = background(1280, 720, np.random.default_rng(index))
+        points = paste(canvas, heads[index], 640 + 31 * index, 300 - 23 * index, height)
+        (face,) = detector.detect(canvas)
+        assert np.abs(face.keypoints - points).max() < 0.05 * height
+
+    @pytest.mark.parametrize("step", range(8))
+    def test_wherever_tiles_overlap_it_is_found_once(self, detector, heads, step):
+        """On the way from one place to the next, edges of tiles go through the face."""
+        canvas = background(1280, 720, np.random.default_rng(4))
+        points = paste(canvas, heads[1], 400 + 19 * step, 200 + 21 * step, 60)
+        (face,) = detector.detect(canvas)
+        assert np.abs(face.keypoints - points).max() < 0.05 * 60
+
+    def test_faces_of_several_sizes_are_each_found_once(self, detector, heads):
+        canvas = background(1280, 720, np.random.default_rng(5))
+        places = [
+            (30, 40, 300),
+            (520, 60, 120),
+            (700, 400, 60),
+            (900, 80, 180),
+            (560, 480, 90),
+            (1150, 500, 50),
+        ]
+        points = [paste(canvas, head, *place) for head, place in zip(heads, places, strict=False)]
+        faces = detector.detect(canvas)
+        found = [
+            how_often(faces, wanted, 0.05 * height)
+            for wanted, (_, _, height) in zip(points, places, strict=True)
+        ]
+        assert (len(faces), found) == (6, [1] * 6)
+
+    def test_everybody_in_a_crowd_is_found(self, detector, heads):
+        canvas, points = crowd(heads, columns=8, rows=6, height=80)
+        faces = detector.detect(canvas)
+        assert [how_often(faces, wanted, 0.05 * 80) for wanted in points] == [1] * 48
+
+    def test_of_a_larger_crowd_no_more_than_the_limit(self, detector, heads):
+        canvas, _ = crowd(heads, columns=9, rows=7, height=80)
+        assert len(detector.detect(canvas)) == MAX_FACES == 50
+
+
+def turn_by_quarters(picture, points, quarters):
+    """Counter-clockwise, as np.rot90 does."""
+    for _ in range(quarters):
+        points = np.column_stack([points[:, 1], picture.shape[1] - points[:, 0]])
+        picture = np.rot90(picture)
+    return picture, points
+
+
+class TestTurned:
+    @each_portrait
+    @pytest.mark.parametrize("quarters", [1, 2, 3])
+    def test_a_picture_turned_by_quarters_gives_the_turned_keypoints(
+        self, detector, path, quarters
+    ):
+        picture = load_image(path)
+        (upright,) = detector.detect(picture)
+        picture, points = turn_by_quarters(picture, upright.keypoints, quarters)
+        (face,) = detector.detect(picture)
+        assert np.abs(face.keypoints - points).max() < 0.05 * upright.box.height
+
+    @pytest.mark.parametrize(
+        ("name", "quarters"),
+        [*((path.stem, 0) for path in PORTRAITS), ("happy_f_asian_01", 1), ("happy_f_asian_01", 3)],
+    )
+    def test_a_face_that_fills_the_picture_is_found(self, detector, name, quarters):
+        """Where the picture is turned, only the search after the first finds it."""
+        picture = load_image(EXAMPLES / f"{name}.jpg")
+        (upright,) = detector.detect(picture)
+        box, inwards = upright.box, upright.box.height // 20
+        left, top = box.x_min + inwards, box.y_min + inwards
+        filled = picture[top : box.y_max - inwards, left : box.x_max - inwards]
+        filled, points = turn_by_quarters(filled, upright.keypoints - (left, top), quarters)
+        (face,) = detector.detect(filled)
+        assert np.abs(face.keypoints - points).max() < 0.05 * box.height
+
+    @each_portrait
+    @pytest.mark.parametrize("degrees", [-45, 45])
+    def test_a_rolled_picture_gives_the_rolled_keypoints(self, detector, path, degrees):
+        picture = load_image(path)
+        (upright,) = detector.detect(picture)
+        turn = similarity(np.array([256.0, 256.0]), 768, -np.deg2rad(degrees), 768)
+        (face,) = detector.detect(cut_square(picture, turn, 768))
+        points = apply(turn, upright.keypoints)
+        assert np.abs(face.keypoints - points).max() < 0.05 * upright.box.height
+
 
 def gradient(axis):
     ramp = np.indices((480, 640))[axis] * 255 // (480, 640)[axis]
@@ -128,6 +271,11 @@ NO_FACES = {
 @pytest.mark.parametrize("picture", NO_FACES.values(), ids=NO_FACES)
 def test_a_picture_without_a_face_gives_none(detector, picture):
     assert detector.detect(picture) == []
+
+
+@pytest.mark.parametrize("index", range(12))
+def test_a_generated_scene_without_a_face_gives_none(detector, index):
+    assert detector.detect(make_empty_scene(np.random.default_rng((2013, 4, index)))) == []
 
 
 class TestInvariance:
@@ -213,34 +361,39 @@ def assert_one_sentence_without_path(error, path):
     assert "\n" not in message
 
 
+@pytest.mark.parametrize("asset", [DETECTOR_FILE, LANDMARKER_FILE])
 class TestLoad:
     @pytest.fixture
-    def altered(self, tmp_path):
-        content = bytearray((MODELS_DIR / DETECTOR_FILE).read_bytes())
-        content[len(content) // 2] ^= 1
-        (tmp_path / DETECTOR_FILE).write_bytes(content)
+    def directory(self, tmp_path):
+        for name in (DETECTOR_FILE, LANDMARKER_FILE):
+            shutil.copy(MODELS_DIR / name, tmp_path)
         return tmp_path
 
-    def test_an_asset_with_one_byte_altered_is_refused(self, altered):
-        with pytest.raises(ChecksumMismatchError) as caught:
-            FaceDetector.load(altered)
-        assert_one_sentence_without_path(caught.value, altered)
+    def test_an_asset_with_one_byte_altered_is_refused(self, directory, asset):
+        content = bytearray((directory / asset).read_bytes())
+        content[len(content) // 2] ^= 1
+        (directory / asset).write_bytes(content)
+        with pytest.raises(ChecksumMismatchError, match=asset) as caught:
+            FaceDetector.load(directory)
+        assert_one_sentence_without_path(caught.value, directory)
 
-    def test_an_empty_asset_is_refused(self, tmp_path):
-        (tmp_path / DETECTOR_FILE).touch()
-        with pytest.raises(ChecksumMismatchError):
-            FaceDetector.load(tmp_path)
+    def test_an_empty_asset_is_refused(self, directory, asset):
+        (directory / asset).write_bytes(b"")
+        with pytest.raises(ChecksumMismatchError, match=asset):
+            FaceDetector.load(directory)
 
-    def test_a_missing_asset_is_refused_as_missing(self, tmp_path):
-        with pytest.raises(ModelLoadError) as caught:
-            FaceDetector.load(tmp_path)
+    def test_a_missing_asset_is_refused_as_missing(self, directory, asset):
+        (directory / asset).unlink()
+        with pytest.raises(ModelLoadError, match=asset) as caught:
+            FaceDetector.load(directory)
         assert caught.type is ModelLoadError
-        assert_one_sentence_without_path(caught.value, tmp_path)
+        assert_one_sentence_without_path(caught.value, directory)
 
-    def test_a_missing_directory_is_refused_as_missing(self, tmp_path):
-        with pytest.raises(ModelLoadError) as caught:
-            FaceDetector.load(tmp_path / "nowhere")
-        assert caught.type is ModelLoadError
+
+def test_a_missing_directory_is_refused_as_missing(tmp_path):
+    with pytest.raises(ModelLoadError) as caught:
+        FaceDetector.load(tmp_path / "nowhere")
+    assert caught.type is ModelLoadError
 
 
 class TestClose:

@@ -49,15 +49,17 @@ class TestSpec:
         spec = PreprocessingSpec(
             crop_size=64,
             input_size=96,
-            side_per_interocular=2.5,
-            side_per_box=1.25,
-            eye_center_x=0.45,
-            eye_center_y=0.35,
+            keypoints=((0.3, 0.4), (0.7, 0.4), (0.5, 0.6), (0.5, 0.8), (-0.1, 0.5), (1.1, 0.5)),
             std_offset=4.0,
             interpolation="cubic",
         )
         values = json.loads(json.dumps(spec.to_dict()))
         assert PreprocessingSpec.from_dict(values) == spec
+
+    def test_keypoints_are_tuples_again_after_json(self):
+        loaded = PreprocessingSpec.from_dict(json.loads(json.dumps(SPEC.to_dict())))
+        assert {type(points) for points in (loaded.keypoints, *loaded.keypoints)} == {tuple}
+        assert hash(loaded) == hash(SPEC)
 
     def test_to_dict_has_every_field(self):
         assert set(SPEC.to_dict()) == {field.name for field in dataclasses.fields(SPEC)}
@@ -83,17 +85,41 @@ class TestSpec:
             ("standardization", "none"),
             ("border", "black"),
             ("interpolation", "nearest"),
-            ("side_per_interocular", 0.0),
-            ("side_per_interocular", -2.75),
-            ("side_per_box", -1.0),
-            ("eye_center_x", 1.5),
-            ("eye_center_y", -0.1),
             ("std_offset", -8.0),
         ],
     )
     def test_a_value_out_of_range_is_rejected(self, name, value):
         with pytest.raises(ValueError, match=name):
             PreprocessingSpec.from_dict({**SPEC.to_dict(), name: value})
+
+    @pytest.mark.parametrize(
+        "keypoints",
+        [
+            [],
+            SPEC.keypoints[:5],
+            [*SPEC.keypoints, (0.5, 0.9)],
+            [*SPEC.keypoints[:5], (0.9, 0.4, 0.1)],
+            [*SPEC.keypoints[:5], (0.9,)],
+            [*SPEC.keypoints[:5], (0.9, 2.1)],
+            [(-1.1, 0.4), *SPEC.keypoints[1:]],
+            [(float("nan"), 0.4), *SPEC.keypoints[1:]],
+            [(x * 48, y * 48) for x, y in SPEC.keypoints],
+        ],
+        ids=[
+            "none",
+            "five",
+            "seven",
+            "three coordinates",
+            "one coordinate",
+            "far below",
+            "far left",
+            "not a number",
+            "in pixels",
+        ],
+    )
+    def test_other_than_six_points_in_fractions_of_the_crop_are_rejected(self, keypoints):
+        with pytest.raises(ValueError, match="keypoints"):
+            PreprocessingSpec.from_dict({**SPEC.to_dict(), "keypoints": keypoints})
 
 
 class TestGrey:

@@ -361,6 +361,13 @@ def test_a_missing_folder_is_one_sentence(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
+    write_synthetic_dataset(tmp_path, (7, 7, 7))
+    out = tmp_path / "fer2013.csv"
+    with pytest.raises(SystemExit, match=r"error: .*fer2013\.csv cannot be written to"):
+        main(["--data", str(tmp_path), "--out", str(out)])
+
+
 def test_importing_loads_nothing_heavy_and_help_names_the_command() -> None:
     heavy = {"tensorflow", "keras", "mediapipe", "matplotlib", "sklearn", "gradio"}
     code = (

@@ -1,23 +1,31 @@
 import csv
+import io
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
-from dataclasses import replace
+from contextlib import redirect_stdout
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from fer_core import EmotionRecognizer
+from fer_core.emotions import CONTEMPT
+from fer_core.model import EmotionModel
 from fer_core.preprocessing import prepare_dataset_face, preprocess
 from tests.conftest import ROOT
 from train.augmentation import AugmentationConfig
+from train.calibrate import dataset_logits
+from train.calibrate import main as calibrate_main
 from train.config import PRESETS, TrainConfig
 from train.dataset import load_splits
+from train.export import publish
 from train.fit import fit, make_batches, select_training_faces
+from train.fit import main as fit_main
 from train.runs import RunError, best, claim
 from train.synthetic import draw_face, write_synthetic_dataset
 
@@ -152,13 +160,104 @@ def test_pictures_without_a_face_are_not_trained_on(data: Path) -> None:
     lines = path.read_text().splitlines()
     lines[1] = "Training,x.png,0,1,0,0,0,0,0,0,0,9"
     path.write_text("\n".join(lines) + "\n")
-    training = load_splits(data)["Training"]
-    assert len(select_training_faces(training)) == len(training) - 1
+    splits = load_splits(data)
+    faces, _ = select_training_faces(splits)
+    assert len(faces) == len(splits["Training"]) - 1
 
 
 def test_best_takes_the_earlier_of_equal_epochs() -> None:
     rows = [{"epoch": 1, "score": 0.2}, {"epoch": 2, "score": 0.5}, {"epoch": 3, "score": 0.5}]
     assert best(rows)["epoch"] == 2
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("epoch=3", "error: there is no setting 'epoch'"),
+        ("epochs=many", "error: epochs must look like 5"),
+        ("preprocessing.std_offset=-1", "error: std_offset must be within"),
+    ],
+)
+def test_a_wrong_setting_is_told_before_the_run_begins(
+    setting: str, said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(SystemExit, match=said):
+        fit_main(["--smoke", "--set", setting, "--out", str(tmp_path / "run")])
+    assert not (tmp_path / "run").exists()
+
+
+SETTINGS = ("fer2013_weight=0", "augmentation.jpeg_share=0.2", "augmentation.jpeg_quality=[60, 90]")
+
+
+@dataclass(frozen=True)
+class RunWithoutVotes:
+    data: Path
+    run: Path
+    printed: str
+
+
+@pytest.fixture(scope="module")
+def without_votes(tmp_path_factory: pytest.TempPathFactory) -> RunWithoutVotes:
+    """Data without fer2013new.csv, and a run on it whose eight-class head alone is trained."""
+    folder = tmp_path_factory.mktemp("without-votes")
+    data, run = folder / "data", folder / "run"
+    data.mkdir()
+    write_synthetic_dataset(data, (448, 70, 35))
+    (data / "fer2013new.csv").unlink()
+    words = ["--data", str(data), "--preset", "smoke", "--out", str(run)]
+    for setting in SETTINGS:
+        words += ["--set", setting]
+    with redirect_stdout(io.StringIO()) as printed:
+        fit_main(words)
+    return RunWithoutVotes(data, run, printed.getvalue())
+
+
+def test_settings_are_kept_with_the_run_and_in_its_command(without_votes: RunWithoutVotes) -> None:
+    config = json.loads((without_votes.run / "config.json").read_text())
+    assert config["fer2013_weight"] == 0.0
+    assert config["augmentation"]["jpeg_share"] == 0.2
+    assert config["augmentation"]["jpeg_quality"] == [60, 90]
+    assert config["batch_size"] == PRESETS["smoke"].batch_size
+    training = json.loads((without_votes.run / "model.json").read_text())["training"]
+    assert training["config"] == config
+    assert all(setting.split("[")[0] in training["command"] for setting in SETTINGS)
+
+
+def test_a_run_says_that_it_had_no_votes(without_votes: RunWithoutVotes) -> None:
+    assert "448 training faces without FER+ votes" in without_votes.printed
+
+
+def test_without_votes_the_labels_stand_in_for_them(without_votes: RunWithoutVotes) -> None:
+    faces, counts = select_training_faces(load_splits(without_votes.data))
+    assert len(faces) == 448
+    _, targets, weights = make_batches(faces, PRESETS["smoke"], 0, counts)[0]
+    assert (weights["ferplus"] == 1).all()
+    assert np.array_equal(targets["ferplus"][:, :CONTEMPT], targets["fer2013"])
+    assert not targets["ferplus"][:, CONTEMPT].any()
+
+
+def test_without_votes_the_eight_class_head_learns_the_labels(
+    without_votes: RunWithoutVotes,
+) -> None:
+    """Its loss falls well below that of a guess, which is the entropy of seven equal classes."""
+    losses = [row["loss"] for row in history(without_votes.run)]
+    assert losses[-1] < np.log(7) - 0.25
+    assert losses[-1] < losses[0] - 0.4
+
+
+def test_without_votes_a_run_is_calibrated_and_published(
+    without_votes: RunWithoutVotes, tmp_path: Path
+) -> None:
+    data = without_votes.data
+    info = publish(without_votes.run, tmp_path / "models")
+    assert info.temperature != 1.0
+    assert 0 < info.abstention_threshold < 1
+    calibrate_main(["--model", str(tmp_path / "models"), "--data", str(data)])
+    again = json.loads((tmp_path / "models" / "model.json").read_text())
+    assert again["temperature"] == pytest.approx(info.temperature, rel=1e-3)
+    assert again["abstention_threshold"] == pytest.approx(info.abstention_threshold, abs=1e-3)
+    model = EmotionModel.load(tmp_path / "models")
+    assert np.isfinite(dataset_logits(model, load_splits(data)["PublicTest"])["ferplus"]).all()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,75 @@
+"""Averaging the weights of kindred runs."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from fer_core.model import EmotionModel
+from fer_core.preprocessing import preprocess
+from train.average import average, main
+from train.runs import RunError
+from train.synthetic import write_synthetic_dataset
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    write_synthetic_dataset(folder, faces_per_split=(16, 40, 8))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def moved(smoke_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The smoke run with all its weights a little larger."""
+    from dataclasses import replace
+    from hashlib import sha256
+
+    from train.export import write_info
+
+    folder = tmp_path_factory.mktemp("moved")
+    network = keras.models.load_model(smoke_run / "emotion.keras", compile=False)
+    network.set_weights([1.5 * weights for weights in network.get_weights()])
+    network.save(folder / "emotion.keras")
+    digest = sha256((folder / "emotion.keras").read_bytes()).hexdigest()
+    write_info(folder, replace(EmotionModel.load(smoke_run).info, sha256=digest))
+    return folder
+
+
+def test_every_weight_is_the_mean_and_the_folder_loads(
+    smoke_run: Path, moved: Path, data: Path, tmp_path: Path
+) -> None:
+    info = average([smoke_run, moved], data, tmp_path / "mean", "the command")
+    first = keras.models.load_model(smoke_run / "emotion.keras", compile=False).get_weights()
+    mean = keras.models.load_model(tmp_path / "mean" / "emotion.keras", compile=False).get_weights()
+    for one, both in zip(first, mean, strict=True):
+        np.testing.assert_allclose(both, 1.25 * one, rtol=1e-5)
+    model = EmotionModel.load(tmp_path / "mean")
+    assert model.info.training["command"] == "the command"
+    assert len(model.info.training["mean_of"]) == 2
+    assert model.info.temperature == info.temperature > 0
+    crop = np.zeros((1, 48, 48), np.uint8)
+    assert model.logits(preprocess(crop, info.preprocessing))["ferplus"].shape == (1, 8)
+
+
+def test_the_result_may_not_replace_one_of_its_parts(
+    smoke_run: Path, moved: Path, data: Path
+) -> None:
+    with pytest.raises(RunError, match="is one of the models"):
+        average([smoke_run, moved], data, moved)
+
+
+def test_models_of_another_network_have_no_mean(
+    smoke_run: Path, data: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(RunError, match="same network"):
+        average([smoke_run, Path("models")], data, tmp_path / "mean")
+
+
+def test_one_model_is_refused_in_one_sentence(
+    smoke_run: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["--models", str(smoke_run), "--data", str(data), "--out", str(tmp_path / "mean")])
+    assert "two or more models" in capsys.readouterr().err
