@@ -52,6 +52,11 @@ class TrainConfig:
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
     preprocessing: PreprocessingSpec = field(default_factory=PreprocessingSpec)
 
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}.")
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, nested, for config.json and model.json."""
         return asdict(self)
@@ -71,8 +76,8 @@ def override(config: TrainConfig, setting: str) -> TrainConfig:
     *parents, name = path.strip().split(".")
     owner: Any = config
     for parent in parents:
-        owner = getattr(owner, parent, None)
-    known = {field.name for field in fields(owner)} if is_dataclass(owner) else set()
+        owner = getattr(owner, parent) if parent in _names(owner) else None
+    known = _names(owner)
     if not separator or name not in known or len(parents) > 1:
         raise ValueError(f"there is no setting {path!r}; write FIELD=VALUE, as in epochs=20.")
     old = getattr(owner, name)
@@ -80,14 +85,25 @@ def override(config: TrainConfig, setting: str) -> TrainConfig:
         value = json.loads(text)
     except json.JSONDecodeError:
         value = text
-    if isinstance(old, tuple) and isinstance(value, list):
-        value = tuple(value)
-    if isinstance(old, float) and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
-    if type(value) is not type(old):
+    value = _like(old, value)
+    if value is None:
         raise ValueError(f"{path} must look like {json.dumps(old, default=asdict)}, got {text!r}.")
     changed = replace(owner, **{name: value})
     return replace(config, **{parents[0]: changed}) if parents else changed
+
+
+def _names(owner: Any) -> set[str]:
+    return {field.name for field in fields(owner)} if is_dataclass(owner) else set()
+
+
+def _like(old: Any, value: Any) -> Any:
+    """The value in the type of the old one, or None when it has another shape or type."""
+    if isinstance(old, tuple) and isinstance(value, list) and len(value) == len(old):
+        items = tuple(_like(one, other) for one, other in zip(old, value, strict=True))
+        return None if None in items else items
+    if isinstance(old, float) and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    return value if type(value) is type(old) and not isinstance(old, tuple) else None
 
 
 PRESETS = {

@@ -1,7 +1,7 @@
 """Faces made worse on purpose, each fault at five strengths, after Hendrycks & Dietterich (2019).
 
-The strengths are meant for a face of any size: lengths are fractions of the face's side. They were
-fixed before any model was measured against them.
+Lengths are fractions of the face's side, except that downscaling leaves a number of pixels. They
+were fixed before any model was measured against them.
 """
 
 from collections.abc import Callable

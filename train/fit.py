@@ -13,6 +13,7 @@ At the end the run's folder holds emotion.keras and model.json of the best epoch
 import argparse
 import math
 import os
+import shlex
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from train.arguments import add_data_argument, data_dir
 from train.config import PRESETS, TrainConfig, override
+from train.networks import NETWORKS
 from train.runs import RunError, best, best_weights, claim, resume, save_epoch
 
 if TYPE_CHECKING:
@@ -36,11 +38,11 @@ def main(arguments: list[str] | None = None) -> None:
     from train.dataset import DataError
 
     config = PRESETS["smoke" if options.smoke else options.preset]
-    if options.epochs is not None:
-        config = replace(config, epochs=options.epochs)
-    if options.seed is not None:
-        config = replace(config, seed=options.seed)
     try:
+        if options.epochs is not None:
+            config = replace(config, epochs=options.epochs)
+        if options.seed is not None:
+            config = replace(config, seed=options.seed)
         for setting in options.set:
             config = override(config, setting)
     except ValueError as error:
@@ -90,6 +92,8 @@ def fit(
         DataError: the data cannot be read.
         RunError: `out` belongs to another config or is in use, or `init` has no weights.
     """
+    if config.network not in NETWORKS:  # before a folder is claimed for it
+        raise RunError(f"there is no network {config.network!r}; known: {', '.join(NETWORKS)}.")
     with claim(out, config, command):
         _train(config, data_dir, out, init, faults)
 
@@ -274,7 +278,7 @@ def describe_command(options: argparse.Namespace) -> str:
     words = ["python -m train.fit", "--smoke" if options.smoke else "--data DIR"]
     if options.preset != "base" and not options.smoke:
         words.append(f"--preset {options.preset}")
-    words += [f"--set {setting}" for setting in options.set]
+    words += [f"--set {shlex.quote(setting)}" for setting in options.set]
     words += [
         f"--{name} {value}"
         for name in ("init", "faults", "epochs", "seed")

@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from fer_core.errors import ModelLoadError
+from fer_core.errors import FerError
 from train.arguments import add_data_argument, data_dir
 from train.errors import DataError
 
@@ -28,6 +28,8 @@ PARTS = (
     "scenes", "strengths", "several", "small", "empty", "photographs", "rolls", "settings",
     "corruptions", "portraits", "time",
 )  # fmt: skip
+
+NEEDS = {"press": ("photographs", "rolls", "settings"), "portraits": ("portraits",)}
 
 
 def measure(options: argparse.Namespace, data: Path) -> dict[str, Any]:
@@ -90,18 +92,42 @@ def main(arguments: list[str] | None = None) -> None:
         ) from error
     from train.runs import git_commit
 
+    path = options.out / "gap.json"
     try:
+        earlier = _earlier(path) if options.merge else {}
         result = measure(options, data)
-    except (DataError, ModelLoadError) as error:
+        _see_that_they_belong_together(earlier, result)
+    except (DataError, FerError) as error:
         raise SystemExit(f"error: {error}") from error
     result["origin"] |= {"commit": git_commit(), "date": datetime.now(UTC).date().isoformat()}
     options.out.mkdir(parents=True, exist_ok=True)
-    path = options.out / "gap.json"
-    if options.merge and path.exists():
-        result = json.loads(path.read_text(encoding="utf-8")) | result
+    result = earlier | result
     path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     for written in (path, *write_report(result, options.out)):
         print(f"wrote {written}")
+
+
+def _earlier(path: Path) -> dict[str, Any]:
+    """What an earlier run left, read before hours are spent; nothing when there was none."""
+    if not path.exists():
+        return {}
+    try:
+        earlier = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DataError(f"{path} is not the gap.json of an earlier run; remove it.") from error
+    if not isinstance(earlier, dict):
+        raise DataError(f"{path} is not the gap.json of an earlier run; remove it.")
+    return earlier
+
+
+def _see_that_they_belong_together(earlier: dict[str, Any], result: dict[str, Any]) -> None:
+    """Parts of another split or another model must not stand under one name."""
+    for name, value in (("split", result["split"]), ("version", result["origin"]["version"])):
+        there = earlier.get(name) if name == "split" else earlier.get("origin", {}).get(name)
+        if earlier and there != value:
+            raise DataError(
+                f"the earlier gap.json is of {there}, this run of {value}; use another --out."
+            )
 
 
 def _parse(arguments: list[str] | None) -> tuple[argparse.Namespace, Path]:
@@ -128,6 +154,10 @@ def _parse(arguments: list[str] | None) -> tuple[argparse.Namespace, Path]:
     )
     parser.add_argument("--private", action="store_true", help="scenes of PrivateTest")
     options = parser.parse_args(arguments)
+    if options.only is not PARTS:
+        for folder, names in NEEDS.items():
+            if getattr(options, folder) is None and set(names) & set(options.only):
+                parser.error(f"{', '.join(names)} need --{folder} DIR")
     return options, data_dir(parser, options)
 
 

@@ -63,12 +63,13 @@ def read_photographs(folder: Path) -> list[Photograph]:
     """
     table = folder / "labels.csv"
     try:
-        with table.open(encoding="utf-8", newline="") as stream:
-            rows = list(csv.DictReader(stream))
-    except OSError as error:
+        with table.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.DictReader(stream)
+            rows = [(reader.line_num, row) for row in reader]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{table} cannot be read; it must name files and labels.") from error
     photographs = []
-    for number, row in enumerate(rows, start=2):
+    for number, row in rows:
         name, label = row.get("file"), row.get("label")
         if not name or label not in FER2013_LABELS or not (folder / name).is_file():
             raise DataError(f"{table.name}, row {number}: no such picture or emotion.")
@@ -275,7 +276,8 @@ def measure_several(
     invented = 0
     for index in progress(range(count), "several faces"):
         rng = np.random.default_rng((SEED, 3, index))
-        sources = rng.choice(len(faces), int(rng.integers(2, 6)), replace=False).tolist()
+        number = min(len(faces), int(rng.integers(2, 6)))
+        sources = rng.choice(len(faces), number, replace=False).tolist()
         scene = make_scene(faces, sources, rng, **scene_options)
         taken, extra = match(ours(scene.picture), scene.faces)
         heights += [face.height for face in scene.faces]
@@ -334,6 +336,11 @@ def largest(recognizer: EmotionRecognizer, picture: UInt8Array) -> FaceResult | 
     return faces[0] if faces else None
 
 
+def _mean(values: Sequence[float]) -> float | None:
+    """None where there is nothing to take a mean of, as strict JSON wants it."""
+    return float(np.mean(values)) if values else None
+
+
 def mean_recall(labels: Sequence[str], answers: Sequence[str | None]) -> dict[str, Any]:
     """Recall of each label that occurs, and their mean; a face that was not found is a miss."""
     by_label = {
@@ -341,7 +348,7 @@ def mean_recall(labels: Sequence[str], answers: Sequence[str | None]) -> dict[st
                               if want == label]))
         for label in dict.fromkeys(labels)
     }  # fmt: skip
-    return {"mean_recall": float(np.mean(list(by_label.values()))), "recall": by_label}
+    return {"mean_recall": _mean(list(by_label.values())), "recall": by_label}
 
 
 def measure_photographs(
@@ -387,9 +394,9 @@ def measure_rolls(recognizer: EmotionRecognizer, photographs: list[Photograph]) 
             changed[angle].append(face is None or face.emotion.label != photograph.label)
     return {
         "right_upright": len(changed[angles[0]]),
-        "changed_up_to_45": float(np.mean([changed[angle] for angle in ROLLS])),
-        "changed": {str(angle): float(np.mean(changed[angle])) for angle in angles},
-        "missed": {str(angle): float(np.mean(missed[angle])) for angle in angles},
+        "changed_up_to_45": _mean([value for angle in ROLLS for value in changed[angle]]),
+        "changed": {str(angle): _mean(changed[angle]) for angle in angles},
+        "missed": {str(angle): _mean(missed[angle]) for angle in angles},
     }
 
 
@@ -455,13 +462,13 @@ def _our_answer(
 
 def _without_misses(
     labels: list[str], alone: list[str | None], answers: list[str | None]
-) -> dict[str, float]:
+) -> dict[str, float | None]:
     """Mean recall on the faces that were found, in the scene and as they are."""
     rows = [index for index, answer in enumerate(answers) if answer is not None]
     chosen = [labels[index] for index in rows]
     return {
-        "alone": float(mean_recall(chosen, [alone[index] for index in rows])["mean_recall"]),
-        "in_scene": float(mean_recall(chosen, [answers[index] for index in rows])["mean_recall"]),
+        "alone": mean_recall(chosen, [alone[index] for index in rows])["mean_recall"],
+        "in_scene": mean_recall(chosen, [answers[index] for index in rows])["mean_recall"],
     }
 
 
@@ -481,17 +488,17 @@ def measure_corruptions(model: EmotionModel, dataset: Dataset, count: int) -> di
         return float((probabilities(model, crops).argmax(axis=1) == labels).mean())
 
     clean = accuracy(lambda face, _: face)
-    kept: dict[str, list[float]] = {}
+    kept: dict[str, list[float | None]] = {}
     for name in progress(CORRUPTIONS, "corruptions"):
-        kept[name] = [
+        accuracies = [
             accuracy(
                 lambda face, index, name=name, strength=strength: corrupt(  # type: ignore[misc]
                     face, name, strength, np.random.default_rng((SEED, 6, index))
                 )
             )
-            / clean
             for strength in STRENGTHS
         ]
+        kept[name] = [value / clean if clean else None for value in accuracies]
     return {"n": len(chosen), "clean": clean, "kept": kept}
 
 
@@ -605,7 +612,12 @@ def scene_files(faces: Sequence[KnownFace]) -> dict[str, bytes]:
     for name, size, count in (("one face", (640, 480), 1), ("four faces", (1920, 1080), 4)):
         rng = np.random.default_rng((SEED, 7, count))
         scene = make_scene(
-            faces, list(range(count)), rng, strength=0.0, sizes=(size,), heights=(200.0, 260.0)
+            faces,
+            [index % len(faces) for index in range(count)],
+            rng,
+            strength=0.0,
+            sizes=(size,),
+            heights=(200.0, 260.0),
         )
         done, data = cv2.imencode(".jpg", cv2.cvtColor(scene.picture, cv2.COLOR_RGB2BGR))
         assert done
@@ -633,7 +645,9 @@ def measure_time(
         recognizer.recognize(content)
         picture = load_image(content)
         faces = detector.detect(picture)
-        crops = to_grey(np.stack([align_face(picture, face, spec)[0] for face in faces]))
+        crops = np.zeros((len(faces), spec.crop_size, spec.crop_size), np.uint8)
+        for index, face in enumerate(faces):
+            crops[index] = to_grey(align_face(picture, face, spec)[0][np.newaxis])[0]
         inputs = preprocess(crops, spec)
         parts: dict[str, Callable[[], object]] = {
             "decode": lambda content=content: load_image(content),  # type: ignore[misc]

@@ -304,7 +304,7 @@ def _draw_bands(axes: Axes, scenes: dict[str, Any], key: str, title: str) -> Non
 
 
 def _draw_corruptions(part: dict[str, Any], path: Path) -> Path:
-    table = np.array(list(part["kept"].values()))
+    table = np.array(list(part["kept"].values()), dtype=np.float64)
     figure = Figure(figsize=(6, 4.8), layout="constrained")
     axes = figure.subplots()
     axes.imshow(table, cmap="Blues", vmin=0, vmax=1, aspect="auto")
@@ -315,8 +315,9 @@ def _draw_corruptions(part: dict[str, Any], path: Path) -> Path:
     axes.spines[:].set_visible(False)
     for row, column in np.ndindex(table.shape):
         value = table[row, column]
-        color = "white" if value > 0.6 else "black"
-        axes.text(column, row, f"{100 * value:.0f}", ha="center", va="center", color=color)
+        if np.isfinite(value):
+            color = "white" if value > 0.6 else "black"
+            axes.text(column, row, f"{100 * value:.0f}", ha="center", va="center", color=color)
     axes.set_title("Accuracy kept, in % of that on clean faces", fontsize=11)
     figure.savefig(path, dpi=DPI)
     return path

@@ -104,7 +104,7 @@ def build_pipelines(recognizer: EmotionRecognizer) -> dict[str, Pipeline]:
 
 
 def _cut(picture: UInt8Array, box: tuple[float, float, float, float], size: int) -> Cut:
-    """Cut a box and resize it; what lies outside of the picture repeats the edge."""
+    """Cut the part of a box that lies in the picture, and resize it."""
     left, top, right, bottom = (round(edge) for edge in box)
     height, width = picture.shape[:2]
     part = picture[max(0, top) : min(height, bottom), max(0, left) : min(width, right)]

@@ -206,15 +206,17 @@ def _paste(
             picture, (max(1, size[0]), max(1, size[1])), interpolation=cv2.INTER_AREA
         )
         picture = np.asarray(smaller, dtype=np.uint8)
-    factor = picture.shape[1] / face.picture.shape[1]
+    # Whole pixels: each axis may have shrunk a little differently.
+    factor = np.array(picture.shape[1::-1]) / np.array(face.picture.shape[1::-1])
+    center = np.array(face.center) * factor - 0.5
     turn = cv2.getRotationMatrix2D(
-        (face.center[0] * factor - 0.5, face.center[1] * factor - 0.5),
+        (float(center[0]), float(center[1])),
         face.roll - place.roll,  # OpenCV's angle is counter-clockwise
-        place.height / (face.side * factor),
+        place.height / (face.side * float(np.sqrt(factor.prod()))),
     )
     left, top = (int(np.floor(center - 1.5 * reach)) for center in place.center)
     right, bottom = (int(np.ceil(center + 1.5 * reach)) for center in place.center)
-    turn[:, 2] += np.array(place.center) - 0.5 - (np.array(face.center) * factor - 0.5)
+    turn[:, 2] += np.array(place.center) - 0.5 - center
     turn[:, 2] -= (left, top)
     patch = cv2.warpAffine(
         picture,

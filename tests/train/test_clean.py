@@ -191,7 +191,7 @@ def test_the_detector_sees_training_pictures_only_and_enlarged(splits: dict[str,
     detector = Blind()
     faults = find_faults(dark, detector=detector)
     assert rows(faults.undetected) == [6]
-    assert detector.shapes == {(192, 192, 3)}
+    assert detector.shapes == {(96, 96, 3)}
     assert faults.summary["training"]["undetected"] == 1
 
 

@@ -169,18 +169,13 @@ def cut(picture: np.ndarray, center: Any, side: float, roll: float) -> np.ndarra
     return cut_square(picture, square, CUT)
 
 
-OBLONG = pytest.mark.xfail(
-    strict=True, reason="_paste takes the rounded width for the scale of both axes"
-)
-
-
 @pytest.mark.parametrize(
     "known",
     [
         pytest.param(small_texture, id="dataset face"),
         pytest.param(drawn, id="drawn face"),
         pytest.param(photo(520, 520), id="square photograph"),
-        pytest.param(photo(901, 420), id="oblong photograph", marks=OBLONG),
+        pytest.param(photo(901, 420), id="oblong photograph"),
     ],
 )
 def test_the_pixels_at_a_placed_face_are_that_face(
