@@ -29,7 +29,7 @@ MIN_SCORE = 0.3  # of a proposal
 # deny it: on a profile or an open mouth the mesh is unsure.
 MIN_PRESENCE = 0.9
 SURE_SCORE, NOT_DENIED = 0.6, 0.3
-BEYOND_DOUBT = 0.999  # presence at the second look, below which other ways up are tried
+BEYOND_DOUBT = 0.9999  # presence at the second look, below which other ways up are tried
 HOPELESS = 0.005  # presence at the first look, below which a second is not worth its time
 MAX_FACES = 50
 MAX_PROPOSALS = 100  # that are looked at closely; noise can raise hundreds
@@ -201,8 +201,9 @@ class FaceDetector:
         """Look closely at each proposal that is not known yet; each face once."""
         faces = list(known)
         open_boxes: list[NDArray[np.float64]] = []
-        ranked = sorted(proposals, key=lambda proposal: -proposal.score)[:MAX_PROPOSALS]
-        for proposal in ranked:
+        for proposal in sorted(proposals, key=lambda proposal: -proposal.score):
+            if len(open_boxes) == MAX_PROPOSALS:
+                break
             boxes = [_box_of(mesh) for _, mesh in faces]
             if any(_is_same(proposal.box, box) for box in boxes + open_boxes):
                 continue
@@ -225,7 +226,7 @@ class FaceDetector:
             # The detector takes many a face that stands on its head for an upright one.
             turned = [
                 self._landmarker.look(image, proposal.center, side, proposal.roll + turn)
-                for turn in (np.pi, np.pi / 2, -np.pi / 2)
+                for turn in np.arange(1, 6) * np.pi / 3
             ]
             best = max(turned, key=lambda mesh: mesh.presence)
             if best.presence > max(second.presence, MIN_PRESENCE):
