@@ -29,7 +29,7 @@ MIN_SCORE = 0.3  # of a proposal
 # deny it: on a profile or an open mouth the mesh is unsure.
 MIN_PRESENCE = 0.9
 SURE_SCORE, NOT_DENIED = 0.6, 0.3
-BEYOND_DOUBT = 0.9999  # presence at the second look, below which other ways up are tried
+BEYOND_DOUBT = 0.99999  # presence at the second look, below which other ways up are tried
 HOPELESS = 0.005  # presence at the first look, below which a second is not worth its time
 MAX_FACES = 50
 MAX_PROPOSALS = 100  # that are looked at closely; noise can raise hundreds

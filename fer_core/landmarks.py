@@ -91,7 +91,7 @@ class FaceLandmarker:
             image: (H, W, 3) uint8 RGB.
             center: (2,) of the square, in pixels.
             side: of the square, in pixels; `LOOK_SIDE` times a face's.
-            roll: clockwise turn that sets the face upright, in radians.
+            roll: of the face, clockwise, in radians; it is turned upright.
         """
         transform = similarity(center, side, roll, INPUT_SIZE)
         crop = cut_square(image, transform, INPUT_SIZE)
