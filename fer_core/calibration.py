@@ -3,6 +3,7 @@
 Throughout, `logits` are (N, C) and `labels` (N,) integers 0..C-1.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +23,25 @@ def softmax(logits: FloatArray, temperature: float = 1.0) -> NDArray[np.float64]
     scaled = np.asarray(logits, dtype=np.float64) / temperature
     exponentials = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
     return np.asarray(exponentials / exponentials.sum(axis=-1, keepdims=True))
+
+
+def answer_logits(heads: Mapping[str, FloatArray], fer2013_share: float) -> NDArray[np.float64]:
+    """What the seven-emotion answer is made of, before the temperature.
+
+    FER+ tells what most people call a face, and most people call a faint expression neutral;
+    FER2013's single labels name faint expressions more often. The weighted mean of logits is the
+    logarithmic opinion pool of both (Genest and Zidek 1986).
+
+    Args:
+        heads: "ferplus" (N, 8), contempt last, and "fer2013" (N, 7) logits.
+        fer2013_share: weight of the fer2013 head, 0..1.
+
+    Returns:
+        (N, 7).
+    """
+    fer2013 = np.asarray(heads["fer2013"], dtype=np.float64)
+    ferplus = np.asarray(heads["ferplus"], dtype=np.float64)[:, : fer2013.shape[1]]
+    return (1 - fer2013_share) * ferplus + fer2013_share * fer2013
 
 
 def negative_log_likelihood(probabilities: FloatArray, labels: IntArray) -> float:

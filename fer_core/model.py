@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fer_core.assets import read_verified
-from fer_core.emotions import FER2013_LABELS, FERPLUS_LABELS
+from fer_core.calibration import answer_logits, softmax
+from fer_core.emotions import CONTEMPT, FER2013_LABELS, FERPLUS_LABELS
 from fer_core.errors import ModelLoadError
 from fer_core.preprocessing import Float32Array, PreprocessingSpec
 
@@ -34,6 +36,7 @@ class ModelInfo:
         sha256: of that file.
         preprocessing: how a face becomes the network's input.
         flip_averaging: whether logits are the mean over the face and its mirror image.
+        fer2013_share: weight of the fer2013 head in the answer, 0..1, beside the ferplus head.
         temperature: divides the logits before the softmax.
         abstention_threshold: the confidence below which the answer is "not sure".
         figures: what was measured, by evaluation set.
@@ -48,6 +51,7 @@ class ModelInfo:
     flip_averaging: bool
     temperature: float
     abstention_threshold: float
+    fer2013_share: float = 0.0
     figures: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
 
@@ -62,6 +66,7 @@ class ModelInfo:
             "heads": {head: list(labels) for head, labels in HEADS.items()},
             "preprocessing": self.preprocessing.to_dict(),
             "flip_averaging": self.flip_averaging,
+            "fer2013_share": self.fer2013_share,
             "temperature": self.temperature,
             "abstention_threshold": self.abstention_threshold,
             "figures": dict(self.figures),
@@ -83,8 +88,11 @@ class ModelInfo:
             raise ValueError("file must be a plain name beside model.json")
         temperature = float(values["temperature"])
         threshold = float(values["abstention_threshold"])
-        if not temperature > 0 or not 0 <= threshold <= 1:
-            raise ValueError("temperature must be above 0, abstention_threshold within 0..1")
+        share = float(values["fer2013_share"])
+        if not temperature > 0 or not 0 <= threshold <= 1 or not 0 <= share <= 1:
+            raise ValueError(
+                "temperature must be above 0, abstention_threshold and fer2013_share within 0..1"
+            )
         return cls(
             name=str(values["name"]),
             version=str(values["version"]),
@@ -94,6 +102,7 @@ class ModelInfo:
             flip_averaging=bool(values["flip_averaging"]),
             temperature=temperature,
             abstention_threshold=threshold,
+            fer2013_share=share,
             figures=values["figures"],
             training=values["training"],
         )
@@ -149,6 +158,23 @@ class EmotionModel:
             else np.zeros((0, len(labels)), np.float32)
             for head, labels in HEADS.items()
         }
+
+    def answer(self, inputs: Float32Array) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """What the app says to each face: calibrated, and joined from both heads.
+
+        Args:
+            inputs: (N, h, w, 1) float32, from `preprocessing.preprocess`.
+
+        Returns:
+            (N, 7) probabilities of the seven emotions; (N,) the share that the ferplus head gives
+            to contempt, which they leave out.
+
+        Raises:
+            ValueError: another shape.
+        """
+        logits = self.logits(inputs)
+        seven = softmax(answer_logits(logits, self.info.fer2013_share), self.info.temperature)
+        return seven, softmax(logits["ferplus"], self.info.temperature)[:, CONTEMPT]
 
     def _batch_logits(self, inputs: Float32Array) -> dict[str, Float32Array]:
         count = len(inputs)

@@ -7,9 +7,8 @@ import numpy as np
 
 from fer_core.alignment import align_face
 from fer_core.assets import MODELS_DIR
-from fer_core.calibration import softmax
 from fer_core.detection import FaceDetector
-from fer_core.emotions import CONTEMPT, FER2013_LABELS
+from fer_core.emotions import FER2013_LABELS
 from fer_core.images import ImageSource, load_image
 from fer_core.model import EmotionModel
 from fer_core.preprocessing import UInt8Array, prepare_dataset_face, preprocess, to_grey
@@ -96,14 +95,12 @@ class EmotionRecognizer:
     def _predict(self, crops: UInt8Array) -> tuple[EmotionPrediction, ...]:
         """Answers for (N, crop_size, crop_size) uint8 grey crops, all in one batch."""
         info = self.model.info
-        logits = self.model.logits(preprocess(crops, info.preprocessing))["ferplus"]
-        eight = softmax(logits, info.temperature)
-        seven = softmax(logits[:, : len(FER2013_LABELS)], info.temperature)
+        seven, contempts = self.model.answer(preprocess(crops, info.preprocessing))
         return tuple(
             EmotionPrediction(
                 probabilities=dict(zip(FER2013_LABELS, row.tolist(), strict=True)),
-                contempt=float(contempt),
+                contempt=contempt,
                 abstention_threshold=info.abstention_threshold,
             )
-            for row, contempt in zip(seven, eight[:, CONTEMPT], strict=True)
+            for row, contempt in zip(seven, contempts.tolist(), strict=True)
         )

@@ -42,10 +42,11 @@ def measure(options: argparse.Namespace, data: Path) -> dict[str, Any]:
     from fer_core.recognizer import EmotionRecognizer
     from train import gap_parts as parts
     from train.dataset import load_splits
+    from train.photographs import read_photographs, read_portraits
     from train.pipelines import OURS, build_pipelines
 
-    press = parts.read_photographs(options.press) if options.press else []
-    portraits = parts.read_portraits(options.portraits) if options.portraits else []
+    press = read_photographs(options.press) if options.press else []
+    portraits = read_portraits(options.portraits) if options.portraits else []
     print(f"reading {data}", flush=True)
     split = "PrivateTest" if options.private else "PublicTest"
     dataset = load_splits(data)[split]

@@ -1,10 +1,7 @@
 """The parts of `train.gap`: each measures one thing and returns plain values for JSON."""
 
-import csv
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from itertools import pairwise
-from pathlib import Path
 from statistics import median
 from time import perf_counter
 from typing import Any
@@ -14,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_core.alignment import align_face
-from fer_core.calibration import softmax
 from fer_core.detection import MAX_WHOLE_SIDE, FaceDetector, _shrink
 from fer_core.emotions import FER2013_LABELS
 from fer_core.geometry import apply, invert, scale_of
@@ -25,7 +21,7 @@ from fer_core.recognizer import EmotionRecognizer
 from fer_core.results import FaceResult
 from train.corruptions import CORRUPTIONS, STRENGTHS, corrupt
 from train.dataset import Dataset
-from train.errors import DataError
+from train.photographs import Photograph, mean_recall, progress
 from train.pipelines import BOX, HAAR, OURS, Cut, Pipeline
 from train.scenes import KnownFace, PlacedFace, dataset_face, make_empty_scene, make_scene
 
@@ -37,63 +33,6 @@ ROLL_EDGES = (-30, -20, -10, 10, 20, 30)  # degrees
 ROLLS = (-45, -30, -15, 15, 30, 45)  # degrees that photographs are turned by
 TURNS = (90, 180, 270)
 SCENE_STRENGTHS = (0.0, 0.5, 1.0, 1.5, 2.0)
-MAIN_FIVE = ("angry", "happy", "sad", "surprise", "neutral")
-
-
-@dataclass(frozen=True, slots=True)
-class Photograph:
-    """A picture with one face whose expression was named by somebody.
-
-    Attributes:
-        path: where it lies.
-        label: a name of `FER2013_LABELS`.
-        person: who it shows, as far as the file's name tells; "" where it does not.
-    """
-
-    path: Path
-    label: str
-    person: str = ""
-
-
-def read_photographs(folder: Path) -> list[Photograph]:
-    """The pictures that `labels.csv` of a folder names, in columns file and label.
-
-    Raises:
-        DataError: the table is missing or names a picture or label that is not there.
-    """
-    table = folder / "labels.csv"
-    try:
-        with table.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream)
-            rows = [(reader.line_num, row) for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{table} cannot be read; it must name files and labels.") from error
-    photographs = []
-    for number, row in rows:
-        name, label = row.get("file"), row.get("label")
-        if not name or label not in FER2013_LABELS or not (folder / name).is_file():
-            raise DataError(f"{table.name}, row {number}: no such picture or emotion.")
-        photographs.append(Photograph(folder / name, label))
-    if not photographs:
-        raise DataError(f"{table} names no picture.")
-    return photographs
-
-
-def read_portraits(folder: Path) -> list[Photograph]:
-    """Pictures of one person each, named <emotion>_<person>_<number>.jpg; others are left out.
-
-    Raises:
-        DataError: there is none.
-    """
-    portraits = []
-    for path in sorted(folder.glob("*.jpg")):
-        label, *rest = path.stem.split("_")
-        if label in FER2013_LABELS and len(rest) >= 2:
-            person = "_".join(word for word in rest[:-1] if not word.startswith("roll"))
-            portraits.append(Photograph(path, label, person))
-    if not portraits:
-        raise DataError(f"{folder} holds no picture named <emotion>_<person>_<number>.jpg.")
-    return portraits
 
 
 def probabilities(model: EmotionModel, crops: Sequence[UInt8Array]) -> NDArray[np.float64]:
@@ -101,8 +40,7 @@ def probabilities(model: EmotionModel, crops: Sequence[UInt8Array]) -> NDArray[n
     spec = model.info.preprocessing
     if not crops:
         return np.zeros((0, len(FER2013_LABELS)))
-    logits = model.logits(preprocess(np.stack(crops), spec))["ferplus"]
-    return softmax(logits[:, : len(FER2013_LABELS)], model.info.temperature)
+    return model.answer(preprocess(np.stack(crops), spec))[0]
 
 
 def ceiling_faces(dataset: Dataset) -> tuple[list[KnownFace], NDArray[np.int64]]:
@@ -339,16 +277,6 @@ def largest(recognizer: EmotionRecognizer, picture: UInt8Array) -> FaceResult | 
 def _mean(values: Sequence[float]) -> float | None:
     """None where there is nothing to take a mean of, as strict JSON wants it."""
     return float(np.mean(values)) if values else None
-
-
-def mean_recall(labels: Sequence[str], answers: Sequence[str | None]) -> dict[str, Any]:
-    """Recall of each label that occurs, and their mean; a face that was not found is a miss."""
-    by_label = {
-        label: float(np.mean([a == label for want, a in zip(labels, answers, strict=True)
-                              if want == label]))
-        for label in dict.fromkeys(labels)
-    }  # fmt: skip
-    return {"mean_recall": _mean(list(by_label.values())), "recall": by_label}
 
 
 def measure_photographs(
@@ -687,13 +615,3 @@ def _milliseconds(run: Callable[[], object], repeats: int) -> float:
         run()
         times.append(1000 * (perf_counter() - start))
     return median(times)
-
-
-def progress(items: Any, what: str) -> Iterator[Any]:
-    """The items, with a line on the terminal at each tenth."""
-    total = len(items)
-    for index, item in enumerate(items):
-        if index * 10 // total != (index - 1) * 10 // total or not index:
-            print(f"\r{what}: {index}/{total}", end="", flush=True)
-        yield item
-    print(f"\r{what}: {total}/{total}", flush=True)

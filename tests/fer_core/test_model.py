@@ -24,6 +24,7 @@ FIELDS = {
     "preprocessing",
     "flip_averaging",
     "temperature",
+    "fer2013_share",
     "abstention_threshold",
     "figures",
     "training",
@@ -104,6 +105,7 @@ def test_a_missing_field_is_named(folder: Path, field: str) -> None:
         {"temperature": 0},
         {"temperature": "warm"},
         {"abstention_threshold": 1.5},
+        {"fer2013_share": -0.1},
         {"file": "../model.keras"},
         {"preprocessing": {"crop_size": 48}},
     ],
@@ -137,6 +139,21 @@ def test_flip_averaging_is_the_mean_over_both_halves() -> None:
     averaged, _ = fake_model(flip=True)
     assert plain.logits(inputs)["ferplus"][0, 0] == pytest.approx(3.0)
     assert averaged.logits(inputs)["ferplus"][0, 0] == pytest.approx(1.5)
+
+
+def test_the_answer_is_joined_from_both_heads_and_says_contempt_apart() -> None:
+    heads = {
+        "ferplus": np.array([[2, 0, 0, 0, 0, 0, 0, 3]], np.float32),
+        "fer2013": np.array([[0, 0, 0, 0, 4, 0, 0]], np.float32),
+    }
+    info = ModelInfo("fake", "0", "none", "", PreprocessingSpec(), False, 0.5, 0.5, 0.25)
+    seven, contempt = EmotionModel(lambda _: heads, info).answer(
+        np.zeros((1, 48, 48, 1), np.float32)
+    )
+    pooled = np.exp(np.array([1.5, 0, 0, 0, 1, 0, 0]) / 0.5)
+    np.testing.assert_allclose(seven[0], pooled / pooled.sum())
+    eight = np.exp(heads["ferplus"][0].astype(float) / 0.5)
+    np.testing.assert_allclose(contempt, eight[7] / eight.sum())
 
 
 def test_large_numbers_of_faces_go_in_bounded_batches_and_stay_in_order() -> None:

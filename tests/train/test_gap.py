@@ -23,16 +23,9 @@ from train.corruptions import CORRUPTIONS, STRENGTHS
 from train.dataset import Dataset
 from train.errors import DataError
 from train.gap import PARTS
-from train.gap_parts import (
-    PORTRAIT_CHANGES,
-    Photograph,
-    match,
-    mean_recall,
-    read_photographs,
-    read_portraits,
-    turn,
-)
+from train.gap_parts import PORTRAIT_CHANGES, match, turn
 from train.gap_report import SECTIONS, write_report
+from train.photographs import Photograph, mean_recall, read_photographs, read_portraits
 from train.pipelines import BOX, HAAR, OUR_BOX, OURS, WHOLE, Cut
 from train.scenes import KnownFace, PlacedFace, Scene, dataset_face
 from train.synthetic import write_synthetic_dataset
