@@ -1,10 +1,13 @@
-"""Average the weights of models that began with the same weights.
+"""Make one model of several: the mean of their weights, or of their answers.
 
     python -m train.average --models models runs/photo --data DIR --out runs/average
+    python -m train.average --models models runs/long --answers --data DIR --out runs/both
 
 Runs that went on from one another usually lie in one basin, where the mean of their weights does as
 well as the better of them or better, and serves at the cost of one (Wortsman et al. 2022, "Model
-soups"). The result is a folder like a run's: temperature and threshold are fitted on PublicTest.
+soups"). Runs that began with different weights have no such mean; with --answers the result holds
+all of them and gives the mean of their logits (a deep ensemble, Lakshminarayanan et al. 2017), at
+the cost of all. It is a folder like a run's: temperature and threshold are fitted on PublicTest.
 """
 
 import argparse
@@ -14,22 +17,31 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fer_core.errors import ModelLoadError
 from fer_core.model import EmotionModel, ModelInfo
 from train.arguments import add_data_argument, data_dir
 from train.errors import DataError
+from train.networks import HEADS
 from train.runs import MODEL_FILE, RunError, git_commit
 
+if TYPE_CHECKING:
+    import keras
 
-def average(folders: Sequence[Path], data: Path, out: Path, command: str = "") -> ModelInfo:
+
+def average(
+    folders: Sequence[Path], data: Path, out: Path, command: str = "", *, answers: bool = False
+) -> ModelInfo:
     """Write emotion.keras and model.json of the averaged model.
 
     Args:
-        folders: two or more runs or published models of one network and one preprocessing.
+        folders: two or more runs or published models of one preprocessing and, unless `answers`,
+            of one network.
         data: a folder as `train.dataset` describes it.
         out: where to.
         command: what to type to do this again, for model.json.
+        answers: average the logits instead of the weights.
 
     Raises:
         DataError: the data cannot be read.
@@ -49,18 +61,21 @@ def average(folders: Sequence[Path], data: Path, out: Path, command: str = "") -
         for folder, info in zip(folders, infos, strict=True)
     ]
     shapes = [[weight.shape for weight in network.get_weights()] for network in networks]
-    if any(
-        shape != shapes[0] or info.preprocessing != infos[0].preprocessing
-        for shape, info in zip(shapes, infos, strict=True)
-    ):
-        raise RunError("only models of the same network and preprocessing have a mean.")
+    if any(info.preprocessing != infos[0].preprocessing for info in infos):
+        raise RunError("only models of the same preprocessing have a mean.")
+    if not answers and any(shape != shapes[0] for shape in shapes):
+        raise RunError("only models of the same network have a mean of weights; see --answers.")
     if any(out.resolve() == folder.resolve() for folder in folders):
         raise RunError(f"{out} is one of the models; name another folder with --out.")
     public = load_splits(data)["PublicTest"]
-    together = zip(*(network.get_weights() for network in networks), strict=True)
-    networks[0].set_weights([np.mean(weights, axis=0) for weights in together])
+    if answers:
+        mean = _mean_of_answers(networks)
+    else:
+        mean = networks[0]
+        together = zip(*(network.get_weights() for network in networks), strict=True)
+        mean.set_weights([np.mean(weights, axis=0) for weights in together])
     out.mkdir(parents=True, exist_ok=True)
-    networks[0].save(out / MODEL_FILE)
+    mean.save(out / MODEL_FILE)
     sha256 = hashlib.sha256((out / MODEL_FILE).read_bytes()).hexdigest()
     info = replace(
         infos[0],
@@ -71,13 +86,30 @@ def average(folders: Sequence[Path], data: Path, out: Path, command: str = "") -
         training={
             "command": command,
             "commit": git_commit(),
-            "parameters": networks[0].count_params(),
+            "parameters": mean.count_params(),
+            "mean": "answers" if answers else "weights",
             "mean_of": [{"version": info.version, **info.training} for info in infos],
         },
     )
-    info = calibrate(EmotionModel(networks[0].predict_on_batch, info), public)
+    info = calibrate(EmotionModel(mean.predict_on_batch, info), public)
     write_info(out, info)
     return info
+
+
+def _mean_of_answers(networks: "Sequence[keras.Model]") -> "keras.Model":
+    """One network of all, each with a name of its own, as Keras wants it of layers."""
+    import keras
+
+    inputs = keras.Input(networks[0].input_shape[1:], name="faces")
+    members = [
+        keras.Model(network.inputs, network.output, name=f"member_{number}")(inputs)
+        for number, network in enumerate(networks, 1)
+    ]
+    outputs = {
+        head: keras.layers.Average(name=head)([member[head] for member in members])
+        for head in HEADS
+    }
+    return keras.Model(inputs, outputs, name="mean")
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -90,6 +122,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--models", type=Path, nargs="+", required=True, metavar="DIR")
     add_data_argument(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
+    parser.add_argument(
+        "--answers", action="store_true", help="the mean of the answers, not of the weights"
+    )
     options = parser.parse_args(arguments)
     data = data_dir(parser, options)
     if len(options.models) < 2:
@@ -97,8 +132,9 @@ def main(arguments: list[str] | None = None) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     words = " ".join(str(folder) for folder in options.models)
     command = f"python -m train.average --models {words} --data DIR --out {options.out}"
+    command += " --answers" if options.answers else ""
     try:
-        info = average(options.models, data, options.out, command)
+        info = average(options.models, data, options.out, command, answers=options.answers)
     except (DataError, ModelLoadError, RunError) as error:
         raise SystemExit(f"error: {error}") from error
     print(f"{options.out} holds {info.name} {info.version}, temperature {info.temperature}")

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 
+from fer_core.assets import MODELS_DIR
 from fer_core.model import EmotionModel
 from fer_core.preprocessing import preprocess
 from train.average import average, main
@@ -53,6 +54,22 @@ def test_every_weight_is_the_mean_and_the_folder_loads(
     assert model.logits(preprocess(crop, info.preprocessing))["ferplus"].shape == (1, 8)
 
 
+def test_answers_of_any_networks_have_a_mean_that_the_app_loads(
+    smoke_run: Path, data: Path, tmp_path: Path
+) -> None:
+    info = average([smoke_run, MODELS_DIR], data, tmp_path / "mean", answers=True)
+    parts = [EmotionModel.load(folder) for folder in (smoke_run, MODELS_DIR)]
+    mean = EmotionModel.load(tmp_path / "mean")
+    faces = np.random.default_rng(0).integers(0, 256, (3, 48, 48), dtype=np.uint8)
+    inputs = preprocess(faces, info.preprocessing)
+    for head, values in mean.logits(inputs).items():
+        expected = np.mean([part.logits(inputs)[head] for part in parts], axis=0)
+        np.testing.assert_allclose(values, expected, atol=1e-4)
+    parameters = [part.info.training["parameters"] for part in parts]
+    assert info.training["parameters"] == sum(parameters)
+    assert info.training["mean"] == "answers"
+
+
 def test_the_result_may_not_replace_one_of_its_parts(
     smoke_run: Path, moved: Path, data: Path
 ) -> None:
@@ -64,7 +81,7 @@ def test_models_of_another_network_have_no_mean(
     smoke_run: Path, data: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(RunError, match="same network"):
-        average([smoke_run, Path("models")], data, tmp_path / "mean")
+        average([smoke_run, MODELS_DIR], data, tmp_path / "mean")
 
 
 def test_one_model_is_refused_in_one_sentence(
