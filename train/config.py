@@ -27,6 +27,8 @@ class TrainConfig:
         ferplus_weight: weight of the loss on FER+ vote shares.
         fer2013_weight: weight of the loss on FER2013 labels.
         label_smoothing: of the FER2013 labels; the vote shares are soft already.
+        teacher_share: weight of the teachers' answers in the targets, 0..1 (Hinton et al. 2015,
+            "Distilling the knowledge in a neural network"); more than 0 needs teachers.
         cleaning: what to do with copies and non-faces, one of `train.clean.MODES`; all but `none`
             need what `python -m train.clean` found. Pictures that are no face by votes never train.
         precision: Keras dtype policy; `mixed_bfloat16` is faster where the CPU or GPU has it.
@@ -46,6 +48,7 @@ class TrainConfig:
     ferplus_weight: float = 1.0
     fer2013_weight: float = 0.6
     label_smoothing: float = 0.1
+    teacher_share: float = 0.0
     cleaning: str = "none"
     precision: str = "mixed_bfloat16"
     seed: int = 1
@@ -56,6 +59,8 @@ class TrainConfig:
         for name in ("epochs", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}.")
+        if not 0 <= self.teacher_share <= 1:
+            raise ValueError(f"teacher_share must be 0 to 1, got {self.teacher_share}.")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, nested, for config.json and model.json."""

@@ -4,6 +4,7 @@
     python -m train.fit --data DIR --out runs/x    the same command again goes on where it stopped
     python -m train.fit --data DIR --init runs/x --preset continued      from another run's weights
     python -m train.fit --data DIR --set augmentation.rotation=30 --out runs/y      one thing else
+    python -m train.fit --data DIR --set teacher_share=0.5 --teachers runs/x runs/y --out runs/z
     python -m train.fit --smoke                    the whole way on generated faces, in a minute
 
 At the end the run's folder holds emotion.keras and model.json of the best epoch by PublicTest:
@@ -15,6 +16,7 @@ import math
 import os
 import shlex
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +37,7 @@ def main(arguments: list[str] | None = None) -> None:
     """The command line."""
     options = _parse(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    from fer_core.errors import ModelLoadError
     from train.dataset import DataError
 
     config = PRESETS["smoke" if options.smoke else options.preset]
@@ -64,8 +67,9 @@ def main(arguments: list[str] | None = None) -> None:
                 command,
                 init=options.init,
                 faults=options.faults,
+                teachers=options.teachers,
             )
-    except (DataError, RunError) as error:
+    except (DataError, ModelLoadError, RunError) as error:
         raise SystemExit(f"error: {error}") from error
 
 
@@ -77,6 +81,7 @@ def fit(
     *,
     init: Path | None = None,
     faults: Path | None = None,
+    teachers: Sequence[Path] = (),
 ) -> None:
     """Train, or go on training, and export the best epoch.
 
@@ -87,19 +92,29 @@ def fit(
         command: what to type to do this again, for model.json.
         init: another run or a published model, whose weights a new run begins with.
         faults: folder that `python -m train.clean` wrote, for a config that asks for cleaning.
+        teachers: runs or published models to learn from, for a config with a teacher_share.
 
     Raises:
         DataError: the data cannot be read.
+        ModelLoadError: a teacher cannot be loaded.
         RunError: `out` belongs to another config or is in use, or `init` has no weights.
     """
     if config.network not in NETWORKS:  # before a folder is claimed for it
         raise RunError(f"there is no network {config.network!r}; known: {', '.join(NETWORKS)}.")
+    if bool(teachers) != (config.teacher_share > 0):
+        raise RunError("teachers and a teacher_share above 0 belong together: name both or none.")
     with claim(out, config, command):
-        _train(config, data_dir, out, init, faults)
+        _train(config, data_dir, out, init=init, faults=faults, teachers=teachers)
 
 
 def _train(
-    config: TrainConfig, data_dir: Path, out: Path, init: Path | None, faults: Path | None
+    config: TrainConfig,
+    data_dir: Path,
+    out: Path,
+    *,
+    init: Path | None,
+    faults: Path | None,
+    teachers: Sequence[Path],
 ) -> None:
     import keras
 
@@ -116,6 +131,7 @@ def _train(
         flush=True,
     )
 
+    targets = training_targets(faces, config, teachers)
     keras.utils.set_random_seed(config.seed)
     keras.config.set_dtype_policy(config.precision)
     try:
@@ -132,7 +148,7 @@ def _train(
     public = _public_inputs(splits["PublicTest"], config)
     for epoch in range(len(history), config.epochs):
         print(f"epoch {epoch + 1}/{config.epochs}", flush=True)
-        batches = make_batches(faces, config, epoch, weights)
+        batches = make_batches(faces, config, epoch, weights, targets)
         _seed_dropout(network, config.seed, epoch)
         logs = network.fit(batches, epochs=1, verbose="auto").history
         row = {"epoch": epoch + 1, "loss": logs["loss"][0], **_score(network, public)}
@@ -171,11 +187,48 @@ def select_training_faces(
     return training.subset(weights > 0), weights[weights > 0]
 
 
+def training_targets(
+    faces: "Dataset", config: TrainConfig, teachers: Sequence[Path] = ()
+) -> "dict[str, np.ndarray[Any, Any]]":
+    """What each head is to answer: (N, 8) vote shares and (N, 7) labels, float32, rows of sum 1.
+
+    With teachers, their answers to the plain face take part: the softmax of their mean logits,
+    without temperature, for they learned from shares themselves. A face without a vote has zeros.
+
+    Raises:
+        ModelLoadError: a teacher cannot be loaded.
+    """
+    import numpy as np
+
+    from fer_core.calibration import softmax
+    from fer_core.emotions import FER2013_LABELS
+    from fer_core.model import EmotionModel
+    from train.calibrate import dataset_logits
+
+    targets = {
+        "ferplus": faces.targets,
+        "fer2013": np.eye(len(FER2013_LABELS), dtype=np.float32)[faces.labels],
+    }
+    if not teachers:
+        return targets
+    lessons = []
+    for teacher in teachers:
+        print(f"asking {teacher} about {len(faces)} faces", flush=True)
+        lessons.append(dataset_logits(EmotionModel.load(teacher), faces))
+    share = config.teacher_share
+    for head, plain in targets.items():
+        taught = softmax(np.mean([lesson[head] for lesson in lessons], axis=0))
+        mixed = (1 - share) * plain + share * taught
+        targets[head] = np.where(plain.any(axis=1, keepdims=True), mixed, 0).astype(np.float32)
+    return targets
+
+
 def make_batches(
     faces: "Dataset",
     config: TrainConfig,
     epoch: int,
     weights: "np.ndarray[Any, Any] | None" = None,
+    targets: "dict[str, np.ndarray[Any, Any]] | None" = None,
 ) -> "keras.utils.PyDataset":
     """One epoch's batches: shuffled, augmented, prepared; decided by seed and epoch alone.
 
@@ -185,15 +238,13 @@ def make_batches(
     import keras
     import numpy as np
 
-    from fer_core.emotions import FER2013_LABELS
     from fer_core.preprocessing import prepare_dataset_face, preprocess
     from train.augmentation import augment
 
+    wanted = training_targets(faces, config) if targets is None else targets
     order = np.random.default_rng((config.seed, epoch)).permutation(len(faces))
-    shares = faces.targets
-    one_hot = np.eye(len(FER2013_LABELS), dtype=np.float32)[faces.labels]
     counts = np.ones(len(faces), np.float32) if weights is None else weights
-    has_votes = np.asarray(shares.any(axis=1), dtype=np.float32)
+    has_votes = np.asarray(wanted["ferplus"].any(axis=1), dtype=np.float32)
 
     class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         def __len__(self) -> int:
@@ -205,9 +256,9 @@ def make_batches(
             crops = np.stack([prepare_dataset_face(face, spec) for face in faces.faces[rows]])
             rng = np.random.default_rng((config.seed, epoch, index))
             inputs = preprocess(augment(crops, config.augmentation, rng), spec)
-            targets = {"ferplus": shares[rows], "fer2013": one_hot[rows]}
+            of_rows = {head: values[rows] for head, values in wanted.items()}
             by_head = {"ferplus": has_votes[rows] * counts[rows], "fer2013": counts[rows]}
-            return inputs, targets, by_head
+            return inputs, of_rows, by_head
 
     return Batches(workers=1, use_multiprocessing=False, max_queue_size=16)
 
@@ -284,6 +335,8 @@ def describe_command(options: argparse.Namespace) -> str:
         for name in ("init", "faults", "epochs", "seed")
         if (value := getattr(options, name)) is not None
     ]
+    if options.teachers:
+        words += ["--teachers", *(str(teacher) for teacher in options.teachers)]
     return " ".join(words)
 
 
@@ -304,6 +357,14 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         type=Path,
         metavar="DIR",
         help="what train.clean wrote, for --set cleaning=drop, weigh or strict",
+    )
+    parser.add_argument(
+        "--teachers",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="DIR",
+        help="runs or models to learn from, with --set teacher_share=SHARE",
     )
     parser.add_argument("--epochs", type=int, help="instead of the preset's")
     parser.add_argument("--seed", type=int, help="instead of the preset's")

@@ -14,17 +14,19 @@ import numpy as np
 import pytest
 
 from fer_core import EmotionRecognizer
+from fer_core.assets import MODELS_DIR
+from fer_core.calibration import softmax
 from fer_core.emotions import CONTEMPT
 from fer_core.model import EmotionModel
 from fer_core.preprocessing import prepare_dataset_face, preprocess
-from tests.conftest import ROOT
+from tests.conftest import EXAMPLES, ROOT
 from train.augmentation import AugmentationConfig
-from train.calibrate import dataset_logits
+from train.calibrate import SHARES, dataset_logits
 from train.calibrate import main as calibrate_main
 from train.config import PRESETS, TrainConfig
 from train.dataset import load_splits
 from train.export import publish
-from train.fit import fit, make_batches, select_training_faces
+from train.fit import fit, make_batches, select_training_faces, training_targets
 from train.fit import main as fit_main
 from train.runs import RunError, best, claim
 from train.synthetic import draw_face, write_synthetic_dataset
@@ -155,6 +157,43 @@ def test_an_epoch_holds_each_face_once_with_its_own_targets(data: Path) -> None:
     assert sorted(seen) == list(range(140))
 
 
+def test_teachers_have_their_share_in_the_targets(smoke_run: Path, data: Path) -> None:
+    faces = load_splits(data)["Training"]
+    faces.votes[0] = 0  # nobody voted
+    plain = training_targets(faces, PRESETS["smoke"])
+    config = replace(PRESETS["smoke"], teacher_share=0.25)
+    taught = training_targets(faces, config, [smoke_run, MODELS_DIR])
+    models = [EmotionModel.load(folder) for folder in (smoke_run, MODELS_DIR)]
+    for head, targets in taught.items():
+        lesson = softmax(np.mean([dataset_logits(m, faces)[head] for m in models], axis=0))
+        np.testing.assert_allclose(targets[1:], (0.75 * plain[head] + 0.25 * lesson)[1:], atol=1e-5)
+    assert not taught["ferplus"][0].any()
+    assert taught["fer2013"][0].sum() == pytest.approx(1)
+    batch, again = (make_batches(faces, config, 0, None, taught)[0] for _ in range(2))
+    assert np.array_equal(batch[1]["ferplus"], again[1]["ferplus"])
+    assert {row.tobytes() for row in batch[1]["fer2013"]} <= {
+        row.tobytes() for row in taught["fer2013"]
+    }
+
+
+def test_a_run_learns_from_its_teacher(smoke_run: Path, data: Path, tmp_path: Path) -> None:
+    run = tmp_path / "taught"
+    words = ["--data", str(data), "--preset", "smoke", "--epochs", "1", "--out", str(run)]
+    fit_main([*words, "--set", "teacher_share=0.5", "--teachers", str(smoke_run)])
+    training = json.loads((run / "model.json").read_text())["training"]
+    assert training["config"]["teacher_share"] == 0.5
+    assert training["command"].endswith(f"--teachers {smoke_run}")
+
+
+@pytest.mark.parametrize(("share", "taught"), [(0.5, False), (0.0, True)])
+def test_a_teacher_without_a_share_or_a_share_without_a_teacher_is_told(
+    share: float, taught: bool, smoke_run: Path, data: Path, tmp_path: Path
+) -> None:
+    config = replace(PRESETS["smoke"], teacher_share=share)
+    with pytest.raises(RunError, match="belong together"):
+        fit(config, data, tmp_path / "run", teachers=[smoke_run] if taught else [])
+
+
 def test_pictures_without_a_face_are_not_trained_on(data: Path) -> None:
     path = data / "fer2013new.csv"
     lines = path.read_text().splitlines()
@@ -175,6 +214,7 @@ def test_best_takes_the_earlier_of_equal_epochs() -> None:
     [
         ("epoch=3", "error: there is no setting 'epoch'"),
         ("epochs=many", "error: epochs must look like 5"),
+        ("teacher_share=1.5", "error: teacher_share must be 0 to 1"),
         ("preprocessing.std_offset=-1", "error: std_offset must be within"),
     ],
 )
@@ -258,6 +298,33 @@ def test_without_votes_a_run_is_calibrated_and_published(
     assert again["abstention_threshold"] == pytest.approx(info.abstention_threshold, abs=1e-3)
     model = EmotionModel.load(tmp_path / "models")
     assert np.isfinite(dataset_logits(model, load_splits(data)["PublicTest"])["ferplus"]).all()
+
+
+def test_shares_are_compared_on_public_test_and_photographs_and_nothing_is_written(
+    smoke_run: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, press = tmp_path / "run", tmp_path / "press"
+    shutil.copytree(smoke_run, run)
+    press.mkdir()
+    shutil.copy(EXAMPLES / "happy_f_asian_01.jpg", press)
+    (press / "labels.csv").write_text("file,label\nhappy_f_asian_01.jpg,happy\n")
+    before = (run / "model.json").read_bytes()
+    words = ["--model", str(run), "--data", str(data)]
+    calibrate_main([*words, "--press", str(press)])
+    table = capsys.readouterr().out.splitlines()[-1 - len(SHARES) :]
+    rows = [dict(zip(table[0].split(), map(float, row.split()), strict=True)) for row in table[1:]]
+    assert [row["share"] for row in rows] == list(SHARES)
+    public = load_splits(data)["PublicTest"]
+    heads = dataset_logits(EmotionModel.load(run), public)
+    labels = public.reference
+    for row in rows[0], rows[-1]:
+        pooled = (1 - row["share"]) * heads["ferplus"][:, :7] + row["share"] * heads["fer2013"]
+        right = (pooled.argmax(axis=1) == labels)[(labels >= 0) & (labels < 7)]
+        assert row["accuracy"] == pytest.approx(right.mean(), abs=1e-4)
+        assert row["photographs"] in {0, 1}
+    assert (run / "model.json").read_bytes() == before
+    calibrate_main([*words, "--fer2013-share", "0.25"])
+    assert json.loads((run / "model.json").read_text())["fer2013_share"] == 0.25
 
 
 @pytest.mark.parametrize(
