@@ -15,6 +15,13 @@ confusion, ROC curves, reliability, risk and coverage, the most confident mistak
 curves when the model's folder has a history.csv. It shows pictures of the dataset, which may not be
 passed on. The arithmetic and the drawing need train/requirements.txt.
 
+A copy has equal pixels. With `--faults DIR`, what `python -m train.clean` wrote, there also are the
+scores without near copies: pictures of a photograph that Training shows too, cut or lit otherwise.
+
+`--press DIR`, photographs with labels.csv as `train.gap` takes them, adds how many faces the app
+finds there and reads right. `--fer-python` names the Python of another environment with the `fer`
+package (how to make one: train/peer_fer.py) and sets its answers to the same pictures beside ours.
+
 A model that answers no better than chance, or whose answers fit other rows or other class names
 far better, gives a warning: labels and pictures are then out of step.
 
@@ -23,6 +30,7 @@ Without FER+ votes there are no ferplus figures, and the answer is judged by FER
 
 import argparse
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib import import_module
@@ -32,13 +40,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_core.calibration import softmax
+from fer_core.assets import MODELS_DIR
+from fer_core.calibration import answer_logits, softmax
+from fer_core.detection import FaceDetector
 from fer_core.emotions import FER2013_LABELS, FERPLUS_LABELS
-from fer_core.errors import ModelLoadError
+from fer_core.errors import FerError
 from fer_core.model import EmotionModel, ModelInfo
+from fer_core.preprocessing import preprocess
 from train.arguments import add_data_argument, data_dir
 from train.calibrate import dataset_logits
+from train.clean import Faults, load_faults
 from train.dataset import DataError, Dataset, load_splits
+from train.peer_fer import PeerError
+from train.photographs import Photograph, cut_photographs, read_photographs
 
 REQUIREMENTS = "train/requirements.txt"
 
@@ -50,13 +64,15 @@ class Answers:
     Attributes:
         dataset: (N) faces and labels.
         copies: (N,) bool, whether the picture also is in Training.
+        near_copies: (N,) bool, whether Training shows the same photograph; None when not known.
         fer2013: (N, 7) float64 probabilities of the fer2013 head.
         ferplus: (N, 8) float64 probabilities of the ferplus head, after the temperature.
-        seven: (N, 7) float64, the probabilities that the app shows: ferplus without contempt.
+        seven: (N, 7) float64, the probabilities that the app shows.
     """
 
     dataset: Dataset
     copies: NDArray[np.bool_]
+    near_copies: NDArray[np.bool_] | None
     fer2013: NDArray[np.float64]
     ferplus: NDArray[np.float64]
     seven: NDArray[np.float64]
@@ -66,11 +82,17 @@ def evaluate(
     model: EmotionModel, splits: dict[str, Dataset], *, public_only: bool = False
 ) -> dict[str, Any]:
     """All figures of a model; the arguments are `answer_splits`', the result `all_figures`'."""
-    return all_figures(answer_splits(model, splits, public_only=public_only), model.info)
+    return all_figures(
+        answer_splits(model, splits, public_only=public_only), model.info.abstention_threshold
+    )
 
 
 def answer_splits(
-    model: EmotionModel, splits: dict[str, Dataset], *, public_only: bool = False
+    model: EmotionModel,
+    splits: dict[str, Dataset],
+    *,
+    public_only: bool = False,
+    faults: Faults | None = None,
 ) -> dict[str, Answers]:
     """Ask the model.
 
@@ -78,6 +100,7 @@ def answer_splits(
         model: as the app would load it.
         splits: from `load_splits`; Training is read for its duplicates only.
         public_only: leave PrivateTest unread.
+        faults: of these splits, for the near copies.
 
     Returns:
         The answers by split, PublicTest first.
@@ -88,29 +111,49 @@ def answer_splits(
         dataset = splits[split]
         print(f"measuring {split}, {len(dataset)} faces", flush=True)
         logits = dataset_logits(model, dataset)
-        temperature = model.info.temperature
+        info = model.info
+        near = None
+        if faults is not None:
+            near = faults.public_leaked if split == "PublicTest" else faults.private_leaked
         answers[split] = Answers(
             dataset,
             np.array([mark in known for mark in dataset.fingerprints()]),
+            near,
             softmax(logits["fer2013"]),
-            softmax(logits["ferplus"], temperature),
-            softmax(logits["ferplus"][:, : len(FER2013_LABELS)], temperature),
+            softmax(logits["ferplus"], info.temperature),
+            softmax(answer_logits(logits, info.fer2013_share), info.temperature),
         )
     return answers
 
 
-def all_figures(answers: dict[str, Answers], info: ModelInfo) -> dict[str, Any]:
+def answer_of_peer(
+    answers: dict[str, Answers], probabilities: dict[str, NDArray[np.float64]]
+) -> dict[str, Answers]:
+    """The same pictures with the (N, 7) answers of another program, which knows no contempt."""
+    return {
+        split: replace(
+            answers[split],
+            fer2013=seven,
+            ferplus=np.pad(seven, ((0, 0), (0, len(FERPLUS_LABELS) - len(FER2013_LABELS)))),
+            seven=seven,
+        )
+        for split, seven in probabilities.items()
+    }
+
+
+def all_figures(answers: dict[str, Answers], threshold: float) -> dict[str, Any]:
     """What the answers are worth.
 
     Args:
         answers: from `answer_splits`.
-        info: of the model; its abstention threshold is judged.
+        threshold: the confidence below which the answer is "not sure".
 
     Returns:
         Figures by name: `fer2013_*` and, where there are votes, `ferplus_*` as
-        `metrics.classification_figures` gives them; `happy_sad`, `calibration` and `coverage` as
-        `metrics.answer_figures` does, and `reference`, what these three are judged by. These four
-        are PrivateTest's; those of PublicTest end in `_public`. And `warnings`, sentences.
+        `metrics.classification_figures` gives them; `answer`, `happy_sad`, `calibration` and
+        `coverage` as `metrics.answer_figures` does, and `reference`, what these four are judged by.
+        These five are PrivateTest's; those of PublicTest end in `_public`. And `warnings`,
+        sentences.
 
     Raises:
         DataError: the annotators of a split agree on none of its pictures.
@@ -125,13 +168,15 @@ def all_figures(answers: dict[str, Answers], info: ModelInfo) -> dict[str, Any]:
         if not metrics.is_judged(reference).any():
             raise DataError(f"no picture of {split} has a majority among its FER+ votes.")
         figures[f"fer2013_{suffix}"] = metrics.classification_figures(
-            said.fer2013, dataset.labels, said.copies, FER2013_LABELS
+            said.fer2013, dataset.labels, said.copies, FER2013_LABELS, said.near_copies
         )
         if dataset.has_votes:
             figures[f"ferplus_{suffix}"] = metrics.classification_figures(
-                said.ferplus, dataset.majority, said.copies, FERPLUS_LABELS
+                said.ferplus, dataset.majority, said.copies, FERPLUS_LABELS, said.near_copies
             )
-        served = metrics.answer_figures(said.seven, reference, info.abstention_threshold)
+        served = metrics.answer_figures(
+            said.seven, reference, threshold, said.copies, said.near_copies
+        )
         figures |= {f"{name}{ending}": values for name, values in served.items()}
         figures[f"reference{ending}"] = "FER+ majority" if dataset.has_votes else "FER2013 label"
     figures["warnings"] = warnings(figures)
@@ -151,13 +196,16 @@ def summary(figures: dict[str, Any]) -> str:
             lines.append(f"{'  recall':18}{_pairs(row['recall'])}")
     for split, ending in (("PublicTest", "_public"), ("PrivateTest", "")):
         if f"happy_sad{ending}" in figures:
-            happy_sad, calibration, coverage = (
-                figures[f"{name}{ending}"] for name in ("happy_sad", "calibration", "coverage")
+            answer, happy_sad, calibration, coverage = (
+                figures[f"{name}{ending}"]
+                for name in ("answer", "happy_sad", "calibration", "coverage")
             )
+            of_answer = {key: answer[key] for key in ("accuracy", "macro_f1", "main_five_f1")}
             shares = {k: v for k, v in coverage.items() if k.startswith("accuracy_at")}
             measured = {key: calibration[key] for key in ("ece", "nll", "brier")}
             lines += [
                 f"{split}, by {figures[f'reference{ending}']}",
+                f"  answer            {_pairs(of_answer)}",
                 f"  happy or sad      {_number(happy_sad['accuracy'], 4)} of {happy_sad['n']}",
                 f"  calibration       {_pairs(measured)}",
                 f"  coverage          {_pairs(shares)}",
@@ -167,13 +215,14 @@ def summary(figures: dict[str, Any]) -> str:
 
 def compact(figures: dict[str, Any]) -> dict[str, Any]:
     """The figures that model.json keeps: numbers by name, rounded, no matrices."""
-    return {
+    numbers = {
         name: {
             key: round(value, 4) for key, value in values.items() if isinstance(value, int | float)
         }
         for name, values in figures.items()
         if isinstance(values, dict)
     }
+    return {name: values for name, values in numbers.items() if values}
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -183,15 +232,24 @@ def main(arguments: list[str] | None = None) -> None:
     options, data = _parse(arguments)
     _require_packages(drawing=options.report is not None)
     try:
+        photographs = read_photographs(options.press) if options.press else []
         print(f"reading {data}", flush=True)
         splits = load_splits(data)
         print(f"loading the model of {options.model}", flush=True)
         model = EmotionModel.load(options.model)
-        answers = answer_splits(model, splits, public_only=options.public_only)
-        figures = all_figures(answers, model.info)
-    except (DataError, ModelLoadError) as error:
+        faults = load_faults(options.faults, splits) if options.faults else None
+        answers = answer_splits(model, splits, public_only=options.public_only, faults=faults)
+        peers = _ask_peers(options, answers, photographs)
+        figures = all_figures(answers, model.info.abstention_threshold)
+        if photographs:
+            figures["photographs"] = _read_photographs(model, photographs)
+    except (DataError, FerError, PeerError) as error:
         raise SystemExit(f"error: {error}") from error
+    figures["file_bytes"] = (options.model / model.info.file).stat().st_size
     print(summary(figures))
+    if peers:
+        figures["peers"] = peers
+        print(side_by_side(figures))
     origin = _origin(options, model.info)
     for path in _write(options, figures, answers, origin):
         print(f"wrote {path}")
@@ -207,6 +265,80 @@ def main(arguments: list[str] | None = None) -> None:
             f"| {origin['date']} | {origin['commit'][:12]} | {model.info.name} "
             f"{model.info.version} | {' | '.join(cells)} | why |"
         )
+
+
+def side_by_side(figures: dict[str, Any]) -> str:
+    """Ours and each peer, figure by figure with 95 % intervals, for the terminal or Markdown."""
+    names = list(figures["peers"])
+    columns = [figures, *figures["peers"].values()]
+    ending = "" if "answer" in figures else "_public"
+    suffix = "private" if ending == "" else "public"
+    rows = [
+        ("FER2013, accuracy", f"fer2013_{suffix}", "accuracy"),
+        ("without copies of training pictures", f"fer2013_{suffix}", "accuracy_deduplicated"),
+        ("without near copies", f"fer2013_{suffix}", "accuracy_without_near_copies"),
+        ("FER+, eight classes, accuracy", f"ferplus_{suffix}", "accuracy"),
+        ("without copies of training pictures", f"ferplus_{suffix}", "accuracy_deduplicated"),
+        ("answer by FER+, accuracy", f"answer{ending}", "accuracy"),
+        ("macro F1", f"answer{ending}", "macro_f1"),
+        ("mean F1 without disgust and fear", f"answer{ending}", "main_five_f1"),
+        ("happy or sad, accuracy", f"happy_sad{ending}", "accuracy"),
+        ("expected calibration error", f"calibration{ending}", "ece"),
+        ("accuracy of the surest 70 %", f"coverage{ending}", "accuracy_at_70%"),
+        ("photographs, mean recall", "photographs", "mean_recall"),
+        ("photographs, face found", "photographs", "found"),
+    ]
+    split = suffix.capitalize() + "Test"
+    lines = [f"| {split} | {' | '.join(('ours', *names))} |", f"|---|{'---:|' * len(columns)}"]
+    for title, group, key in rows:
+        if key in figures.get(group, {}):
+            cells = [_with_interval(column.get(group, {}), key) for column in columns]
+            lines.append(f"| {title} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _with_interval(values: dict[str, Any], key: str) -> str:
+    text, interval = _number(values.get(key), 3), values.get(f"{key}_interval")
+    return text if interval is None else f"{text} [{interval[0]:.3f}, {interval[1]:.3f}]"
+
+
+def _ask_peers(
+    options: argparse.Namespace, answers: dict[str, Answers], photographs: Sequence[Photograph]
+) -> dict[str, Any]:
+    """The figures of the `fer` package on the same pictures, where its Python was named."""
+    from train import metrics, peer_fer
+
+    if options.fer_python is None:
+        return {}
+    print("asking fer for its answers", flush=True)
+    faces = np.concatenate([said.dataset.faces for said in answers.values()])
+    paths = [photograph.path for photograph in photographs]
+    given, of_photographs, version = peer_fer.ask(options.fer_python, faces, paths)
+    ends = np.cumsum([len(said.dataset) for said in answers.values()])[:-1]
+    split = dict(zip(answers, np.split(given, ends), strict=True))
+    figures = all_figures(answer_of_peer(answers, split), 0.0)
+    if photographs:
+        figures["photographs"] = metrics.photograph_figures(
+            [photograph.label for photograph in photographs],
+            [
+                None if np.isnan(row).any() else FER2013_LABELS[row.argmax()]
+                for row in of_photographs
+            ],
+        )
+    return {f"fer {version}": figures}
+
+
+def _read_photographs(model: EmotionModel, photographs: Sequence[Photograph]) -> dict[str, Any]:
+    from train import metrics
+
+    spec = model.info.preprocessing
+    crops, found = cut_photographs(FaceDetector.load(MODELS_DIR), photographs, spec)
+    seven, _ = model.answer(preprocess(crops, spec))
+    chosen = zip(seven.argmax(axis=1), found, strict=True)
+    return metrics.photograph_figures(
+        [photograph.label for photograph in photographs],
+        [FER2013_LABELS[answer] if is_found else None for answer, is_found in chosen],
+    )
 
 
 def _write(
@@ -235,7 +367,10 @@ def _origin(options: argparse.Namespace, info: ModelInfo) -> dict[str, str]:
     from train.runs import git_commit
 
     words = [f"python -m train.evaluate --model {options.model} --data DIR"]
-    words += [f"--{name} {value}" for name in ("json", "report") if (value := vars(options)[name])]
+    named = ("faults", "json", "report")
+    words += [f"--{name} {value}" for name in named if (value := vars(options)[name])]
+    words += ["--press DIR"] if options.press else []
+    words += ["--fer-python PYTHON"] if options.fer_python else []
     words += ["--public-only"] if options.public_only else []
     return {
         "model": info.name,
@@ -276,9 +411,14 @@ def _parse(arguments: list[str] | None) -> tuple[argparse.Namespace, Path]:
         "--model", type=Path, default=Path("models"), metavar="DIR", help="default: models"
     )
     add_data_argument(parser)
+    parser.add_argument("--faults", type=Path, metavar="DIR", help="what train.clean wrote")
     parser.add_argument("--json", type=Path, metavar="OUT", help="write all figures to this file")
     parser.add_argument(
         "--report", type=Path, metavar="OUTDIR", help="write report.md and its plots here"
+    )
+    parser.add_argument("--press", type=Path, metavar="DIR", help="photographs with labels.csv")
+    parser.add_argument(
+        "--fer-python", type=Path, metavar="PYTHON", help="of an environment with the fer package"
     )
     parser.add_argument("--public-only", action="store_true", help="leave PrivateTest unread")
     parser.add_argument(

@@ -30,8 +30,11 @@ from fer_core.calibration import (
     risk_coverage,
 )
 from fer_core.emotions import FER2013_LABELS, HAPPY, SAD
+from train.photographs import mean_recall
 
 COVERAGES = (0.7, 0.8, 0.9, 1.0)
+MAIN_FIVE = ("angry", "happy", "sad", "surprise", "neutral")
+"""The emotions with enough pictures for an F1 that means something by itself."""
 RESAMPLES = 1000
 SEED = 2013  # of the resampling: the same answers give the same intervals
 CURVE_GRID = np.linspace(0, 1, 201)
@@ -52,6 +55,7 @@ def classification_figures(
     labels: IntArray,
     copies: NDArray[np.bool_],
     classes: Sequence[str],
+    near_copies: NDArray[np.bool_] | None = None,
 ) -> dict[str, Any]:
     """How well the highest probability names the label.
 
@@ -60,9 +64,11 @@ def classification_figures(
         labels: (N,); at least one picture is judged.
         copies: (N,) whether the picture also is a training picture.
         classes: C names.
+        near_copies: (N,) whether a training picture shows the same photograph; None: not known.
 
     Returns:
-        accuracy, and accuracy_deduplicated (without copies); n and n_deduplicated; precision,
+        accuracy, accuracy_deduplicated (without copies) and accuracy_without_near_copies (where
+        these are known); n, n_deduplicated and n_without_near_copies; precision,
         recall and f1 by class that occurs, their macro_* means over these classes and their
         weighted_* means by pictures; auc by class, one against the rest, and macro_auc;
         support by class; confusion (rows: label, columns: answer); *_interval, as `interval`;
@@ -73,6 +79,14 @@ def classification_figures(
     answers = answers[judged]
     labels, probabilities, fresh = labels[judged], probabilities[judged], ~copies[judged]
     right = answers == labels
+    without_near: dict[str, Any] = {}
+    if near_copies is not None:
+        new = fresh & ~near_copies[judged]
+        without_near = {
+            "accuracy_without_near_copies": mean(right[new]),
+            "accuracy_without_near_copies_interval": mean_interval(right[new]),
+            "n_without_near_copies": int(new.sum()),
+        }
     occurring = np.unique(labels)
     names = [classes[index] for index in occurring]
 
@@ -95,8 +109,9 @@ def classification_figures(
         "accuracy_deduplicated_interval": mean_interval(right[fresh]),
         "n": len(labels),
         "n_deduplicated": int(fresh.sum()),
+        **without_near,
         **averaged,
-        "macro_f1_interval": macro_f1_interval(labels, answers, len(classes)),
+        "macro_f1_interval": macro_f1_interval(labels, answers, range(len(classes))),
         "macro_auc": mean([value for value in auc.values() if value is not None]),
         "precision": dict(zip(names, precision.tolist(), strict=True)),
         "recall": dict(zip(names, recall.tolist(), strict=True)),
@@ -109,7 +124,11 @@ def classification_figures(
 
 
 def answer_figures(
-    probabilities: FloatArray, reference: IntArray, threshold: float
+    probabilities: FloatArray,
+    reference: IntArray,
+    threshold: float,
+    copies: NDArray[np.bool_],
+    near_copies: NDArray[np.bool_] | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Of the answer that the app gives: calibrated, seven emotions, "not sure" at times.
 
@@ -117,8 +136,11 @@ def answer_figures(
         probabilities: (N, 7).
         reference: (N,) labels 0..6; pictures with other labels are not judged. At least one is.
         threshold: the confidence below which the app answers "not sure".
+        copies: (N,) whether the picture also is a training picture.
+        near_copies: (N,) whether a training picture shows the same photograph; None: not known.
 
     Returns:
+        answer: as `classification_figures` says it, and main_five_f1, the mean of `MAIN_FIVE`.
         happy_sad: accuracy of the choice between the two on pictures of the two, and its auc.
         calibration: ece, nll, brier, and the bins of the reliability diagram.
         coverage: accuracy_at_70% and so on of the surest pictures; threshold, answered, the share
@@ -130,11 +152,20 @@ def answer_figures(
     happy = of_two[:, 0] / np.maximum(of_two.sum(axis=1), np.finfo(np.float64).tiny)
 
     judged = is_judged(reference)
+    answer = classification_figures(
+        probabilities, np.where(judged, reference, -1), copies, FER2013_LABELS, near_copies
+    )
+    five = [FER2013_LABELS.index(name) for name in MAIN_FIVE]
     chosen, labels = probabilities[judged], reference[judged]
     confidence, right = chosen.max(axis=1), chosen.argmax(axis=1) == labels
     curve = risk_coverage(confidence, right)
     answered = confidence >= threshold
     return {
+        "answer": {
+            **answer,
+            "main_five_f1": mean([answer["f1"][n] for n in MAIN_FIVE if n in answer["f1"]]),
+            "main_five_f1_interval": macro_f1_interval(labels, chosen.argmax(axis=1), five),
+        },
         "happy_sad": {
             "accuracy": mean(reads_right),
             "accuracy_interval": mean_interval(reads_right),
@@ -231,17 +262,47 @@ def mean_interval(values: NDArray[Any]) -> list[float] | None:
     return interval(resampled_means(values[:, None])[:, 0]) if len(values) else None
 
 
-def macro_f1_interval(labels: IntArray, answers: IntArray, classes: int) -> list[float]:
-    """The interval of the mean F1 over the classes that occur in a resample.
+def macro_f1_interval(
+    labels: IntArray, answers: IntArray, classes: Sequence[int]
+) -> list[float] | None:
+    """The interval of the mean F1 over those of the classes that occur in a resample.
 
     F1 is 2 hits / (labels + answers), so three sums a class are all that a resample needs.
     """
-    of_label, of_answer = np.eye(classes)[labels], np.eye(classes)[answers]
+    of_label = (labels[:, None] == classes).astype(np.float64)
+    of_answer = (answers[:, None] == classes).astype(np.float64)
+    if not of_label.any():
+        return None
     means = resampled_means(np.hstack([of_label, of_answer, of_label * of_answer]))
     label_share, answer_share, hits = np.split(means, 3, axis=1)
     f1 = 2 * hits / np.maximum(label_share + answer_share, 1e-12)
     occurs = label_share > 0
-    return interval((f1 * occurs).sum(axis=1) / occurs.sum(axis=1))
+    return interval((f1 * occurs).sum(axis=1) / np.maximum(occurs.sum(axis=1), 1))
+
+
+def photograph_figures(labels: Sequence[str], answers: Sequence[str | None]) -> dict[str, Any]:
+    """How well photographs are read, a face that is not found counting as wrong.
+
+    Args:
+        labels: (N,) names.
+        answers: (N,) names, None where no face was found.
+
+    Returns:
+        n; found, the share with a face; recall of each label and their mean_recall;
+        mean_recall_interval, as `interval`.
+    """
+    wanted, given = np.array(labels), np.array([answer or "" for answer in answers])
+    of_label = (wanted[:, None] == np.unique(wanted)).astype(np.float64)
+    means = resampled_means(np.hstack([of_label, of_label * (wanted == given)[:, None]]))
+    share, hits = np.split(means, 2, axis=1)
+    occurs = share > 0
+    recalls = (hits / np.maximum(share, 1e-12)).sum(axis=1) / occurs.sum(axis=1)
+    return {
+        "n": len(labels),
+        "found": float((given != "").mean()),
+        **mean_recall(labels, answers),
+        "mean_recall_interval": interval(recalls),
+    }
 
 
 def ece_interval(confidence: FloatArray, right: NDArray[np.bool_]) -> list[float]:

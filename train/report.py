@@ -224,26 +224,38 @@ def _scores(figures: dict[str, Any]) -> str:
             *(_number(values[key]) for key in ("weighted_f1", "macro_auc")),
             _measured(values, "accuracy_deduplicated"),
             f"{values['n_deduplicated']:,}",
+            *_without_near_copies(values),
         )
         for name, values in _sets(figures)
     ]
-    columns = ("", "pictures", "accuracy", "macro F1", "weighted F1", "macro AUC")
-    return (
-        "## Scores\n\nWithout copies: on the pictures that are not in Training, too.\n\n"
-        + _table((*columns, "accuracy without copies", "pictures without copies"), rows)
-    )
+    columns = ["", "pictures", "accuracy", "macro F1", "weighted F1", "macro AUC"]
+    columns += ["accuracy without copies", "pictures without copies"]
+    note = "Without copies: on the pictures that are not in Training, too."
+    if any("n_without_near_copies" in values for _, values in _sets(figures)):
+        columns += ["accuracy without near copies", "pictures without near copies"]
+        note += " Without near copies: on those whose photograph Training does not show at all."
+    return f"## Scores\n\n{note}\n\n" + _table(columns, rows)
+
+
+def _without_near_copies(values: dict[str, Any]) -> tuple[str, ...]:
+    if "n_without_near_copies" not in values:
+        return ()
+    measured = _measured(values, "accuracy_without_near_copies")
+    return measured, f"{values['n_without_near_copies']:,}"
 
 
 def _answer(figures: dict[str, Any]) -> str:
     splits = [(split, end) for split, end in ENDINGS.items() if f"calibration{end}" in figures]
-    happy_sad, calibration, coverage = (
+    answer, happy_sad, calibration, coverage = (
         [figures[f"{name}{end}"] for _, end in splits]
-        for name in ("happy_sad", "calibration", "coverage")
+        for name in ("answer", "happy_sad", "calibration", "coverage")
     )
     rows = [
         ("judged by", *(figures[f"reference{end}"] for _, end in splits)),
         ("pictures", *(f"{values['n']:,}" for values in calibration)),
-        ("accuracy", *(_number(values["accuracy_at_100%"]) for values in coverage)),
+        ("accuracy", *(_measured(values, "accuracy") for values in answer)),
+        ("macro F1", *(_measured(values, "macro_f1") for values in answer)),
+        ("mean F1 without disgust and fear", *(_measured(v, "main_five_f1") for v in answer)),
         ("happy or sad: pictures", *(f"{values['n']:,}" for values in happy_sad)),
         ("happy or sad: accuracy", *(_measured(values, "accuracy") for values in happy_sad)),
         ("happy or sad: AUC", *(_number(values["auc"]) for values in happy_sad)),

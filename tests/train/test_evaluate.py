@@ -1,21 +1,23 @@
 import itertools
 import json
 import math
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from sklearn.metrics import f1_score
 
 from fer_core.calibration import expected_calibration_error, softmax
 from fer_core.emotions import FER2013_LABELS, FERPLUS_LABELS, HAPPY, SAD
 from fer_core.model import EmotionModel, ModelInfo
 from fer_core.preprocessing import PreprocessingSpec, prepare_dataset_face, preprocess
-from tests.conftest import ROOT
+from tests.conftest import EXAMPLES, ROOT
 from tests.test_architecture import imports
-from train import metrics
+from train import metrics, peer_fer
 from train.dataset import DataError, Dataset, load_splits
 from train.evaluate import compact, evaluate, main, summary
 from train.metrics import (
@@ -27,6 +29,7 @@ from train.metrics import (
     in_step,
     roc_curves,
 )
+from train.peer_fer import PeerError
 from train.synthetic import write_synthetic_dataset
 
 ABC = ("a", "b", "c")
@@ -105,6 +108,7 @@ class TestScores:
         assert set(figures) == {
             "fer2013_public",
             "ferplus_public",
+            "answer_public",
             "happy_sad_public",
             "calibration_public",
             "coverage_public",
@@ -172,24 +176,60 @@ class TestScores:
         figures = evaluate(model_that_knows(public), known, public_only=True)
         assert figures["fer2013_public"]["n_deduplicated"] == len(public) - 30
 
+    def test_near_copies_are_left_out_where_they_are_known(self) -> None:
+        labels, scores = np.array([0, 0, 1, 1]), np.eye(3)[[0, 1, 1, 0]]
+        copies, near = np.array([True, False, False, False]), np.array([False, False, True, False])
+        figures = classification_figures(scores, labels, copies, ABC, near)
+        assert figures["n_without_near_copies"] == 2
+        assert figures["accuracy_without_near_copies"] == 0.0
+        figures = classification_figures(scores, labels, copies, ABC)
+        assert "accuracy_without_near_copies" not in figures
+
+    def test_the_answer_is_judged_on_the_seven_and_by_the_mean_f1_of_five(self) -> None:
+        reference = np.array([0, 0, 1, 2, 3, 4, 5, 6, 7, -1])  # contempt and none are not judged
+        scores = np.eye(7)[[0, 3, 0, 0, 3, 4, 5, 6, 6, 6]]
+        figures = answer_figures(scores, reference, 0.0, np.zeros(10, bool))["answer"]
+        f1 = {"angry": 2 / 5, "happy": 2 / 3, "sad": 1, "surprise": 1, "neutral": 1}
+        assert figures["n"] == 8
+        assert figures["accuracy"] == 5 / 8
+        assert figures["main_five_f1"] == pytest.approx(np.mean(list(f1.values())))
+        assert figures["macro_f1"] == pytest.approx(sum(f1.values()) / 7)
+
+    def test_both_heads_have_their_share_in_the_answer_and_none_in_each_other(
+        self, splits: dict[str, Dataset]
+    ) -> None:
+        public = splits["PublicTest"]
+        oracle = model_that_knows(public)
+        oracle.info = replace(oracle.info, fer2013_share=1.0)
+        moved = public.subset(np.arange(len(public)))
+        moved.labels[:] = (moved.labels + 1) % 7
+        figures = evaluate_public(model_that_knows(moved), splits, moved)
+        assert figures["answer_public"]["accuracy"] == 1.0
+        shared = model_that_knows(moved)
+        shared.info = oracle.info
+        figures = evaluate_public(shared, splits, moved)
+        assert figures["answer_public"]["accuracy"] < 0.5
+        assert figures["ferplus_public"]["accuracy"] == 1.0
+
     def test_happy_or_sad_judges_only_pictures_of_the_two(self) -> None:
         names = ["happy", "happy", "sad", "sad", "angry"]
         reference = np.array([FER2013_LABELS.index(name) for name in names])
         scores = np.full((5, 7), 0.1)
         scores[[0, 1, 2, 3], [HAPPY, SAD, SAD, SAD]] = 0.2
-        figures = answer_figures(scores, reference, 0.0)["happy_sad"]
+        figures = answer_figures(scores, reference, 0.0, np.zeros(5, bool))["happy_sad"]
         assert figures["n"] == 4
         assert figures["accuracy"] == pytest.approx(3 / 4)
         assert figures["auc"] == pytest.approx((2 * 1 + 2 * 1 / 2) / 4)
 
     def test_without_happy_and_sad_there_is_nothing_to_tell_apart(self) -> None:
-        figures = answer_figures(np.eye(7)[[0, 1]], np.array([0, 1]), 0.5)["happy_sad"]
+        figures = answer_figures(np.eye(7)[[0, 1]], np.array([0, 1]), 0.5, np.zeros(2, bool))
+        figures = figures["happy_sad"]
         assert figures == {"accuracy": None, "accuracy_interval": None, "auc": None, "n": 0}
 
     def test_the_threshold_decides_what_is_answered(self) -> None:
         scores = np.full((4, 7), 0.0)
         scores[:, 0], scores[:, 1] = (0.9, 0.8, 0.7, 0.6), (0.1, 0.2, 0.3, 0.4)
-        figures = answer_figures(scores, np.array([0, 1, 0, 1]), 0.7)["coverage"]
+        figures = answer_figures(scores, np.array([0, 1, 0, 1]), 0.7, np.zeros(4, bool))["coverage"]
         assert figures["threshold"] == 0.7
         assert figures["answered"] == pytest.approx(3 / 4)
         assert figures["accuracy_answered"] == pytest.approx(2 / 3)
@@ -199,6 +239,118 @@ class TestScores:
         reference = np.array([1, 2, 0, 3, 7])  # the third is right, contempt is not judged
         assert confident_mistakes(scores, reference, 5).tolist() == [3, 1, 0]
         assert confident_mistakes(scores, reference, 1).tolist() == [3]
+
+
+class TestPhotographs:
+    def test_a_face_that_is_not_found_is_read_wrong(self) -> None:
+        labels = ["happy", "happy", "sad", "sad"]
+        figures = metrics.photograph_figures(labels, ["happy", None, "sad", "sad"])
+        assert figures["n"] == 4
+        assert figures["found"] == 3 / 4
+        assert figures["recall"] == {"happy": 0.5, "sad": 1.0}
+        assert figures["mean_recall"] == 0.75
+        low, high = figures["mean_recall_interval"]
+        assert 0.25 <= low < 0.75 <= high == 1.0
+
+    def test_of_their_recall_the_interval_is_that_of_resampled_pictures(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(metrics, "RESAMPLES", 100)
+        labels = np.array(["happy"] * 30 + ["sad"] * 10)
+        right = np.arange(40) % 3 > 0
+        answers = np.where(right, labels, "fear")
+        recalls = [
+            np.mean([right[rows][labels[rows] == name].mean() for name in np.unique(labels[rows])])
+            for rows in np.random.default_rng(metrics.SEED).integers(40, size=(100, 40))
+        ]
+        figures = metrics.photograph_figures(labels.tolist(), answers.tolist())
+        assert figures["mean_recall_interval"] == pytest.approx(np.percentile(recalls, (2.5, 97.5)))
+
+
+class TestPeer:
+    """A package that stands where `fer` would, in the environment of another Python."""
+
+    @pytest.fixture
+    def python(self, tmp_path: Path) -> Path:
+        package = tmp_path / "site" / "fer"
+        package.mkdir(parents=True)
+        (package / "__init__.py").write_text("__version__ = '9.9'\n")
+        (package / "fer.py").write_text(PRETENDER)
+        python = tmp_path / "python"
+        python.write_text(f'#!/bin/sh\nPYTHONPATH="{package.parent}" exec {sys.executable} "$@"\n')
+        python.chmod(0o755)
+        return python
+
+    def test_it_is_handed_each_face_whole_and_photographs_as_they_are(
+        self, python: Path, tmp_path: Path
+    ) -> None:
+        bright = tmp_path / "bright.png"
+        Image.new("RGB", (90, 70), (200, 200, 200)).save(bright)
+        dark = tmp_path / "dark.png"
+        Image.new("RGB", (90, 70)).save(dark)
+        faces = np.stack([np.full((48, 48), 200, np.uint8), np.zeros((48, 48), np.uint8)])
+        scores, photographs, version = peer_fer.ask(python, faces, [bright, dark])
+        assert version == "9.9"
+        np.testing.assert_allclose(scores.sum(axis=1), 1)
+        assert [peer_fer.NAMES[answer] for answer in scores.argmax(axis=1)] == ["happy", "sad"]
+        assert peer_fer.NAMES[photographs[0].argmax()] == "surprise"  # of the larger face
+        assert np.isnan(photographs[1]).all()
+
+    def test_its_order_of_emotions_is_ours(self) -> None:
+        assert peer_fer.NAMES == FER2013_LABELS
+
+    def test_what_goes_wrong_there_is_told_in_one_sentence(
+        self, python: Path, tmp_path: Path
+    ) -> None:
+        faces = np.zeros((1, 48, 48), np.uint8)
+        with pytest.raises(PeerError, match="cannot be run"):
+            peer_fer.ask(tmp_path / "nowhere", faces)
+        (tmp_path / "site" / "fer" / "fer.py").write_text("raise ImportError('it is broken')")
+        with pytest.raises(PeerError, match=r"fer failed in .*: ImportError: it is broken"):
+            peer_fer.ask(python, faces)
+
+    def test_it_stands_beside_ours(
+        self,
+        python: Path,
+        smoke_run: Path,
+        data: Path,
+        tmp_path: Path,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        press = tmp_path / "press"
+        press.mkdir()
+        shutil.copy(EXAMPLES / "happy_f_asian_01.jpg", press / "a.jpg")
+        (press / "labels.csv").write_text("file,label\na.jpg,surprise\n")
+        out = tmp_path / "out.json"
+        words = ["--model", smoke_run, "--data", data, "--press", press, "--fer-python", python]
+        main([*map(str, words), "--public-only", "--json", str(out)])
+        figures = json.loads(out.read_text(), parse_constant=strict)
+        peer = figures["peers"]["fer 9.9"]
+        assert peer["photographs"]["mean_recall"] == 1.0
+        assert figures["photographs"]["found"] == 1.0
+        assert peer["fer2013_public"]["n"] == figures["fer2013_public"]["n"]
+        assert figures["file_bytes"] == (smoke_run / "emotion.keras").stat().st_size
+        output = capsys.readouterr().out
+        assert "| PublicTest | ours | fer 9.9 |" in output
+        assert "| photographs, mean recall |" in output
+
+
+PRETENDER = """
+import numpy as np
+
+class FER:
+    def detect_emotions(self, picture, face_rectangles=None):
+        def answer(box, name):
+            names = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+            return {"box": box, "emotions": {n: 0.01 + 0.9 * (n == name) for n in names}}
+        if face_rectangles is None:
+            if picture.mean() < 20:
+                return []
+            return [answer((0, 0, 10, 10), "angry"), answer((20, 20, 40, 40), "surprise")]
+        ((x, y, w, h),) = face_rectangles
+        assert (x - 10, y - 10, w + 20, h + 20) == (0, 0, 48, 48) == (0, 0, *picture.shape[:2])
+        return [answer((x, y, w, h), "happy" if picture.mean() > 100 else "sad")]
+"""
 
 
 class TestIntervals:
@@ -215,7 +367,7 @@ class TestIntervals:
             scores = softmax(np.random.default_rng(1).normal(size=(count, 7)) + np.eye(7)[labels])
             figures = {
                 **classification_figures(scores, labels, np.zeros(count, bool), FER2013_LABELS),
-                **answer_figures(scores, labels, 0.5)["calibration"],
+                **answer_figures(scores, labels, 0.5, np.zeros(count, bool))["calibration"],
             }
             intervals = [figures[f"{name}_interval"] for name in ("accuracy", "macro_f1", "ece")]
             for (low, high), name in zip(intervals, ("accuracy", "macro_f1", "ece"), strict=True):
@@ -241,7 +393,7 @@ class TestIntervals:
                 )
             )
             ece.append(expected_calibration_error(scores[rows], labels[rows]))
-        assert metrics.macro_f1_interval(labels, answers, 7) == pytest.approx(
+        assert metrics.macro_f1_interval(labels, answers, range(7)) == pytest.approx(
             np.percentile(f1, (2.5, 97.5))
         )
         assert metrics.ece_interval(scores.max(axis=1), answers == labels) == pytest.approx(
@@ -529,4 +681,5 @@ def test_compact_keeps_numbers_only() -> None:
         "reference": "FER+ majority",
         "warnings": ["of something"],
     }
+    figures["peers"] = {"other": figures["a"]}
     assert compact(figures) == {"a": {"accuracy": 0.1235, "n": 3}}

@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,6 @@ from PIL import Image
 
 from fer_core.calibration import reliability, risk_coverage, softmax
 from fer_core.emotions import FER2013_LABELS
-from fer_core.model import ModelInfo
-from fer_core.preprocessing import PreprocessingSpec
 from train import plots
 from train.dataset import Dataset
 from train.evaluate import Answers, all_figures
@@ -75,14 +74,13 @@ def made_up_answers(dataset: Dataset, noise: float = 1.0) -> Answers:
     ferplus = scores(np.where(dataset.reference < 0, 0, dataset.reference), 8)
     seven = ferplus[:, :7] / ferplus[:, :7].sum(axis=1, keepdims=True)
     copies = np.zeros(len(dataset), bool)
-    return Answers(dataset, copies, scores(dataset.labels, 7), ferplus, seven)
+    return Answers(dataset, copies, None, scores(dataset.labels, 7), ferplus, seven)
 
 
 def report(
     folder: Path, split: str, said: Answers, history: list[dict[str, float]] | None = None
 ) -> tuple[str, list[Path]]:
-    info = ModelInfo("fer-test", "1.2", "none", "", PreprocessingSpec(), False, 1.0, 0.5)
-    figures = all_figures({split: said}, info)
+    figures = all_figures({split: said}, 0.5)
     written = write_report(folder, figures, {split: said}, ORIGIN, history or [])
     return (folder / "report.md").read_text(encoding="utf-8"), written
 
@@ -133,8 +131,8 @@ class TestReport:
     def test_warnings_come_before_all_figures(self, tmp_path: Path, undrawn: None) -> None:
         said = made_up_answers(made_up())
         order = np.random.default_rng(9).permutation(300)
-        shuffled = Answers(
-            said.dataset, said.copies, said.fer2013[order], said.ferplus[order], said.seven[order]
+        shuffled = replace(
+            said, fer2013=said.fer2013[order], ferplus=said.ferplus[order], seven=said.seven[order]
         )
         text, _ = report(tmp_path, "PublicTest", shuffled)
         assert text.index("> **Warning.** PublicTest by FER2013") < text.index("## Scores")
