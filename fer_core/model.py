@@ -217,6 +217,9 @@ def read_info(directory: Path) -> ModelInfo:
 def _load_forward(path: Path, spec: PreprocessingSpec) -> Forward:
     """The network as one compiled TensorFlow function for batches of any size.
 
+    Its weights become constants, so that TensorFlow folds batch normalization into the convolutions
+    before it: a fifth of the time of a single face.
+
     On another Keras backend, as on a training machine without TensorFlow, it is Keras's own batch
     prediction, which compiles anew for each batch size.
     """
@@ -232,6 +235,9 @@ def _load_forward(path: Path, spec: PreprocessingSpec) -> Forward:
         return predict
 
     import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import (
+        convert_variables_to_constants_v2,
+    )
 
     signature = tf.TensorSpec((None, *spec.input_shape), tf.float32)
 
@@ -239,5 +245,13 @@ def _load_forward(path: Path, spec: PreprocessingSpec) -> Forward:
     def forward(inputs: Any) -> Any:
         return network(inputs, training=False)
 
-    compiled: Forward = forward
-    return compiled
+    concrete = forward.get_concrete_function()
+    frozen = convert_variables_to_constants_v2(concrete)
+
+    def on_array(inputs: Float32Array) -> Mapping[str, Any]:
+        # Freezing forgets the names of the heads.
+        heads = frozen(tf.constant(inputs))
+        named: Mapping[str, Any] = tf.nest.pack_sequence_as(concrete.structured_outputs, heads)
+        return named
+
+    return on_array
