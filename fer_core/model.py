@@ -111,10 +111,17 @@ class ModelInfo:
 class EmotionModel:
     """A network together with everything that its answers depend on. Thread-safe."""
 
-    def __init__(self, forward: Forward, info: ModelInfo) -> None:
-        """Join a forward pass and its description; `load` does so from files."""
+    def __init__(self, forward: Forward, info: ModelInfo, network: Any = None) -> None:
+        """Join a forward pass and its description; `load` does so from files.
+
+        Args:
+            forward: the network, compiled.
+            info: what else its answers depend on.
+            network: the same as a Keras model, for who wants to look inside; None: nobody can.
+        """
         self._forward = forward
         self.info = info
+        self.network = network
 
     @classmethod
     def load(cls, directory: Path) -> "EmotionModel":
@@ -129,7 +136,8 @@ class EmotionModel:
         """
         info = read_info(directory)
         read_verified(directory / info.file, info.sha256)
-        model = cls(_load_forward(directory / info.file, info.preprocessing), info)
+        network = _load_network(directory / info.file)
+        model = cls(_compile(network, info.preprocessing), info, network)
         model.logits(np.zeros((1, *info.preprocessing.input_shape), np.float32))
         return model
 
@@ -214,7 +222,17 @@ def read_info(directory: Path) -> ModelInfo:
         ) from error
 
 
-def _load_forward(path: Path, spec: PreprocessingSpec) -> Forward:
+def _load_network(path: Path) -> Any:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import keras
+
+    try:
+        return keras.saving.load_model(path, compile=False)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ModelLoadError(f"{path.name} cannot be loaded by this Keras: {error}") from error
+
+
+def _compile(network: Any, spec: PreprocessingSpec) -> Forward:
     """The network as one compiled TensorFlow function for batches of any size.
 
     Its weights become constants, so that TensorFlow folds batch normalization into the convolutions
@@ -223,13 +241,8 @@ def _load_forward(path: Path, spec: PreprocessingSpec) -> Forward:
     On another Keras backend, as on a training machine without TensorFlow, it is Keras's own batch
     prediction, which compiles anew for each batch size.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import keras
 
-    try:
-        network = keras.saving.load_model(path, compile=False)
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ModelLoadError(f"{path.name} cannot be loaded by this Keras: {error}") from error
     if keras.backend.backend() != "tensorflow":
         predict: Forward = network.predict_on_batch
         return predict

@@ -17,9 +17,9 @@ LEVELS = [
     {"errors", "emotions", "assets", "geometry"},
     {"preprocessing", "landmarks"},
     {"results"},
-    {"images", "detection", "alignment", "calibration"},
+    {"images", "detection", "alignment", "calibration", "filters"},
     {"model"},
-    {"recognizer"},
+    {"recognizer", "explanation"},
 ]
 DRAWING_MAY_IMPORT = {"results", "emotions"}
 FER_CORE = sorted(path.stem for path in (ROOT / "fer_core").glob("*.py"))

@@ -1,0 +1,135 @@
+"""Why an answer: where on the face the network saw signs of an emotion, and pictures beside it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import cv2
+import numpy as np
+
+from fer_core.calibration import FloatArray
+from fer_core.emotions import FER2013_LABELS
+from fer_core.filters import blur, contours, denoise, sharpen
+from fer_core.model import EmotionModel
+from fer_core.preprocessing import Float32Array, UInt8Array, preprocess
+
+FEATURES = "features"
+"""Name of the global average pooling in every network of train/."""
+
+
+def evidence_maps(model: EmotionModel, face: UInt8Array) -> Float32Array:
+    """How much each place of a face speaks for each of the seven emotions.
+
+    Class activation mapping (Zhou et al. 2016): where the heads are linear in the mean of the last
+    feature maps, a logit is the mean of the same combination at each place, and its bias. Mirror
+    image and shares of the heads are taken in as they are for the answer.
+
+    Args:
+        model: loaded from files.
+        face: (crop_size, crop_size) uint8 grey, as `FaceResult.aligned`.
+
+    Returns:
+        (7, crop_size, crop_size) float32, in units of the logit; a place of the last feature maps
+        is a patch of several pixels, and between them the values are interpolated.
+
+    Raises:
+        ValueError: the network has no such pooling, or more than one layer behind it.
+    """
+    size = face.shape[1], face.shape[0]
+    enlarged = cv2.resize(_coarse_maps(model, face), size, interpolation=cv2.INTER_CUBIC)
+    return np.ascontiguousarray(np.moveaxis(enlarged, -1, 0), dtype=np.float32)
+
+
+def _coarse_maps(model: EmotionModel, face: UInt8Array) -> FloatArray:
+    """(h, w, 7) at the places of the last feature maps; their mean is the logit without bias."""
+    inputs = preprocess(face[np.newaxis], model.info.preprocessing)
+    maps = []
+    for mirrored in (False, True) if model.info.flip_averaging else (False,):
+        seen = inputs[:, :, ::-1] if mirrored else inputs
+        values = np.mean([_member_maps(member, seen, model) for member in _members(model)], axis=0)
+        maps.append(values[:, ::-1] if mirrored else values)
+    return np.asarray(np.mean(maps, axis=0))
+
+
+def _members(model: EmotionModel) -> Iterator[Any]:
+    """The networks of one trunk each that the model is or is made of."""
+    parts = [model.network, *getattr(model.network, "layers", [])]
+    members = [
+        part
+        for part in parts
+        if any(layer.name == FEATURES for layer in getattr(part, "layers", []))
+    ]
+    if not members:
+        raise ValueError("this network has no pooling named features: its maps cannot be drawn")
+    yield from members
+
+
+def _member_maps(member: Any, inputs: Float32Array, model: EmotionModel) -> FloatArray:
+    """(h, w, 7) before interpolation."""
+    import keras
+
+    trunk = keras.Model(member.input, member.get_layer(FEATURES).input)
+    features = np.asarray(trunk(inputs, training=False), np.float64)[0]
+    share, count = model.info.fer2013_share, len(FER2013_LABELS)
+    kernels = {}
+    for head in ("ferplus", "fer2013"):
+        kernel = np.asarray(member.get_layer(head).kernel, np.float64)
+        if kernel.shape[0] != features.shape[-1]:
+            raise ValueError(f"the head {head} does not stand on the pooled features")
+        kernels[head] = kernel[:, :count]
+    kernel = (1 - share) * kernels["ferplus"] + share * kernels["fer2013"]
+    return np.asarray(features @ kernel)
+
+
+def draw_evidence(face: UInt8Array, maps: FloatArray, emotion: str, size: int) -> UInt8Array:
+    """The face with the places that speak for an emotion in warm colours.
+
+    What counts is how much more a place speaks for this emotion than for the mean of the seven, as
+    only differences between logits move the answer. The strongest place is brightest; places that
+    speak against it stay grey.
+
+    Args:
+        face: (h, w) uint8 grey.
+        maps: (7, h, w) from `evidence_maps`.
+        emotion: a name of `FER2013_LABELS`.
+        size: of the drawing, in pixels.
+
+    Returns:
+        (size, size, 3) uint8 RGB.
+    """
+    index = FER2013_LABELS.index(emotion)
+    above = np.maximum(maps[index] - maps.mean(axis=0), 0)
+    strength = (above / max(float(above.max()), 1e-6)).astype(np.float32)
+    strength = cv2.resize(strength, (size, size), interpolation=cv2.INTER_LINEAR)
+    grey = enlarge(face, size)
+    heat = cv2.applyColorMap((255 * strength).astype(np.uint8), cv2.COLORMAP_INFERNO)[..., ::-1]
+    weight = 0.65 * strength[..., np.newaxis]
+    mixed = (1 - weight) * grey[..., np.newaxis] + weight * heat
+    return np.asarray(mixed.round(), dtype=np.uint8)
+
+
+def filter_views(face: UInt8Array) -> dict[str, UInt8Array]:
+    """The face as a predecessor prepared it, step after step.
+
+    Args:
+        face: (h, w) uint8 grey.
+
+    Returns:
+        `original`; `blurred`, of the original; `sharpened`, of the original; `denoised`, of the
+        sharpened; `contours_before`, of the original; `contours_after`, of the denoised. All
+        (h, w) uint8 grey.
+    """
+    sharpened = sharpen(face)
+    denoised = denoise(sharpened)
+    return {
+        "original": face.copy(),
+        "blurred": blur(face),
+        "sharpened": sharpened,
+        "denoised": denoised,
+        "contours_before": contours(face),
+        "contours_after": contours(denoised),
+    }
+
+
+def enlarge(face: UInt8Array, size: int) -> UInt8Array:
+    """(h, w) uint8 grey to (size, size), smoothly: it shows what the network saw, not squares."""
+    return np.asarray(cv2.resize(face, (size, size), interpolation=cv2.INTER_CUBIC), dtype=np.uint8)

@@ -1,0 +1,104 @@
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from fer_core import EmotionRecognizer
+from fer_core.calibration import answer_logits
+from fer_core.emotions import FER2013_LABELS
+from fer_core.explanation import _coarse_maps, draw_evidence, evidence_maps, filter_views
+from fer_core.model import EmotionModel, ModelInfo
+from fer_core.preprocessing import PreprocessingSpec, UInt8Array, preprocess
+from tests.conftest import EXAMPLES
+
+
+@pytest.fixture(scope="module")
+def face(recognizer: EmotionRecognizer) -> UInt8Array:
+    return recognizer.recognize(EXAMPLES / "happy_f_asian_01.jpg").faces[0].aligned
+
+
+class TestEvidence:
+    @pytest.mark.parametrize("share", [0.0, 0.3])
+    def test_its_mean_is_the_logit_without_bias(
+        self, recognizer: EmotionRecognizer, face: UInt8Array, share: float
+    ) -> None:
+        info = replace(recognizer.model.info, fer2013_share=share)
+        model = EmotionModel(recognizer.model._forward, info, recognizer.model.network)
+        black = np.zeros((48, 48), np.uint8)
+
+        def logits(picture: UInt8Array) -> np.ndarray:
+            inputs = preprocess(picture[np.newaxis], info.preprocessing)
+            return answer_logits(model.logits(inputs), share)[0]
+
+        def means(picture: UInt8Array) -> np.ndarray:
+            return _coarse_maps(model, picture).mean(axis=(0, 1))
+
+        # The bias is the same for both, so it falls out of the difference.
+        difference = means(face) - means(black)
+        np.testing.assert_allclose(difference, logits(face) - logits(black), atol=1e-3)
+        np.testing.assert_allclose(
+            evidence_maps(model, face).mean(axis=(1, 2)), means(face), atol=0.25
+        )
+
+    def test_a_mirrored_face_has_a_mirrored_map(
+        self, recognizer: EmotionRecognizer, face: UInt8Array
+    ) -> None:
+        maps = evidence_maps(recognizer.model, face)
+        mirrored = evidence_maps(recognizer.model, np.ascontiguousarray(face[:, ::-1]))
+        np.testing.assert_allclose(mirrored, maps[:, :, ::-1], atol=1e-3)
+
+    def test_hiding_the_strongest_place_takes_more_than_hiding_the_weakest(
+        self, recognizer: EmotionRecognizer
+    ) -> None:
+        lost: dict[str, list[float]] = {"strongest": [], "weakest": []}
+        for path in sorted(EXAMPLES.glob("*_01.jpg")):
+            face = recognizer.recognize(path).faces[0]
+            index = FER2013_LABELS.index(face.emotion.label)
+            maps = evidence_maps(recognizer.model, face.aligned)
+            above = cv2.blur(maps[index] - maps.mean(axis=0), (16, 16))[8:-8, 8:-8]
+            for name, place in (("strongest", above.argmax()), ("weakest", above.argmin())):
+                y, x = np.unravel_index(int(place), above.shape)
+                hidden = face.aligned.copy()
+                hidden[y : y + 16, x : x + 16] = round(float(hidden.mean()))
+                (answer,) = recognizer.recognize_crops(hidden[np.newaxis])
+                kept = answer.probabilities[face.emotion.label]
+                lost[name].append(np.log(face.emotion.confidence) - np.log(kept))
+        assert len(lost["weakest"]) >= 8
+        assert np.mean(lost["strongest"]) > np.mean(lost["weakest"])
+
+    def test_a_network_without_the_pooling_is_told(self, face: UInt8Array) -> None:
+        info = ModelInfo("fake", "0", "none", "", PreprocessingSpec(), False, 1.0, 0.5)
+        with pytest.raises(ValueError, match="no pooling named features"):
+            evidence_maps(EmotionModel(lambda _: {}, info), face)
+
+
+def test_the_drawing_is_warm_where_the_evidence_is_and_grey_elsewhere(face: UInt8Array) -> None:
+    maps = np.zeros((7, 48, 48), np.float32)
+    maps[3, 30:40, 10:20] = 1.0
+    drawn = draw_evidence(face, maps, "happy", 96).astype(int)
+    assert drawn.shape == (96, 96, 3)
+    assert np.ptp(drawn[:40], axis=2).max() == 0
+    inside = drawn[64:76, 24:36]
+    assert (inside[..., 0] > inside[..., 2] + 20).mean() > 0.9
+
+
+def test_filters_are_those_of_the_predecessor_in_its_order(face: UInt8Array) -> None:
+    views = filter_views(face)
+    assert list(views) == [
+        "original", "blurred", "sharpened", "denoised", "contours_before", "contours_after",
+    ]  # fmt: skip
+    for view in views.values():
+        assert view.shape == face.shape
+        assert view.dtype == np.uint8
+    smooth = cv2.GaussianBlur(face, (5, 5), 0).astype(float)
+    expected = np.clip(1.5 * face - 0.6 * smooth, 0, 255)
+    assert np.abs(views["sharpened"] - expected).max() <= 1
+
+    def roughness(view: UInt8Array) -> float:
+        return float(np.abs(np.diff(view.astype(float), axis=1)).mean())
+
+    assert roughness(views["blurred"]) < roughness(face) < roughness(views["sharpened"])
+    assert roughness(views["denoised"]) < roughness(views["sharpened"])
+    assert set(np.unique(views["contours_before"])) <= {0, 255}
+    assert (views["contours_after"] != views["contours_before"]).any()
