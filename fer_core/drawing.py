@@ -1,5 +1,7 @@
 """Boxes and labels on a picture."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
@@ -10,7 +12,9 @@ from fer_core.results import FaceResult, RecognitionResult
 MIN_FONT_SIZE = 12  # pixels; smaller is not readable on any screen
 
 
-def annotate(image: NDArray[np.uint8], result: RecognitionResult) -> NDArray[np.uint8]:
+def annotate(
+    image: NDArray[np.uint8], result: RecognitionResult, titles: Mapping[str, str] | None = None
+) -> NDArray[np.uint8]:
     """A copy of the picture with a box and a label on each face.
 
     Labels are numbered, in the order of `result.faces`, when there are several faces. Each stands
@@ -19,6 +23,7 @@ def annotate(image: NDArray[np.uint8], result: RecognitionResult) -> NDArray[np.
     Args:
         image: (H, W, 3) uint8 RGB, upright: the picture that `result` is about.
         result: what was found in it.
+        titles: what to call each emotion, by its name; English when None.
 
     Returns:
         (H, W, 3) uint8 RGB; equal to `image` when there is no face. `image` is not changed.
@@ -37,14 +42,18 @@ def annotate(image: NDArray[np.uint8], result: RecognitionResult) -> NDArray[np.
     draw = ImageDraw.Draw(canvas)
     numbered = len(result.faces) > 1
     for number, face in reversed(list(enumerate(result.faces, start=1))):  # the largest on top
-        _draw_face(draw, face, number if numbered else None, (width, height))
+        text = label_text(face, number if numbered else None, titles)
+        _draw_face(draw, face, text, (width, height))
     return np.array(canvas)
 
 
-def label_text(face: FaceResult, number: int | None = None) -> str:
+def label_text(
+    face: FaceResult, number: int | None = None, titles: Mapping[str, str] | None = None
+) -> str:
     """What stands on a face: `Happy 97%`, `2 · Happy 97%`, or `Sad 41%?` when it is not sure."""
     emotion = face.emotion
-    text = f"{BY_NAME[emotion.label].title} {percent(emotion.confidence)}"
+    title = BY_NAME[emotion.label].title if titles is None else titles[emotion.label]
+    text = f"{title} {percent(emotion.confidence)}"
     if emotion.is_uncertain:
         text += "?"
     return text if number is None else f"{number} · {text}"
@@ -58,7 +67,7 @@ def percent(share: float) -> str:
 
 
 def _draw_face(
-    draw: ImageDraw.ImageDraw, face: FaceResult, number: int | None, size: tuple[int, int]
+    draw: ImageDraw.ImageDraw, face: FaceResult, text: str, size: tuple[int, int]
 ) -> None:
     box, emotion = face.detection.box, BY_NAME[face.emotion.label]
     line = max(2, round(min(size) / 250))
@@ -68,7 +77,6 @@ def _draw_face(
         outline=emotion.rgb,
         width=line,
     )
-    text = label_text(face, number)
     # Grows with the face, but never takes more than a twelfth of a small picture's height.
     font_size = max(MIN_FONT_SIZE, min(round(box.width / 8), round(min(size) / 12)))
     font = ImageFont.load_default(font_size)

@@ -62,7 +62,7 @@ def test_the_reading_of_imports_sees_them_wherever_they_stand(tmp_path: Path) ->
 @pytest.mark.parametrize("module", FER_CORE)
 def test_fer_core_knows_neither_the_page_nor_the_training(module: str) -> None:
     roots = {name.split(".")[0] for name in imports(ROOT / "fer_core" / f"{module}.py")}
-    assert not roots & {"gradio", "train", "app", "matplotlib", "sklearn"}
+    assert not roots & {"gradio", "train", "page", "app", "matplotlib", "sklearn"}
 
 
 @pytest.mark.parametrize("module", sorted(set(FER_CORE) - {"__init__", "drawing"}))
@@ -84,7 +84,17 @@ def test_drawing_knows_only_results_and_emotions() -> None:
 
 @pytest.mark.parametrize("path", sorted((ROOT / "train").glob("*.py")), ids=lambda path: path.name)
 def test_train_does_not_know_the_page(path: Path) -> None:
-    assert not {name.split(".")[0] for name in imports(path)} & {"app", "gradio"}
+    assert not {name.split(".")[0] for name in imports(path)} & {"app", "page", "gradio"}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "page").glob("*.py")), ids=lambda path: path.name)
+def test_the_page_does_not_know_the_training(path: Path) -> None:
+    assert not {name.split(".")[0] for name in imports(path)} & {"app", "train", "tests"}
+
+
+def test_explanations_are_for_the_page_alone() -> None:
+    others = [*ROOT.glob("fer_core/*.py"), *ROOT.glob("train/*.py")]
+    assert not any("fer_core.explanation" in imports(path) for path in others)
 
 
 def test_networks_and_augmentation_run_on_any_keras_backend() -> None:

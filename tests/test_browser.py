@@ -1,5 +1,6 @@
 """Visitors: a real Chromium on the page that `python app.py` serves, on a desk and on a phone."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -79,12 +80,15 @@ def upload(page: Page, path: Path) -> None:
     page.set_input_files("#upload input[type=file]", path)
 
 
+def agree(page: Page) -> None:
+    page.get_by_role("button", name="I agree").locator("visible=true").click()
+
+
 def expect_answer(page: Page, emotion: str) -> None:
     headline = page.locator("#answer .fer-headline")
     # Case is left open: an uncertain answer reads "Perhaps angry".
     expect(headline).to_contain_text(emotion, ignore_case=True, timeout=ANSWER_LIMIT)
     expect(page.locator("#answer .fer-bars li")).to_have_count(7)
-    expect(page.locator("#answer .fer-happy-sad")).to_contain_text(re.compile(r"Happy .*Sad"))
 
 
 def test_a_visitor_uploads_a_picture(page: Page) -> None:
@@ -97,9 +101,28 @@ def test_a_visitor_uploads_a_picture(page: Page) -> None:
 
 def test_a_visitor_takes_a_snapshot(page: Page) -> None:
     page.get_by_role("tab", name="Webcam").click()
+    agree(page)
     page.get_by_text("Click to Access Webcam").click()
     page.get_by_role("button", name="capture photo").click()
     expect_answer(page, "Happy")
+
+
+def test_a_camera_is_shown_only_to_who_agreed(page: Page) -> None:
+    for tab in ("Webcam", "Live"):
+        page.get_by_role("tab", name=tab).click()
+        expect(page.get_by_role("button", name="I agree").locator("visible=true")).to_be_visible()
+        expect(page.get_by_text("Click to Access Webcam")).to_be_hidden()
+
+
+def test_a_visitor_sees_the_camera_answered_live_and_stops_it(page: Page) -> None:
+    page.get_by_role("tab", name="Live").click()
+    agree(page)
+    page.get_by_text("Click to Access Webcam").click()
+    page.locator("#camera").get_by_text("Record").click()
+    expect_answer(page, "Happy")
+    expect(page.locator("#view img")).to_be_visible()
+    page.locator("#camera").get_by_text("Stop").click()
+    expect_answer(page, "Happy")  # the last answer stays
 
 
 def test_a_visitor_clicks_an_example(page: Page) -> None:
@@ -114,6 +137,96 @@ def test_a_visitor_chooses_one_of_several_faces(page: Page) -> None:
     for emotion in ("Surprise", "Angry", "Happy"):
         page.locator("#faces label", has_text=emotion).click()
         expect_answer(page, emotion)
+
+
+def test_a_visitor_clicks_a_face_in_the_picture(page: Page) -> None:
+    upload(page, GROUP)
+    expect(page.locator("#status")).to_contain_text("3 faces", timeout=ANSWER_LIMIT)
+    picture = page.locator("#annotated img")
+    box = picture.bounding_box()
+    assert box is not None
+    for emotion, across in (("Happy", 0.17), ("Surprise", 0.5), ("Angry", 0.82)):
+        picture.click(position={"x": across * box["width"], "y": 0.6 * box["height"]})
+        expect_answer(page, emotion)
+        expect(page.locator("#faces input:checked")).to_have_count(1)
+        expect(page.locator("#faces label", has_text=emotion).locator("input")).to_be_checked()
+
+
+def test_a_visitor_asks_happy_or_sad(page: Page) -> None:
+    upload(page, HAPPY)
+    expect_answer(page, "Happy")
+    page.locator("#mode label", has_text="Happy or sad").click()
+    expect(page.locator("#answer .fer-two")).to_contain_text(re.compile(r"Happy .*Sad"))
+    expect(page.locator("#answer .fer-bars")).to_have_count(0)
+    page.locator("#mode label", has_text="Seven").click()
+    expect_answer(page, "Happy")
+
+
+def test_a_visitor_asks_why(page: Page) -> None:
+    upload(page, HAPPY)
+    expect_answer(page, "Happy")
+    expect(page.locator("#reasons figure")).to_have_count(0)  # made only when it is opened
+    page.get_by_role("button", name="Why this answer?").click()
+    expect(page.locator("#reasons figure")).to_have_count(7, timeout=ANSWER_LIMIT)
+    expect(page.locator("#reasons")).to_contain_text("signs of “Happy”")
+
+
+def test_the_answer_can_be_downloaded(page: Page) -> None:
+    upload(page, HAPPY)
+    expect_answer(page, "Happy")
+    with page.expect_download() as started:
+        page.get_by_role("link", name="Download the answer").click()
+    answer = json.loads(started.value.path().read_text())
+    assert [face["emotion"]["label"] for face in answer["faces"]] == ["happy"]
+
+
+def test_who_cannot_see_the_picture_is_told_what_was_found(page: Page) -> None:
+    upload(page, HAPPY)
+    expect_answer(page, "Happy")
+    expect(page.locator("#annotated img")).to_have_attribute("alt", re.compile("face 1: Happy"))
+
+
+def test_starting_over_empties_the_page(page: Page) -> None:
+    upload(page, HAPPY)
+    expect_answer(page, "Happy")
+    page.get_by_role("button", name="Start over").click()
+    expect(page.locator("#annotated")).to_be_hidden(timeout=ANSWER_LIMIT)
+    expect(page.locator("#answer .fer-headline")).to_have_count(0)
+    expect(page.locator("#upload img")).to_have_count(0)
+    upload(page, HAPPY)
+    expect_answer(page, "Happy")
+
+
+def test_about_tells_what_it_is_and_is_not(page: Page) -> None:
+    page.get_by_role("button", name="About").click()
+    expect(page.locator("#about")).to_contain_text("how a crowd would label")
+    expect(page.locator("#about")).to_contain_text("Privacy")
+    expect(page.locator("#confusion img")).to_be_visible()
+
+
+def test_a_french_browser_gets_a_french_page_and_can_switch(
+    browser: Browser, served_app: str
+) -> None:
+    context = browser.new_context(viewport=PHONE, locale="fr-FR")
+    page = context.new_page()
+    page.goto(served_app)
+    expect(page.get_by_role("heading", name="Quelle émotion")).to_be_visible(timeout=ANSWER_LIMIT)
+    upload(page, HAPPY)
+    expect_answer(page, "Joie")
+    expect(page.locator("#status")).to_contain_text("Un visage trouvé")
+    expect(page.locator("#annotated img")).to_have_attribute("alt", re.compile("visage 1 : Joie"))
+    page.get_by_role("tab", name="Exemples").click()
+    expect(page.locator("#gallery")).to_contain_text("Tristesse")
+    page.get_by_role("button", name="English").click()
+    expect(page.get_by_role("heading", name="Which emotion")).to_be_visible(timeout=ANSWER_LIMIT)
+    expect_answer(page, "Happy")  # the same picture, told in English
+    expect(page.locator("#annotated img")).to_have_attribute("alt", re.compile("face 1: Happy"))
+    expect(page.get_by_role("tab", name="Examples")).to_be_visible()
+    expect(page.locator("#gallery")).to_contain_text("Sad")
+    assert page.evaluate("document.documentElement.lang") == "en"
+    page.get_by_role("button", name="Français").click()
+    expect_answer(page, "Joie")
+    context.close()
 
 
 def test_a_picture_without_a_face_is_told_kindly(page: Page, tmp_path: Path) -> None:

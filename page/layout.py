@@ -1,0 +1,316 @@
+"""The page: what stands where, and which event calls what."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import gradio as gr
+
+from fer_core import EmotionRecognizer
+from page.endpoints import Endpoints, uploaded_paths
+from page.handlers import (
+    EXAMPLES_DIR,
+    SEVEN,
+    TWO,
+    Handlers,
+    Shown,
+    frame_bytes,
+    gallery_value,
+    uploaded_path,
+)
+from page.texts import ENGLISH, FRENCH, TEXTS, about_text, i18n, known_language, say
+
+HERE = Path(__file__).resolve().parent
+CONFUSION = HERE.parent / "docs" / "confusion.png"
+STYLE = (HERE / "style.css").read_text(encoding="utf-8")
+
+MODEL_QUEUE: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 2}
+MAX_QUEUE = 64
+PICTURE_HEIGHT = 380  # pixels
+LIVE_SECONDS = 120
+FRAME_SECONDS = 0.1  # between the frames that the browser sends
+STATE_SECONDS = 300  # that an answer is remembered for another look
+PRIVATE: dict[str, Any] = {"api_visibility": "private"}
+QUICK: dict[str, Any] = {**PRIVATE, "queue": False, "show_progress": "hidden"}
+
+
+# Runs in the browser before the handler; the attribute is for who has the page read aloud.
+TURN_LANGUAGE = """(language, ...others) => {
+    document.documentElement.lang = language.startsWith("fr") ? "en" : "fr";
+    return [language, ...others];
+}"""
+
+
+class Texts:
+    """Components whose texts stand still, so that they can be told in another language.
+
+    At first Gradio shows them in the browser's language by itself.
+    """
+
+    def __init__(self) -> None:
+        """None so far."""
+        self._known: list[tuple[gr.blocks.Block, str, str]] = []
+
+    def keep(self, component: Any, key: str, attribute: str = "label") -> Any:
+        """The component, remembered with the key of its text."""
+        self._known.append((component, attribute, key))
+        return component
+
+    @property
+    def components(self) -> list[gr.blocks.Block]:
+        """All of them, in the order of `told`."""
+        return [component for component, _, _ in self._known]
+
+    def told(self, language: str) -> list[dict[str, Any]]:
+        """Updates that tell them in a language."""
+        updates: list[dict[str, Any]] = [
+            {attribute: say(key, language)} for _, attribute, key in self._known
+        ]
+        return [gr.update(**update) for update in updates]
+
+
+class Inputs(NamedTuple):
+    """Where a picture comes from."""
+
+    upload: gr.Image
+    webcam: gr.Image
+    camera: gr.Image
+    view: gr.Image
+    gallery: gr.Gallery
+
+
+class Answer(NamedTuple):
+    """What tells about it, in the order in which `Handlers.show` gives it."""
+
+    status: gr.Markdown
+    picture: gr.Image
+    chooser: gr.Radio
+    mode: gr.Radio
+    text: gr.HTML
+    why: gr.Accordion
+    reasons: gr.HTML
+    shown: gr.State
+
+
+def build_page(recognizer: EmotionRecognizer) -> gr.Blocks:
+    """The page and its endpoints, not launched."""
+    handlers, texts = Handlers(recognizer), Texts()
+    gr.set_static_paths([EXAMPLES_DIR, CONFUSION])  # served where they lie, not from copies
+    demo = gr.Blocks(title=TEXTS["title"]["en"], analytics_enabled=False)
+    with demo:
+        language = gr.Textbox(visible=False, elem_id="language")
+        turn = texts.keep(
+            gr.Button(i18n("language"), elem_id="turn-language", size="sm", variant="secondary"),
+            "language",
+            "value",
+        )
+        texts.keep(gr.Markdown(i18n("intro")), "intro", "value")
+        with gr.Row(equal_height=False):
+            with gr.Column(min_width=320):
+                inputs = _build_inputs(texts)
+            with gr.Column(min_width=320):
+                answer = _build_answer()
+                restart = gr.Button(i18n("answer.restart"), elem_id="restart", size="sm")
+                texts.keep(restart, "answer.restart", "value")
+        texts.keep(gr.Markdown(i18n("note")), "note", "value")
+        about = _build_about(recognizer, texts)
+        _wire(handlers, inputs, answer, language)
+
+        def moving(said: str) -> list[Any]:
+            return [gallery_value(said), *about_text(recognizer.model.info, said)]
+
+        def turned(said: str, shown: Shown | None, mode: str) -> list[Any]:
+            other = ENGLISH if known_language(said) == FRENCH else FRENCH
+            page = handlers.again(shown, other, mode)
+            return [other, *texts.told(other), *moving(other), *page]
+
+        moved = [inputs.gallery, *about]
+        demo.load(None, None, language, js="() => document.documentElement.lang", **PRIVATE).then(
+            moving, language, moved, **QUICK
+        )
+        turn.click(
+            turned,
+            [language, answer.shown, answer.mode],
+            [language, *texts.components, *moved, *answer],
+            js=TURN_LANGUAGE,
+            **QUICK,
+        )
+        restart.click(lambda: [None, None], None, [inputs.upload, inputs.webcam], **QUICK).then(
+            lambda said: handlers.show(None, said, SEVEN), language, list(answer), **QUICK
+        )
+        _add_endpoints(Endpoints(handlers))
+    demo.queue(max_size=MAX_QUEUE)
+    return demo
+
+
+def _build_inputs(texts: Texts) -> Inputs:
+    with gr.Tabs(overflow_behavior="wrap"):
+        with texts.keep(gr.Tab(i18n("tab.upload"), id="upload"), "tab.upload"):
+            upload = picture_input(
+                label=i18n("upload.label"), sources=["upload", "clipboard"], elem_id="upload"
+            )
+        with texts.keep(gr.Tab(i18n("tab.webcam"), id="webcam"), "tab.webcam"):
+            ask_snapshot, agree_snapshot = _consent(texts)
+            with gr.Column(visible=False) as snapshot:
+                webcam = picture_input(
+                    label=i18n("webcam.label"), sources=["webcam"], elem_id="webcam"
+                )
+        with texts.keep(gr.Tab(i18n("tab.live"), id="live"), "tab.live"):
+            ask_live, agree_live = _consent(texts)
+            with gr.Column(visible=False) as live:
+                texts.keep(gr.Markdown(i18n("live.hint")), "live.hint", "value")
+                camera = picture_input(
+                    label=i18n("live.label"), sources=["webcam"], streaming=True, elem_id="camera"
+                )
+                camera.preprocess = frame_bytes  # type: ignore[assignment, method-assign]
+                view = gr.Image(
+                    label=i18n("live.answer"),
+                    elem_id="view",
+                    format="jpeg",
+                    streaming=True,  # sent inside the message, not written to a file
+                    sources=["webcam"],
+                    interactive=False,
+                    buttons=["fullscreen"],
+                )
+        with texts.keep(gr.Tab(i18n("tab.examples"), id="examples"), "tab.examples"):
+            gallery = gr.Gallery(
+                gallery_value("en"),
+                elem_id="gallery",
+                show_label=False,
+                columns=3,
+                height="max-content",
+                object_fit="cover",
+                allow_preview=False,
+                interactive=False,
+                buttons=[],
+            )
+    for component, key in (
+        (upload, "upload.label"),
+        (webcam, "webcam.label"),
+        (camera, "live.label"),
+        (view, "live.answer"),
+    ):
+        texts.keep(component, key)
+    for button, ask, reveal in (
+        (agree_snapshot, ask_snapshot, snapshot),
+        (agree_live, ask_live, live),
+    ):
+        button.click(_reveal, None, [ask, reveal], **QUICK)
+    return Inputs(upload, webcam, camera, view, gallery)
+
+
+def _build_answer() -> Answer:
+    status = gr.Markdown(i18n("answer.waiting"), elem_id="status")
+    picture = gr.Image(
+        label=i18n("answer.picture"),
+        elem_id="annotated",
+        format="jpeg",
+        interactive=False,
+        visible=False,
+        buttons=["download", "fullscreen"],
+    )
+    chooser = gr.Radio(label=i18n("answer.face"), elem_id="faces", visible=False, interactive=True)
+    mode = gr.Radio(
+        [(i18n("answer.seven"), SEVEN), (i18n("answer.two"), TWO)],
+        value=SEVEN,
+        show_label=False,
+        elem_id="mode",
+        visible=False,
+    )
+    text = gr.HTML(elem_id="answer")
+    with gr.Accordion(i18n("why.title"), open=False, visible=False, elem_id="why") as why:
+        reasons = gr.HTML(elem_id="reasons")
+    shown = gr.State(None, time_to_live=STATE_SECONDS)
+    return Answer(status, picture, chooser, mode, text, why, reasons, shown)
+
+
+def _build_about(recognizer: EmotionRecognizer, texts: Texts) -> list[gr.Markdown]:
+    before, after = about_text(recognizer.model.info, "en")
+    with texts.keep(gr.Accordion(i18n("about.title"), open=False, elem_id="about"), "about.title"):
+        first = gr.Markdown(before)
+        confusion = gr.Image(
+            str(CONFUSION),
+            show_label=False,
+            interactive=False,
+            buttons=["fullscreen"],
+            elem_id="confusion",
+            alt_text=say("about.confusion", "en"),
+        )
+        second = gr.Markdown(after)
+    texts.keep(confusion, "about.confusion", "alt_text")
+    return [first, second]
+
+
+def _wire(handlers: Handlers, inputs: Inputs, answer: Answer, language: gr.Textbox) -> None:
+    mode, shown, page = answer.mode, answer.shown, list(answer)
+    before = gr.State(None, time_to_live=STATE_SECONDS)
+    on_model: dict[str, Any] = {**PRIVATE, **MODEL_QUEUE}
+    whole: dict[str, Any] = {
+        **on_model,
+        "outputs": page,
+        "scroll_to_output": True,  # on a phone the answer lies below the picture
+    }
+    inputs.upload.change(handlers.show, [inputs.upload, language, mode], **whole)
+    inputs.webcam.change(handlers.show, [inputs.webcam, language, mode], **whole)
+    inputs.gallery.select(
+        handlers.show_example, [language, mode], trigger_mode="always_last", **whole
+    )
+    inputs.camera.stream(
+        handlers.live,
+        [inputs.camera, before, language, mode],
+        [inputs.view, before, *page],
+        stream_every=FRAME_SECONDS,
+        time_limit=LIVE_SECONDS,
+        **on_model,
+    )
+    chosen = [answer.text, answer.why, answer.reasons, shown]
+    answer.chooser.input(handlers.choose, [answer.chooser, shown, language, mode], chosen, **QUICK)
+    answer.picture.select(
+        handlers.choose_at, [shown, language, mode], [answer.chooser, *chosen], **QUICK
+    )
+    mode.input(handlers.switch, [shown, language, mode], answer.text, **QUICK)
+    answer.why.expand(handlers.explain, [shown, language], answer.reasons, **on_model)
+
+
+def _consent(texts: Texts) -> tuple[gr.Column, gr.Button]:
+    """What is asked before the first frame of a camera."""
+    with gr.Column() as column:
+        texts.keep(gr.Markdown(i18n("consent.text")), "consent.text", "value")
+        button = gr.Button(i18n("consent.button"), variant="primary")
+        texts.keep(button, "consent.button", "value")
+    return column, button
+
+
+def _reveal() -> list[Any]:
+    return [gr.update(visible=False), gr.update(visible=True)]
+
+
+def _add_endpoints(endpoints: Endpoints) -> None:
+    """On components that the page does not show."""
+    with gr.Row(visible=False):
+        image = picture_input(label="Picture")
+        images = gr.File(label="Pictures", file_count="multiple")
+        images.preprocess = uploaded_paths  # type: ignore[assignment, method-assign]
+        trigger = gr.Button()
+        faces, drawn = gr.JSON(label="Faces"), gr.Image(label="Annotated picture", format="jpeg")
+        several, table = gr.JSON(label="Answers"), gr.Textbox(label="CSV")
+        trigger.click(endpoints.predict, image, faces, api_name="predict", **MODEL_QUEUE)
+        trigger.click(endpoints.annotate, image, drawn, api_name="annotate", **MODEL_QUEUE)
+        trigger.click(
+            endpoints.predict_batch,
+            images,
+            [several, table],
+            api_name="predict_batch",
+            **MODEL_QUEUE,
+        )
+
+
+def picture_input(**options: Any) -> gr.Image:
+    """Gradio's image input, handing the visitor's file to fer_core as it came.
+
+    Gradio's own preprocessing would open the picture first: it loses the EXIF orientation or
+    16-bit values, depending on the type, and answers a damaged file with words of its own.
+    """
+    component = gr.Image(type="filepath", image_mode=None, height=PICTURE_HEIGHT, **options)
+    # On the instance: for a subclass Gradio would write a type stub beside this file.
+    component.preprocess = uploaded_path  # type: ignore[method-assign]
+    return component
