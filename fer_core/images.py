@@ -5,22 +5,26 @@ import os
 from pathlib import Path
 
 import numpy as np
+import pillow_heif
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from fer_core.errors import ImageTooLargeError, InvalidImageError
+
+pillow_heif.register_heif_opener(thumbnails=False)
 
 ImageSource = str | os.PathLike[str] | bytes | Image.Image | NDArray[np.uint8]
 
 MAX_PIXELS = 64_000_000  # 64 megapixels: 192 MB as RGB
 MAX_SIDE = 65_500  # pixels; no longer picture can be written as JPEG again
 MAX_BYTES = 20_000_000  # 20 MB, encoded
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")  # MPO opens as JPEG
+# MPO opens as JPEG; HEIF is what phones call HEIC.
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
 BACKGROUND = (255, 255, 255)  # behind transparent pixels, as on a web page
 
 UNREADABLE = (
-    "This file is not a picture that can be read; please use a JPEG, PNG, WebP, GIF, BMP, TIFF or "
-    "AVIF file."
+    "This file is not a picture that can be read; please use a JPEG, PNG, WebP, GIF, BMP, TIFF, "
+    "AVIF or HEIC file."
 )
 TRUNCATED = "This picture is damaged or incomplete; please save or send it again."
 TOO_MANY_PIXELS = "This picture has more than 64 megapixels; please make it smaller."

@@ -13,7 +13,7 @@ from fer_core.errors import ImageTooLargeError, InvalidImageError
 from fer_core.images import MAX_BYTES, MAX_PIXELS, load_image
 
 EXIF_ORIENTATION = 0x0112
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "MPO")
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF", "MPO")
 LOSSLESS = ("PNG", "WEBP", "GIF", "BMP", "TIFF")
 
 
@@ -88,7 +88,7 @@ class TestFormats:
     def test_a_lossless_file_gives_the_exact_pixels(self, file_format):
         np.testing.assert_array_equal(load_image(encode(quadrants(), file_format)), quadrants())
 
-    @pytest.mark.parametrize("file_format", ["JPEG", "AVIF", "MPO"])
+    @pytest.mark.parametrize("file_format", ["JPEG", "AVIF", "HEIF", "MPO"])
     def test_a_lossy_file_gives_nearly_the_pixels(self, file_format):
         data = encode(quadrants(), file_format, quality=95, subsampling="4:4:4")
         np.testing.assert_allclose(load_image(data).astype(int), quadrants(), atol=6)
@@ -361,7 +361,7 @@ class TestDamage:
         assert_refused(data)
 
     @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
-    @pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "AVIF"])
+    @pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "AVIF", "HEIF"])
     def test_a_truncated_file_is_refused(self, file_format, share):
         data = encode(noise(), file_format)
         assert_refused(data[: int(len(data) * share)])
