@@ -1,7 +1,11 @@
 """Programs: the generated API over a real server with the real model, through gradio_client."""
 
+import asyncio
 import io
+import json
 import re
+import shutil
+import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,6 +15,9 @@ import numpy as np
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
+from jsonschema import Draft202012Validator
+from mcp import ClientSession
+from mcp.client.streamable_http import streamable_http_client
 from PIL import Image
 
 from fer_core import EmotionRecognizer
@@ -38,10 +45,10 @@ def predict(client: Client, path: Path) -> dict[str, Any]:
     return answer
 
 
-def readme_code(heading: str) -> str:
-    """The first Python block under a heading of README.md."""
+def readme_code(heading: str, language: str = "python") -> str:
+    """The first block of a language under a heading of README.md."""
     section = (ROOT / "README.md").read_text(encoding="utf-8").split(f"## {heading}\n")[1]
-    block = re.search(r"```python\n(.*?)```", section, re.DOTALL)
+    block = re.search(rf"```{language}\n(.*?)```", section, re.DOTALL)
     assert block is not None
     return block[1]
 
@@ -52,9 +59,57 @@ def test_the_calls_of_the_readme_work_as_written(
     code = readme_code("Use it from a program")
     assert "/predict" in code
     assert "/annotate" in code
+    assert "/predict_batch" in code
     monkeypatch.chdir(ROOT)
     exec(code.replace("http://127.0.0.1:7860", served_app), {})  # noqa: S102 - our own README
-    assert "happy" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "happy" in printed
+    assert "group_happy-surprise-angry_01.jpg,3," in printed
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_the_curl_call_of_the_readme_works_as_written(served_app: str) -> None:
+    code = readme_code("curl", "sh").replace("http://127.0.0.1:7860", served_app)
+    said = subprocess.run(
+        ["sh", "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    answer = json.loads(said.split("event: complete\ndata: ")[1])[0]
+    assert [face["emotion"]["label"] for face in answer["faces"]] == ["happy"]
+
+
+def test_answers_follow_the_schema(client: Client) -> None:
+    schema = json.loads((ROOT / "docs" / "answer.schema.json").read_text(encoding="utf-8"))
+    validator = Draft202012Validator(schema)
+    Draft202012Validator.check_schema(schema)
+    answer = predict(client, GROUP)
+    validator.validate(answer)
+    assert len(answer["faces"]) == 3
+    answers, _ = client.predict(images=[handle_file(str(HAPPY))], api_name="/predict_batch")
+    assert answers[0].pop("picture") == HAPPY.name
+    validator.validate(answers[0])
+    answer["faces"][0]["emotion"]["label"] = "bored"
+    assert not validator.is_valid(answer)
+
+
+def test_the_example_in_the_readme_follows_the_schema() -> None:
+    schema = json.loads((ROOT / "docs" / "answer.schema.json").read_text(encoding="utf-8"))
+    Draft202012Validator(schema).validate(json.loads(readme_code("The answer", "json")))
+
+
+def test_language_models_find_the_same_three_as_tools_with_descriptions(served_app: str) -> None:
+    async def ask() -> list[Any]:
+        async with (
+            streamable_http_client(f"{served_app}/gradio_api/mcp/") as (read, write, _),
+            ClientSession(read, write) as session,
+        ):
+            await session.initialize()
+            return list((await session.list_tools()).tools)
+
+    tools = {tool.name: tool.description for tool in asyncio.run(ask())}
+    assert {name.split("_", 1)[-1] if name.startswith("app_") else name for name in tools} == {
+        "predict", "annotate", "predict_batch",
+    }  # fmt: skip
+    assert all("face" in text and "picture" in text for text in tools.values())
 
 
 def test_the_package_example_of_the_readme_works_as_written(

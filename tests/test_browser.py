@@ -1,5 +1,6 @@
 """Visitors: a real Chromium on the page that `python app.py` serves, on a desk and on a phone."""
 
+import base64
 import json
 import re
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwrig
 
 from fer_core.images import TRUNCATED
 from tests.conftest import EXAMPLES
+from tests.test_api import readme_code
 
 pytestmark = pytest.mark.browser
 
@@ -226,6 +228,22 @@ def test_a_french_browser_gets_a_french_page_and_can_switch(
     assert page.evaluate("document.documentElement.lang") == "en"
     page.get_by_role("button", name="Français").click()
     expect_answer(page, "Joie")
+    context.close()
+
+
+def test_the_javascript_of_the_readme_works_as_written(browser: Browser, served_app: str) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(served_app)
+    answer = page.evaluate(
+        f"""async ([server, data]) => {{
+            {readme_code("JavaScript", "js")}
+            const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+            return await predict(server, new Blob([bytes], {{ type: "image/jpeg" }}));
+        }}""",
+        [served_app, base64.b64encode(HAPPY.read_bytes()).decode()],
+    )
+    assert [face["emotion"]["label"] for face in answer["faces"]] == ["happy"]
     context.close()
 
 
