@@ -10,8 +10,10 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import cv2
 import pytest
 
 from fer_core import EmotionRecognizer
@@ -42,16 +44,20 @@ def smoke_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run
 
 
-@pytest.fixture(scope="session")
-def served_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """`python app.py` as a process of its own; the address that it serves."""
-    port = free_port()
-    log = tmp_path_factory.mktemp("app") / "log.txt"
+@contextmanager
+def serve(folder: Path) -> Iterator[str]:
+    """`python app.py` as a process of its own, with its log and copies in a folder.
+
+    Yields:
+        The address that it serves.
+    """
+    port, log = free_port(), folder / "log.txt"
+    (folder / "copies").mkdir()
     environment = {
         **os.environ,
         "GRADIO_SERVER_PORT": str(port),
         "GRADIO_SERVER_NAME": "127.0.0.1",
-        "GRADIO_TEMP_DIR": str(tmp_path_factory.mktemp("uploads")),
+        "GRADIO_TEMP_DIR": str(folder / "copies"),
     }
     with log.open("w") as output:
         process = subprocess.Popen(
@@ -75,13 +81,49 @@ def served_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def served_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of an app that all tests share."""
+    with serve(tmp_path_factory.mktemp("app")) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
 def chromium() -> str:
     """Path of the installed Chromium."""
-    candidates = [os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome"]
-    found = next((path for name in candidates if name and (path := shutil.which(name))), None)
+    found = find_chromium()
     if found is None:
         pytest.fail("browser tests need Chromium: apt-get install chromium, or -m 'not browser'")
     return found
+
+
+def find_chromium() -> str | None:
+    """Path of the installed Chromium, or None."""
+    candidates = [os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome"]
+    return next((path for name in candidates if name and (path := shutil.which(name))), None)
+
+
+def chromium_arguments(camera: Path) -> list[str]:
+    """How it is started: without a screen, with a file of JPEG frames as its camera."""
+    return [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--use-fake-ui-for-media-stream",
+        "--use-fake-device-for-media-stream",
+        f"--use-file-for-fake-video-capture={camera}",
+    ]
+
+
+def film(picture: Path, to: Path) -> Path:
+    """What a camera shows: 640x480 JPEG frames, one after the other, 4:2:0."""
+    face = cv2.resize(cv2.imread(str(picture)), (480, 480), interpolation=cv2.INTER_AREA)
+    frame = cv2.copyMakeBorder(face, 0, 0, 80, 80, cv2.BORDER_REPLICATE)
+    done, jpeg = cv2.imencode(".jpg", frame)
+    assert done
+    to.write_bytes(jpeg.tobytes() * 30)
+    return to
 
 
 def free_port() -> int:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import cv2
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
 from fer_core.images import TRUNCATED
-from tests.conftest import EXAMPLES
+from tests.conftest import EXAMPLES, chromium_arguments, film
 from tests.test_api import readme_code
 
 pytestmark = pytest.mark.browser
@@ -24,14 +25,8 @@ ANSWER_LIMIT = 30_000  # milliseconds; a slow machine, not a speed test
 
 @pytest.fixture(scope="module")
 def camera(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the fake webcam shows: 640x480 JPEG frames, one after the other, 4:2:0."""
-    face = cv2.resize(cv2.imread(str(HAPPY)), (480, 480), interpolation=cv2.INTER_AREA)
-    frame = cv2.copyMakeBorder(face, 0, 0, 80, 80, cv2.BORDER_REPLICATE)
-    done, jpeg = cv2.imencode(".jpg", frame)
-    assert done
-    path = tmp_path_factory.mktemp("camera") / "frames.mjpeg"
-    path.write_bytes(jpeg.tobytes() * 30)
-    return path
+    """What the fake webcam shows."""
+    return film(HAPPY, tmp_path_factory.mktemp("camera") / "frames.mjpeg")
 
 
 @pytest.fixture(scope="module")
@@ -42,19 +37,7 @@ def playwright() -> Iterator[Playwright]:
 
 @pytest.fixture(scope="module")
 def browser(playwright: Playwright, chromium: str, camera: Path) -> Iterator[Browser]:
-    launched = playwright.chromium.launch(
-        executable_path=chromium,
-        args=[
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--no-first-run",
-            "--disable-background-networking",
-            "--use-fake-ui-for-media-stream",
-            "--use-fake-device-for-media-stream",
-            f"--use-file-for-fake-video-capture={camera}",
-        ],
-    )
+    launched = playwright.chromium.launch(executable_path=chromium, args=chromium_arguments(camera))
     yield launched
     launched.close()
 
@@ -272,6 +255,57 @@ def test_taking_the_picture_away_empties_the_answer(page: Page) -> None:
     page.locator("#upload").get_by_label("Remove Image").click()
     expect(page.locator("#annotated")).to_be_hidden(timeout=ANSWER_LIMIT)
     expect(page.locator("#answer .fer-bars")).to_have_count(0)
+
+
+def serious_violations(page: Page) -> list[str]:
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{rule['id']}: {node['html'][:200]}"
+        for rule in found
+        if rule["impact"] in {"serious", "critical"}
+        for node in rule["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_everybody_can_use_it(browser: Browser, served_app: str, scheme: str) -> None:
+    """No serious violation that axe-core finds, before and after an answer, folds open."""
+    context = browser.new_context(viewport=DESK, locale="en-US", color_scheme=scheme)
+    page = context.new_page()
+    page.goto(served_app)
+    expect(page.get_by_role("tab", name="Upload")).to_be_visible(timeout=ANSWER_LIMIT)
+    assert serious_violations(page) == []
+    upload(page, GROUP)
+    expect_answer(page, "Angry")
+    page.get_by_role("button", name="Why this answer?").click()
+    expect(page.locator("#reasons figure")).to_have_count(7, timeout=ANSWER_LIMIT)
+    page.get_by_role("button", name="About").click()
+    expect(page.locator("#about")).to_contain_text("Privacy")
+    page.get_by_role("tab", name="Examples").click()
+    expect(page.locator("#gallery")).to_be_visible()
+    assert serious_violations(page) == []
+    context.close()
+
+
+def test_a_keyboard_is_enough(page: Page) -> None:
+    def tab_to(name: str) -> None:
+        for _ in range(40):
+            page.keyboard.press("Tab")
+            if name in page.evaluate("document.activeElement.textContent"):
+                return
+        pytest.fail(f"{name} cannot be reached with the Tab key")
+
+    page.locator("body").press("Tab")
+    page.get_by_role("tab", name="Upload").focus()
+    tab_to("Examples")
+    page.keyboard.press("Enter")
+    expect(page.locator("#gallery")).to_be_visible()
+    tab_to("Surprise")
+    page.keyboard.press("Enter")
+    expect_answer(page, "Surprise")
+    tab_to("Why this answer?")
+    page.keyboard.press("Enter")
+    expect(page.locator("#reasons figure")).to_have_count(7, timeout=ANSWER_LIMIT)
 
 
 def test_nothing_is_wider_than_the_screen(page: Page) -> None:
