@@ -67,8 +67,8 @@ def _member_maps(member: Any, inputs: Float32Array, model: EmotionModel) -> Floa
     """(h, w, 7) before interpolation."""
     import keras
 
-    trunk = keras.Model(member.input, member.get_layer(FEATURES).input)
-    features = np.asarray(trunk(inputs, training=False), np.float64)[0]
+    trunk = keras.Model(member.inputs, member.get_layer(FEATURES).input)
+    features = np.asarray(trunk([inputs], training=False), np.float64)[0]
     share, count = model.info.fer2013_share, len(FER2013_LABELS)
     kernels = {}
     for head in ("ferplus", "fer2013"):

@@ -25,13 +25,14 @@ EXAMPLES_DIR = Path(__file__).resolve().parent.parent / "examples"
 EXAMPLES = {
     "happy_f_asian_01.jpg": "emotion.happy",
     "surprise_m_african_01.jpg": "emotion.surprise",
-    "angry_f_european_02.jpg": "emotion.angry",
+    "angry_f_african_02.jpg": "emotion.angry",
     "sad_f_african_01.jpg": "emotion.sad",
     "fear_m_asian_01.jpg": "emotion.fear",
     "disgust_m_european_01.jpg": "emotion.disgust",
     "neutral_m_european_01.jpg": "emotion.neutral",
     "happy_f_african_roll30_01.jpg": "example.tilted",
     "group_happy-surprise-angry_01.jpg": "example.group",
+    "angry_f_european_02.jpg": "example.hard",
 }
 """Pictures of the gallery, by file name, with the key of their caption."""
 

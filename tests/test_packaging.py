@@ -68,6 +68,7 @@ def test_requirements_name_every_direct_dependency_and_nothing_by_file() -> None
         "opencv-python-headless",
         "numpy",
         "pillow",
+        "pillow-heif",
     }
     assert set(requirements()) == expected
 

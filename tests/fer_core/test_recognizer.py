@@ -25,7 +25,7 @@ GROUP = EXAMPLES / "group_happy-surprise-angry_01.jpg"
 CLEAR = [
     "happy_f_asian_01",
     "surprise_m_african_01",
-    "angry_f_european_02",
+    "angry_f_african_02",
     "neutral_m_european_01",
 ]
 

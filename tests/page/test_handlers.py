@@ -51,6 +51,19 @@ def test_the_gallery_shows_files_that_exist() -> None:
     assert "Joie" in [caption for _, caption in gallery_value("fr")]
 
 
+def test_the_hard_example_is_one_where_the_model_is_not_sure(handlers: Handlers) -> None:
+    (name,) = [name for name, key in EXAMPLES.items() if key == "example.hard"]
+    (face,) = handlers.read(str(EXAMPLES_DIR / name)).result.faces
+    assert face.emotion.is_uncertain
+
+
+def test_every_other_example_is_read_as_its_caption_says(handlers: Handlers) -> None:
+    for name, key in EXAMPLES.items():
+        if key.startswith("emotion."):
+            (face,) = handlers.read(str(EXAMPLES_DIR / name)).result.faces
+            assert f"emotion.{face.emotion.label}" == key
+
+
 def test_show_gives_a_picture_a_choice_and_the_answer_for_the_first(group: SimpleNamespace) -> None:
     assert "3 faces" in group.status
     assert group.picture["visible"]
