@@ -1,6 +1,7 @@
 """Why an answer: where on the face the network saw signs of an emotion, and pictures beside it."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 import cv2
@@ -63,12 +64,17 @@ def _members(model: EmotionModel) -> Iterator[Any]:
     yield from members
 
 
-def _member_maps(member: Any, inputs: Float32Array, model: EmotionModel) -> FloatArray:
-    """(h, w, 7) before interpolation."""
+@lru_cache(maxsize=8)
+def _trunk(member: Any) -> Any:
+    """The member up to its last feature maps; joined once, not for each face."""
     import keras
 
-    trunk = keras.Model(member.inputs, member.get_layer(FEATURES).input)
-    features = np.asarray(trunk([inputs], training=False), np.float64)[0]
+    return keras.Model(member.inputs, member.get_layer(FEATURES).input)
+
+
+def _member_maps(member: Any, inputs: Float32Array, model: EmotionModel) -> FloatArray:
+    """(h, w, 7) before interpolation."""
+    features = np.asarray(_trunk(member)([inputs], training=False), np.float64)[0]
     share, count = model.info.fer2013_share, len(FER2013_LABELS)
     kernels = {}
     for head in ("ferplus", "fer2013"):
