@@ -7,6 +7,7 @@ exactly its parts are.
 """
 
 import ctypes
+import math
 import threading
 import weakref
 from collections.abc import Iterator
@@ -14,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from fer_core.assets import read_verified
+from fer_core.geometry import shrink
 from fer_core.landmarks import LOOK_SIDE, FaceLandmarker, FaceMesh
 from fer_core.results import BoundingBox, FaceDetection
 
@@ -40,7 +41,7 @@ MAX_WHOLE_SIDE = 320  # pixels
 TILE_SIDE = 208  # pixels of the picture; a face of 48 pixels is 23 % of it
 TILE_PIXELS = 160  # a tile's side as the detector gets it
 TILE_STRIDE = 0.62  # tiles
-TILE_RATIO = 2.5  # between the sides of one level of tiles and the next
+TILE_RATIO = 3.1  # at most, between the sides of one level of tiles and the next
 MAX_TILED_SIDE = 1920  # pixels; of larger pictures the tiles grow, to keep their number
 SAME_FACE = (
     0.25  # share of the smaller of two boxes that lies in the other; half faces at tile edges
@@ -111,11 +112,13 @@ class FaceDetector:
         with self._lock:
             self._free_once()
 
-    def detect(self, image: NDArray[np.uint8]) -> list[FaceDetection]:
+    def detect(self, image: NDArray[np.uint8], *, small_faces: bool = True) -> list[FaceDetection]:
         """Find the faces of a picture.
 
         Args:
             image: (H, W, 3) uint8 RGB.
+            small_faces: also look for faces under about 15 % of the longer side, which takes most
+                of the time.
 
         Returns:
             At most `MAX_FACES` faces, largest box first, in pixels of `image`.
@@ -126,9 +129,10 @@ class FaceDetector:
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
             raise ValueError(f"image must be (H, W, 3) uint8, got {image.shape} {image.dtype}")
 
-        small, scale = _shrink(image, MAX_WHOLE_SIDE)
+        small, scale = shrink(image, MAX_WHOLE_SIDE)
         faces = self._confirm(image, [seen.moved(scale) for seen in self._look(small)], [])
-        faces = self._confirm(image, self._search_tiles(image, faces), faces)
+        if small_faces:
+            faces = self._confirm(image, self._search_tiles(image, faces), faces)
         if not faces:
             faces = self._confirm(image, self._search_harder(small, scale), [])
         height, width = image.shape[:2]
@@ -141,8 +145,12 @@ class FaceDetector:
         """Look at overlapping parts, where a small face is large; not at what a face covers."""
         proposals: list[_Proposal] = []
         boxes = [_box_of(mesh) for _, mesh in known]
-        for side in _tile_sides(max(image.shape[:2])):
-            level, scale = _shrink(image, round(max(image.shape[:2]) * TILE_PIXELS / side))
+        longest = max(image.shape[:2])
+        level, scale = image, 1.0
+        for side in _tile_sides(longest):
+            # Out of the level before, which is larger: cheaper than out of the picture.
+            level, factor = shrink(level, round(longest * TILE_PIXELS / side))
+            scale *= factor
             for left, top in _tile_corners(level.shape[1], level.shape[0]):
                 tile = level[top : top + TILE_PIXELS, left : left + TILE_PIXELS]
                 right, bottom = left + tile.shape[1], top + tile.shape[0]
@@ -251,26 +259,16 @@ def _free(graph: Any) -> None:
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(graph))
 
 
-def _shrink(image: NDArray[np.uint8], longest: int) -> tuple[NDArray[np.uint8], float]:
-    """The picture with a longer side of no more than so many pixels, and the way back's scale."""
-    height, width = image.shape[:2]
-    factor = longest / max(height, width)
-    if factor >= 1:
-        return image, 1.0
-    size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    small = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-    return small, max(height, width) / max(size)
-
-
 def _tile_sides(longest: int) -> list[float]:
-    """Sides of the tiles of each level, in pixels of the picture; none for a small picture."""
+    """Sides of the tiles of each level, in pixels of the picture; none for a small picture.
+
+    The smallest first; from there to the whole picture in as few even steps as `TILE_RATIO` lets.
+    """
     smallest = TILE_SIDE * max(1.0, longest / MAX_TILED_SIDE)
-    sides = []
-    side = longest / TILE_RATIO
-    while side > 1.2 * smallest:
-        sides.append(side)
-        side /= TILE_RATIO
-    return [*sides, smallest] if longest > 1.2 * smallest else []
+    if longest <= 1.2 * smallest:
+        return []
+    levels = math.ceil(math.log(longest / smallest) / math.log(TILE_RATIO))
+    return [smallest * (longest / smallest) ** (level / levels) for level in range(levels)]
 
 
 def _tile_corners(width: int, height: int) -> Iterator[tuple[int, int]]:

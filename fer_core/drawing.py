@@ -1,38 +1,48 @@
 """Boxes and labels on a picture."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from fer_core.emotions import BY_NAME
+from fer_core.emotions import BY_NAME, Emotion
 from fer_core.results import FaceResult, RecognitionResult
 
+FONT = Path(__file__).resolve().parent / "fonts" / "inter-latin-600-normal.woff"
 MIN_FONT_SIZE = 12  # pixels; smaller is not readable on any screen
+READABLE = 1 / 36  # of the longer side: 16 pixels where the picture is shown 600 pixels wide
+WIDEST_LABEL = 1.8  # faces; where there are several, a wider one would cover its neighbours
 
 
 def annotate(
-    image: NDArray[np.uint8], result: RecognitionResult, titles: Mapping[str, str] | None = None
+    image: NDArray[np.uint8],
+    result: RecognitionResult,
+    label: Callable[[FaceResult], str] | None = None,
 ) -> NDArray[np.uint8]:
     """A copy of the picture with a box and a label on each face.
 
-    Labels are numbered, in the order of `result.faces`, when there are several faces. Each stands
-    on its emotion's colour, so that it reads on any background.
+    Labels are numbered, in the order of `result.faces`, when there are several faces; on a face
+    that is too small for more, the number stands alone. Each stands on its emotion's colour, so
+    that it reads on any background.
 
     Args:
-        image: (H, W, 3) uint8 RGB, upright: the picture that `result` is about.
+        image: (H, W, 3) uint8 RGB, upright: the picture that `result` is about, in any size.
         result: what was found in it.
-        titles: what to call each emotion, by its name; English when None.
+        label: what to say of a face; `face_label` when None.
 
     Returns:
         (H, W, 3) uint8 RGB; equal to `image` when there is no face. `image` is not changed.
 
     Raises:
-        ValueError: the picture is not of the size that the result is about.
+        ValueError: the picture has not the shape of the one that the result is about.
     """
     height, width = image.shape[:2]
-    if result.image_size != (width, height):
+    scale = max(width, height) / max(result.image_size)
+    expected = np.array(result.image_size) * scale
+    if np.abs(expected - (width, height)).max() > 0.5 + 1e-6:  # the shorter side was rounded
         raise ValueError(
             f"the result is about {result.image_size}, the picture is {width}x{height}"
         )
@@ -42,21 +52,26 @@ def annotate(
     draw = ImageDraw.Draw(canvas)
     numbered = len(result.faces) > 1
     for number, face in reversed(list(enumerate(result.faces, start=1))):  # the largest on top
-        text = label_text(face, number if numbered else None, titles)
-        _draw_face(draw, face, text, (width, height))
+        box = face.detection.box
+        edges = np.array([box.x_min, box.y_min, box.x_max, box.y_max]) * scale
+        emotion = BY_NAME[face.emotion.label]
+        _draw_box(draw, edges, emotion, (width, height))
+        text = face_label(face) if label is None else label(face)
+        texts = (f"{number} · {text}", str(number)) if numbered else (text,)
+        _draw_label(draw, edges, texts, emotion, (width, height))
     return np.array(canvas)
 
 
-def label_text(
-    face: FaceResult, number: int | None = None, titles: Mapping[str, str] | None = None
-) -> str:
-    """What stands on a face: `Happy 97%`, `2 · Happy 97%`, or `Sad 41%?` when it is not sure."""
+def face_label(face: FaceResult, title: str | None = None) -> str:
+    """What stands on a face: `Happy 97%`, or `Sad 41%?` when it is not sure.
+
+    Args:
+        face: with its answer.
+        title: what to call its emotion; English when None.
+    """
     emotion = face.emotion
-    title = BY_NAME[emotion.label].title if titles is None else titles[emotion.label]
-    text = f"{title} {percent(emotion.confidence)}"
-    if emotion.is_uncertain:
-        text += "?"
-    return text if number is None else f"{number} · {text}"
+    text = f"{title or BY_NAME[emotion.label].title} {percent(emotion.confidence)}"
+    return f"{text}?" if emotion.is_uncertain else text
 
 
 def percent(share: float) -> str:
@@ -66,28 +81,52 @@ def percent(share: float) -> str:
     return ">99%" if share >= 0.995 else f"{share:.0%}"
 
 
-def _draw_face(
-    draw: ImageDraw.ImageDraw, face: FaceResult, text: str, size: tuple[int, int]
+def _draw_box(
+    draw: ImageDraw.ImageDraw,
+    edges: NDArray[np.float64],
+    emotion: Emotion,
+    size: tuple[int, int],
 ) -> None:
-    box, emotion = face.detection.box, BY_NAME[face.emotion.label]
+    """On edges (4,) x_min, y_min, x_max, y_max."""
     line = max(2, round(min(size) / 250))
+    left, top, right, bottom = np.rint(edges).astype(int).tolist()
     draw.rounded_rectangle(
-        (box.x_min, box.y_min, box.x_max - 1, box.y_max - 1),
+        (left, top, max(left, right - 1), max(top, bottom - 1)),
         radius=3 * line,
         outline=emotion.rgb,
         width=line,
     )
-    # Grows with the face, but never takes more than a twelfth of a small picture's height.
-    font_size = max(MIN_FONT_SIZE, min(round(box.width / 8), round(min(size) / 12)))
-    font = ImageFont.load_default(font_size)
+
+
+def _draw_label(
+    draw: ImageDraw.ImageDraw,
+    edges: NDArray[np.float64],
+    texts: Sequence[str],
+    emotion: Emotion,
+    size: tuple[int, int],
+) -> None:
+    """The first text that is not too wide for the face, or the last."""
+    x_min, y_min, x_max, _ = np.rint(edges).astype(int).tolist()
+    # Grows with face and picture, but never takes more than a twelfth of a small picture's height.
+    wanted = max(round((x_max - x_min) / 8), round(max(size) * READABLE))
+    font_size = max(MIN_FONT_SIZE, min(wanted, round(min(size) / 12)))
+    font = _font(font_size)
     pad = max(1, round(font_size / 4))
-    left, top, right, bottom = draw.textbbox((0, 0), text, font=font, anchor="lt")
-    label_width, label_height = right - left + 2 * pad, bottom - top + 2 * pad
+    for text in texts:
+        left, top, right, bottom = draw.textbbox((0, 0), text, font=font, anchor="lt")
+        label_width, label_height = right - left + 2 * pad, bottom - top + 2 * pad
+        if label_width <= WIDEST_LABEL * (x_max - x_min):
+            break
     # Above the box where there is room, else inside its upper edge; never beyond the picture.
-    x = max(0, min(box.x_min, size[0] - label_width))
-    above = box.y_min - label_height
-    y = above if above >= 0 else max(0, min(box.y_min, size[1] - label_height))
+    x = max(0, min(x_min, size[0] - label_width))
+    above = y_min - label_height
+    y = above if above >= 0 else max(0, min(y_min, size[1] - label_height))
     draw.rounded_rectangle(
         (x, y, x + label_width - 1, y + label_height - 1), radius=pad, fill=emotion.rgb
     )
     draw.text((x + pad, y + pad), text, font=font, anchor="lt", fill=emotion.text_color)
+
+
+@lru_cache(maxsize=64)
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(str(FONT), size)

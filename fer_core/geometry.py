@@ -62,6 +62,25 @@ def invert(transform: Transform) -> Transform:
     return np.column_stack([linear, -linear @ transform[:, 2]])
 
 
+def shrink(image: NDArray[np.uint8], longest: int) -> tuple[NDArray[np.uint8], float]:
+    """The picture with a longer side of at most so many pixels, averaged by area.
+
+    Args:
+        image: (H, W, 3) or (H, W) uint8.
+        longest: in pixels, at least 1.
+
+    Returns:
+        The picture, itself where it is small enough, and how many of its pixels one of it covers.
+    """
+    height, width = image.shape[:2]
+    factor = longest / max(height, width)
+    if factor >= 1:
+        return image, 1.0
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    small = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    return small, max(height, width) / max(size)
+
+
 def cut_square(
     image: NDArray[np.uint8],
     transform: Transform,

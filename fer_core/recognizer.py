@@ -41,12 +41,14 @@ class EmotionRecognizer:
         model = EmotionModel.load(MODELS_DIR if directory is None else Path(directory))
         return cls(FaceDetector.load(MODELS_DIR), model)
 
-    def recognize(self, image: ImageSource) -> RecognitionResult:
+    def recognize(self, image: ImageSource, *, small_faces: bool = True) -> RecognitionResult:
         """Read every face of one picture.
 
         Args:
             image: a path, the bytes of a picture file, a PIL image, or an array (H, W),
                 (H, W, 3) RGB or (H, W, 4) RGBA, uint8.
+            small_faces: also look for faces under about 15 % of the longer side; without it a
+                picture takes a third of the time, as a live camera needs.
 
         Returns:
             The faces, largest first; none is an answer too.
@@ -57,7 +59,7 @@ class EmotionRecognizer:
         """
         picture = load_image(image)
         height, width = picture.shape[:2]
-        detections = self.detector.detect(picture)
+        detections = self.detector.detect(picture, small_faces=small_faces)
         spec = self.model.info.preprocessing
         crops = np.zeros((len(detections), spec.crop_size, spec.crop_size, 3), np.uint8)
         for index, detection in enumerate(detections):

@@ -1,5 +1,6 @@
 """What several test modules share: the real model, a served app, a smoke run, a browser."""
 
+import math
 import os
 import shutil
 import signal
@@ -20,6 +21,7 @@ from fer_core import EmotionRecognizer
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
+PORTRAITS = sorted(EXAMPLES.glob("*_[fm]_*.jpg"))  # one face each
 START_LIMIT = 120  # seconds; a slow machine, not a speed test
 
 
@@ -117,12 +119,16 @@ def chromium_arguments(camera: Path) -> list[str]:
 
 
 def film(picture: Path, to: Path) -> Path:
-    """What a camera shows: 640x480 JPEG frames, one after the other, 4:2:0."""
+    """What a camera shows: 640x480 JPEG frames in which a face sways, 4:2:0."""
     face = cv2.resize(cv2.imread(str(picture)), (480, 480), interpolation=cv2.INTER_AREA)
-    frame = cv2.copyMakeBorder(face, 0, 0, 80, 80, cv2.BORDER_REPLICATE)
-    done, jpeg = cv2.imencode(".jpg", frame)
-    assert done
-    to.write_bytes(jpeg.tobytes() * 30)
+    frames = []
+    for frame in range(30):
+        left = 80 + round(20 * math.sin(frame / 30 * 2 * math.pi))
+        moved = cv2.copyMakeBorder(face, 0, 0, left, 160 - left, cv2.BORDER_REPLICATE)
+        done, jpeg = cv2.imencode(".jpg", moved)
+        assert done
+        frames.append(jpeg.tobytes())
+    to.write_bytes(b"".join(frames))
     return to
 
 

@@ -1,5 +1,6 @@
 """What a Space's builder and a newcomer rely on: front matter, requirements, files, sizes."""
 
+import hashlib
 import importlib.util
 import os
 import re
@@ -12,6 +13,7 @@ import pytest
 import yaml
 
 from fer_core.detection import DETECTOR_FILE, DETECTOR_SHA256
+from fer_core.drawing import FONT
 from fer_core.model import read_info
 from tests.conftest import EXAMPLES, ROOT
 
@@ -95,6 +97,13 @@ def test_the_detector_states_origin_licence_and_checksum() -> None:
     assert (ROOT / "models" / "LICENSE-mediapipe.txt").is_file()
 
 
+def test_the_font_states_origin_licence_and_checksum() -> None:
+    card = (FONT.parent / "README.md").read_text(encoding="utf-8")
+    assert FONT.name in card
+    assert hashlib.sha256(FONT.read_bytes()).hexdigest() in card
+    assert (FONT.parent / "LICENSE-inter.txt").is_file()
+
+
 def test_model_json_says_what_the_model_is_and_where_it_comes_from() -> None:
     info = read_info(ROOT / "models")
     assert info.training["command"].startswith(
@@ -118,9 +127,9 @@ def test_the_cards_state_the_figures_of_the_model_that_is_served() -> None:
 def test_every_example_is_attributed_and_named_by_an_emotion() -> None:
     names = {path.name for path in EXAMPLES.glob("*.jpg")}
     assert names
-    assert (EXAMPLES / "ATTRIBUTION.md").is_file()
+    told = (EXAMPLES / "ATTRIBUTION.md").read_text(encoding="utf-8")
     emotions = "angry|disgust|fear|happy|sad|surprise|neutral|group"
-    assert all(re.match(rf"({emotions})_", name) for name in names)
+    assert all(re.match(rf"({emotions})_", name) or name in told for name in names)
 
 
 def test_no_file_names_a_place_of_one_machine() -> None:

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_core.alignment import align_face
-from fer_core.detection import MAX_WHOLE_SIDE, FaceDetector, _shrink
+from fer_core.detection import MAX_WHOLE_SIDE, FaceDetector
 from fer_core.emotions import FER2013_LABELS
-from fer_core.geometry import apply, invert, scale_of
+from fer_core.geometry import apply, invert, scale_of, shrink
 from fer_core.images import load_image
 from fer_core.model import EmotionModel
 from fer_core.preprocessing import UInt8Array, prepare_dataset_face, preprocess, to_grey
@@ -597,11 +597,11 @@ def _detection_parts(
     detector: FaceDetector, picture: UInt8Array
 ) -> dict[str, Callable[[], object]]:
     """The detector's steps, which only this measure takes apart."""
-    small, scale = _shrink(picture, MAX_WHOLE_SIDE)
+    small, scale = shrink(picture, MAX_WHOLE_SIDE)
     seen = [proposal.moved(scale) for proposal in detector._look(small)]  # noqa: SLF001
     known = detector._confirm(picture, seen, [])  # noqa: SLF001
     return {
-        "find: whole picture": lambda: detector._look(_shrink(picture, MAX_WHOLE_SIDE)[0]),  # noqa: SLF001
+        "find: whole picture": lambda: detector._look(shrink(picture, MAX_WHOLE_SIDE)[0]),  # noqa: SLF001
         "confirm: whole picture": lambda: detector._confirm(picture, seen, []),  # noqa: SLF001
         "find: tiles": lambda: detector._search_tiles(picture, known),  # noqa: SLF001
         "find and confirm, all": lambda: detector.detect(picture),

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
+from PIL import ImageFont
 
-from fer_core.drawing import annotate, label_text, percent
+from fer_core.drawing import FONT, annotate, face_label, percent
 from fer_core.emotions import EMOTIONS, FER2013_LABELS
 from fer_core.results import (
     BoundingBox,
@@ -156,27 +157,64 @@ class TestLabelPlace:
         np.testing.assert_array_equal(draw(large, below)[:80][label], elsewhere[:80][label])
 
 
-class TestLabelText:
-    def test_it_says_emotion_and_confidence(self):
-        assert label_text(make_face()) == "Happy 97%"
+class TestScale:
+    """The picture of a result may be shown smaller or larger than it was read."""
 
-    def test_it_begins_with_the_number_where_there_is_one(self):
-        assert label_text(make_face(), 2) == "2 · Happy 97%"
+    @pytest.mark.parametrize("scale", [0.25, 0.5, 2, 3.5])
+    def test_boxes_follow_the_picture(self, scale):
+        result = RecognitionResult((400, 480), (make_face((100, 200, 240, 400)),), "net", "1")
+        drawn = annotate(make_picture(round(400 * scale), round(480 * scale)), result)
+        middle = round(300 * scale)
+        assert tuple(drawn[middle, round(100 * scale)]) == RGB["happy"]
+        assert tuple(drawn[middle, round(240 * scale) - 1]) == RGB["happy"]
+        assert tuple(drawn[middle, round(100 * scale) - 1]) == BACKGROUND
+
+    def test_a_side_that_was_rounded_is_accepted(self):
+        result = RecognitionResult((4000, 2999), (make_face((100, 200, 1400, 1500)),), "net", "1")
+        assert annotate(make_picture(2048, 1535), result).shape == (1535, 2048, 3)
+
+    @pytest.mark.parametrize("longest", [1000, 2048, 4000])
+    def test_letters_grow_with_the_picture(self, longest):
+        """It is shown as wide as the page, however many pixels it has."""
+        small_face = make_face((400, 400, 430, 430))
+        rows = ink(draw(small_face, width=longest, height=longest)).any(axis=1).sum()
+        assert 0.5 / 36 < rows / longest < 3 / 36
+
+    def test_on_a_small_face_among_others_the_number_stands_alone(self):
+        crowd = [make_face((60 + 200 * at, 400, 90 + 200 * at, 430)) for at in range(4)]
+        alone = ink(draw(crowd[0], width=1000, height=1000)).sum()
+        among = ink(draw(*crowd, width=1000, height=1000)).sum()
+        assert among < alone
+
+
+class TestFaceLabel:
+    def test_it_says_emotion_and_confidence(self):
+        assert face_label(make_face()) == "Happy 97%"
 
     def test_it_ends_with_a_question_mark_where_it_is_not_sure(self):
         face = make_face(label="sad", confidence=0.41, abstention_threshold=0.5)
-        assert label_text(face) == "Sad 41%?"
-
-    def test_number_and_question_mark_go_together(self):
-        face = make_face(label="sad", confidence=0.41, abstention_threshold=0.5)
-        assert label_text(face, 12) == "12 · Sad 41%?"
+        assert face_label(face) == "Sad 41%?"
 
     @each_answer
     def test_it_names_every_emotion_by_its_title(self, label):
-        assert label_text(make_face(label=label, confidence=0.8)) == f"{label.capitalize()} 80%"
+        assert face_label(make_face(label=label, confidence=0.8)) == f"{label.capitalize()} 80%"
+
+    def test_it_can_be_told_another_name(self):
+        assert face_label(make_face(), "Joie") == "Joie 97%"
 
     def test_it_never_claims_certainty(self):
-        assert label_text(make_face(confidence=1.0)) == "Happy >99%"
+        assert face_label(make_face(confidence=1.0)) == "Happy >99%"
+
+    def test_what_stands_on_a_face_can_be_chosen(self):
+        result = RecognitionResult((200, 240), (make_face(),), "net", "1")
+        dots = annotate(make_picture(), result, lambda _: "...")
+        assert ink(dots).sum() < ink(draw(make_face())).sum()
+
+    def test_the_font_has_the_letters_of_french(self):
+        font = ImageFont.truetype(FONT, 40)
+        missing = font.getmask("\uffff")
+        for letter in "éèêëàâçîïôöùûœÉ·":
+            assert bytes(font.getmask(letter)) != bytes(missing), letter
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from fer_core.emotions import FER2013_LABELS
 from fer_core.explanation import _coarse_maps, draw_evidence, evidence_maps, filter_views
 from fer_core.model import EmotionModel, ModelInfo
 from fer_core.preprocessing import PreprocessingSpec, UInt8Array, preprocess
-from tests.conftest import EXAMPLES
+from tests.conftest import EXAMPLES, PORTRAITS
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ class TestEvidence:
         self, recognizer: EmotionRecognizer
     ) -> None:
         lost: dict[str, list[float]] = {"strongest": [], "weakest": []}
-        for path in sorted(EXAMPLES.glob("*_01.jpg")):
+        for path in PORTRAITS:
             face = recognizer.recognize(path).faces[0]
             index = FER2013_LABELS.index(face.emotion.label)
             maps = evidence_maps(recognizer.model, face.aligned)

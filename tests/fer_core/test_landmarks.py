@@ -1,5 +1,4 @@
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -10,9 +9,8 @@ from fer_core.errors import ChecksumMismatchError, ModelLoadError
 from fer_core.geometry import apply, cut_square, similarity
 from fer_core.images import load_image
 from fer_core.landmarks import LANDMARKER_FILE, LOOK_SIDE, FaceLandmarker
+from tests.conftest import EXAMPLES, PORTRAITS
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-PORTRAITS = sorted(path for path in EXAMPLES.glob("*.jpg") if not path.name.startswith("group_"))
 each_portrait = pytest.mark.parametrize("path", PORTRAITS, ids=lambda path: path.stem)
 IN_THE_MIDDLE = (np.array([250.0, 270.0]), 400.0, 0.0)  # where the portraits have their face
 FACE = 270  # pixels, height of the faces of the portraits
