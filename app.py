@@ -4,8 +4,7 @@ import gradio as gr
 
 from fer_core import EmotionRecognizer
 from page import copies
-from page.handlers import EXAMPLES, EXAMPLES_DIR
-from page.layout import STYLE, build_page
+from page.layout import SCRIPT, STYLE, build_page
 from page.texts import i18n
 
 try:
@@ -53,10 +52,10 @@ def main() -> None:
     """Load, warm up, launch; Gradio's own variables move host, port and folder of copies."""
     copies.set_up()
     recognizer = EmotionRecognizer.load()
-    recognizer.recognize(EXAMPLES_DIR / next(iter(EXAMPLES)))  # the first visitor does not wait
     build_demo(recognizer).launch(
         theme=THEME,
         css=STYLE,
+        js=SCRIPT,
         i18n=i18n,
         max_file_size=MAX_UPLOAD,
         show_error=False,

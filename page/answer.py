@@ -7,13 +7,12 @@ from html import escape
 import cv2
 
 from fer_core import Emotion, EmotionPrediction, RecognitionResult
-from fer_core.drawing import percent
 from fer_core.emotions import BY_NAME
 from fer_core.explanation import draw_evidence, enlarge, evidence_maps, filter_views
 from fer_core.model import EmotionModel
 from fer_core.preprocessing import UInt8Array
 from fer_core.results import FaceResult
-from page.texts import confidence_words, emotion_title, say
+from page.texts import confidence_words, emotion_title, say, share_text
 
 STRONG_CONTEMPT = 0.2
 """Share of the FER+ head from which on contempt is mentioned."""
@@ -41,13 +40,13 @@ def _seven(emotion: EmotionPrediction, language: str) -> str:
         f'<li class="{"fer-best" if name == emotion.label else ""}">{_emoji(BY_NAME[name])}'
         f"<span>{escape(emotion_title(name, language))}</span>"
         f"{_track((share, BY_NAME[name].color))}"
-        f'<span class="fer-value">{percent(share)}</span></li>'
+        f'<span class="fer-value">{share_text(share, language)}</span></li>'
         for name, share in emotion.probabilities.items()
     )
     label = escape(say("answer.bars", language))
     contempt = ""
     if emotion.contempt >= STRONG_CONTEMPT:
-        aside = say("answer.contempt", language, percent=percent(emotion.contempt))
+        aside = say("answer.contempt", language, percent=share_text(emotion.contempt, language))
         contempt = f'<p class="fer-aside">{_emoji(BY_NAME["contempt"])} {escape(aside)}</p>'
     return (
         f"{_headline(best, title, confidence_words(emotion, language))}"
@@ -61,7 +60,7 @@ def _two(emotion: EmotionPrediction, language: str) -> str:
     best = happy if share["happy"] >= share["sad"] else sad
     ends = [
         f"<span>{_emoji(one)} {escape(emotion_title(one.name, language))} "
-        f"{percent(share[one.name])}</span>"
+        f"{share_text(share[one.name], language)}</span>"
         for one in (happy, sad)
     ]
     return (

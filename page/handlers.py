@@ -10,16 +10,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import gradio as gr
 import numpy as np
 from gradio.data_classes import ImageData
 from numpy.typing import NDArray
 
 from fer_core import EmotionRecognizer, FerError, RecognitionResult, annotate, load_image
-from fer_core.drawing import label_text
+from fer_core.geometry import shrink
 from page.answer import answer_html, download_html, why_html
 from page.live import smooth
-from page.texts import emotion_titles, error_text, picture_text, say, status_text
+from page.texts import error_text, face_text, picture_text, say, status_text
 
 EXAMPLES_DIR = Path(__file__).resolve().parent.parent / "examples"
 EXAMPLES = {
@@ -33,9 +34,13 @@ EXAMPLES = {
     "happy_f_african_roll30_01.jpg": "example.tilted",
     "group_happy-surprise-angry_01.jpg": "example.group",
     "angry_f_european_02.jpg": "example.hard",
+    "lake_01.jpg": "example.none",
 }
 """Pictures of the gallery, by file name, with the key of their caption."""
 
+MAX_VIEW = 2048  # pixels; more is not seen on a screen, and is slow to draw and send
+NOT_SHOWN = {".heic", ".heif", ".tif", ".tiff"}  # by most browsers
+JPEG = (cv2.IMWRITE_JPEG_QUALITY, 88)
 NO_PICTURE = "Please give a picture."
 SEVEN, TWO = "seven", "two"
 
@@ -47,9 +52,14 @@ class Reading:
     picture: NDArray[np.uint8]
     result: RecognitionResult
 
-    def annotated(self, language: str = "en") -> NDArray[np.uint8]:
-        """A copy of the picture with boxes and labels; drawn only for who looks at it."""
-        return annotate(self.picture, self.result, emotion_titles(language))
+    def annotated(self) -> NDArray[np.uint8]:
+        """A copy of the picture with boxes and labels."""
+        return annotate(self.picture, self.result)
+
+    def view(self, language: str) -> NDArray[np.uint8]:
+        """The same in a language, no larger than a screen needs."""
+        small, _ = shrink(self.picture, MAX_VIEW)
+        return annotate(small, self.result, lambda face: face_text(face, language))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +81,9 @@ class Handlers:
     """The page's events, as methods; values and updates in the order that page.layout wires."""
 
     def __init__(self, recognizer: EmotionRecognizer) -> None:
-        """Keep the recognizer, which every request uses."""
+        """Keep the recognizer, which every request uses, and what it says of the examples."""
         self._recognizer = recognizer
+        self._examples = [self.read(str(EXAMPLES_DIR / name)) for name in EXAMPLES]
 
     def read(self, path: str) -> Reading:
         """Decode once, recognize."""
@@ -103,14 +114,15 @@ class Handlers:
 
     def _page(self, shown: Shown, reading: Reading | None, language: str, mode: str) -> list[Any]:
         """Everything about an answer; without a reading the picture stays as it is."""
-        faces, titles = shown.result.faces, emotion_titles(language)
+        faces = shown.result.faces
         choices = [
-            (label_text(face, number, titles), number - 1) for number, face in enumerate(faces, 1)
+            (f"{number} · {face_text(face, language)}", number - 1)
+            for number, face in enumerate(faces, 1)
         ]
         several, label = len(faces) > 1, say("answer.picture", language)
         text = picture_text(shown.result, language)
         drawn: dict[str, Any] = (
-            {} if reading is None else {"value": reading.annotated(language), "visible": True}
+            {} if reading is None else {"value": reading.view(language), "visible": True}
         )
         modes = [(say("answer.seven", language), SEVEN), (say("answer.two", language), TWO)]
         return [
@@ -130,8 +142,19 @@ class Handlers:
         ]
 
     def show_example(self, language: str, mode: str, event: gr.SelectData) -> list[Any]:
-        """The same for a picture of the gallery."""
-        return self.show(str(EXAMPLES_DIR / list(EXAMPLES)[event.index]), language, mode)
+        """The same for a picture of the gallery, which was read before anybody asked."""
+        reading = self._examples[event.index]
+        path = str(EXAMPLES_DIR / list(EXAMPLES)[event.index])
+        return self._page(Shown(reading.result, path=path), reading, language, mode)
+
+    def preview(self, path: str | None) -> Any:
+        """An uploaded picture as a browser can show it, where it cannot show the file."""
+        if path is None or Path(path).suffix.lower() not in NOT_SHOWN:
+            return gr.skip()
+        try:
+            return shrink(load_image(path), MAX_VIEW)[0]
+        except FerError:  # `show` tells
+            return gr.skip()
 
     def choose(self, number: int, shown: Shown | None, language: str, mode: str) -> list[Any]:
         """Another face of the same picture."""
@@ -144,14 +167,16 @@ class Handlers:
         self, shown: Shown | None, language: str, mode: str, event: gr.SelectData
     ) -> list[Any]:
         """The face that was clicked in the picture: the smallest whose box holds the place."""
-        faces = shown.result.faces if shown is not None else ()
-        x, y = event.index
+        if shown is None or len(shown.result.faces) < 2:
+            return [gr.skip()] * 5
+        faces, scale = shown.result.faces, max(1.0, max(shown.result.image_size) / MAX_VIEW)
+        x, y = (scale * place for place in event.index)
         hit = [
             (box.area, number)
             for number, box in enumerate(face.detection.box for face in faces)
             if box.x_min <= x < box.x_max and box.y_min <= y < box.y_max
         ]
-        if not hit or len(faces) < 2:
+        if not hit:
             return [gr.skip()] * 5
         number = min(hit)[1]
         return [gr.Radio(value=number), *self.choose(number, shown, language, mode)]
@@ -167,31 +192,30 @@ class Handlers:
         return why_html(self._recognizer.model, shown.result.faces[shown.chosen], language)
 
     def live(
-        self, frame: bytes | None, before: RecognitionResult | None, language: str, mode: str
+        self, frame: bytes | None, shown: Shown | None, number: int | None, language: str, mode: str
     ) -> list[Any]:
-        """One frame of the camera, mirrored as the preview beside it is."""
+        """One frame of the camera, mirrored as the preview beside it is.
+
+        `number` is that of the face that is chosen.
+        """
         skip = gr.skip()
         if frame is None:
-            return [None, None, *[skip] * 8]
+            return [skip] * 8
         try:
             picture = np.ascontiguousarray(load_image(frame)[:, ::-1])
         except FerError:  # a frame that was cut off; the next one comes at once
-            return [skip] * 10
-        result = smooth(self._recognizer.recognize(picture), before)
-        shown = Shown(result)
-        first = before is None
-        return [
-            annotate(picture, result, emotion_titles(language)),
-            result,
-            status_text(result, language),
-            gr.Image(None, visible=False) if first else skip,  # of an earlier picture
-            gr.Radio(visible=False) if first else skip,
-            gr.Radio(visible=True) if first else skip,
-            self._answer(shown, language, mode),
-            gr.Accordion(visible=True) if first else skip,
-            skip,
-            shown,
-        ]
+            return [skip] * 8
+        before = shown.result if shown is not None and shown.path is None else None
+        result = smooth(self._recognizer.recognize(picture, small_faces=False), before)
+        faces = range(len(result.faces))
+        shown = Shown(result, number if number is not None and number in faces else 0)
+        page = self._page(shown, Reading(picture, result), language, mode)
+        if before is not None and len(before.faces) == len(faces):
+            # What would close the fold or move the focus stays as it is.
+            page[2:4] = page[5:7] = [skip, skip]
+        elif len(faces) > 1:
+            page[2].choices = [(str(number + 1), number) for number in faces]
+        return page
 
     def _answer(self, shown: Shown | None, language: str, mode: str) -> str:
         if shown is None or not shown.result.faces:
@@ -229,6 +253,15 @@ def frame_bytes(payload: ImageData | None) -> bytes | None:
         return base64.b64decode(data, validate=True)
     except ValueError:
         return None
+
+
+def sent_inside(picture: NDArray[np.uint8] | None) -> ImageData | None:
+    """A picture for the page, inside the answer: no copy of it is written on the server."""
+    if picture is None:
+        return None
+    _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), JPEG)
+    data = base64.b64encode(jpeg.tobytes()).decode()
+    return ImageData(url=f"data:image/jpeg;base64,{data}", orig_name="faces.jpg")
 
 
 def uploaded_path(payload: ImageData | None) -> str | None:

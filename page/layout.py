@@ -15,6 +15,7 @@ from page.handlers import (
     Shown,
     frame_bytes,
     gallery_value,
+    sent_inside,
     uploaded_path,
 )
 from page.texts import ENGLISH, FRENCH, TEXTS, about_text, i18n, known_language, say
@@ -22,6 +23,7 @@ from page.texts import ENGLISH, FRENCH, TEXTS, about_text, i18n, known_language,
 HERE = Path(__file__).resolve().parent
 CONFUSION = HERE.parent / "docs" / "confusion.png"
 STYLE = (HERE / "style.css").read_text(encoding="utf-8")
+SCRIPT = (HERE / "page.js").read_text(encoding="utf-8")
 
 MODEL_QUEUE: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 2}
 MAX_QUEUE = 64
@@ -74,7 +76,6 @@ class Inputs(NamedTuple):
     upload: gr.Image
     webcam: gr.Image
     camera: gr.Image
-    view: gr.Image
     gallery: gr.Gallery
 
 
@@ -146,7 +147,10 @@ def _build_inputs(texts: Texts) -> Inputs:
     with gr.Tabs(overflow_behavior="wrap"):
         with texts.keep(gr.Tab(i18n("tab.upload"), id="upload"), "tab.upload"):
             upload = picture_input(
-                label=i18n("upload.label"), sources=["upload", "clipboard"], elem_id="upload"
+                label=i18n("upload.label"),
+                sources=["upload", "clipboard"],
+                format="jpeg",  # of the preview
+                elem_id="upload",
             )
         with texts.keep(gr.Tab(i18n("tab.webcam"), id="webcam"), "tab.webcam"):
             ask_snapshot, agree_snapshot = _consent(texts)
@@ -162,15 +166,6 @@ def _build_inputs(texts: Texts) -> Inputs:
                     label=i18n("live.label"), sources=["webcam"], streaming=True, elem_id="camera"
                 )
                 camera.preprocess = frame_bytes  # type: ignore[assignment, method-assign]
-                view = gr.Image(
-                    label=i18n("live.answer"),
-                    elem_id="view",
-                    format="jpeg",
-                    streaming=True,  # sent inside the message, not written to a file
-                    sources=["webcam"],
-                    interactive=False,
-                    buttons=["fullscreen"],
-                )
         with texts.keep(gr.Tab(i18n("tab.examples"), id="examples"), "tab.examples"):
             gallery = gr.Gallery(
                 gallery_value("en"),
@@ -187,7 +182,6 @@ def _build_inputs(texts: Texts) -> Inputs:
         (upload, "upload.label"),
         (webcam, "webcam.label"),
         (camera, "live.label"),
-        (view, "live.answer"),
     ):
         texts.keep(component, key)
     for button, ask, reveal in (
@@ -195,7 +189,7 @@ def _build_inputs(texts: Texts) -> Inputs:
         (agree_live, ask_live, live),
     ):
         button.click(_reveal, None, [ask, reveal], **QUICK)
-    return Inputs(upload, webcam, camera, view, gallery)
+    return Inputs(upload, webcam, camera, gallery)
 
 
 def _build_answer() -> Answer:
@@ -203,11 +197,11 @@ def _build_answer() -> Answer:
     picture = gr.Image(
         label=i18n("answer.picture"),
         elem_id="annotated",
-        format="jpeg",
         interactive=False,
         visible=False,
         buttons=["download", "fullscreen"],
     )
+    picture.postprocess = sent_inside  # type: ignore[assignment, method-assign]
     chooser = gr.Radio(label=i18n("answer.face"), elem_id="faces", visible=False, interactive=True)
     mode = gr.Radio(
         [(i18n("answer.seven"), SEVEN), (i18n("answer.two"), TWO)],
@@ -242,22 +236,30 @@ def _build_about(recognizer: EmotionRecognizer, texts: Texts) -> list[gr.Markdow
 
 def _wire(handlers: Handlers, inputs: Inputs, answer: Answer, language: gr.Textbox) -> None:
     mode, shown, page = answer.mode, answer.shown, list(answer)
-    before = gr.State(None, time_to_live=STATE_SECONDS)
     on_model: dict[str, Any] = {**PRIVATE, **MODEL_QUEUE}
     whole: dict[str, Any] = {
         **on_model,
         "outputs": page,
+        "show_progress_on": [answer.status, answer.picture],
         "scroll_to_output": True,  # on a phone the answer lies below the picture
     }
-    inputs.upload.change(handlers.show, [inputs.upload, language, mode], **whole)
-    inputs.webcam.change(handlers.show, [inputs.webcam, language, mode], **whole)
+    # Not `change`: the preview is one, too.
+    inputs.upload.input(handlers.show, [inputs.upload, language, mode], **whole)
+    inputs.upload.upload(handlers.preview, inputs.upload, inputs.upload, **QUICK)
+    inputs.webcam.input(handlers.show, [inputs.webcam, language, mode], **whole)
     inputs.gallery.select(
-        handlers.show_example, [language, mode], trigger_mode="always_last", **whole
+        handlers.show_example,
+        [language, mode],
+        page,
+        scroll_to_output=True,
+        trigger_mode="always_last",
+        **QUICK,
     )
     inputs.camera.stream(
         handlers.live,
-        [inputs.camera, before, language, mode],
-        [inputs.view, before, *page],
+        [inputs.camera, shown, answer.chooser, language, mode],
+        page,
+        show_progress="hidden",
         stream_every=FRAME_SECONDS,
         time_limit=LIVE_SECONDS,
         **on_model,

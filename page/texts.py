@@ -11,15 +11,15 @@ from typing import Any
 import gradio as gr
 
 from fer_core import (
-    FER2013_LABELS,
     EmotionPrediction,
     FerError,
     ImageTooLargeError,
     InvalidImageError,
     RecognitionResult,
 )
-from fer_core.drawing import label_text, percent
+from fer_core.drawing import face_label, percent
 from fer_core.model import ModelInfo
+from fer_core.results import FaceResult
 
 ENGLISH, FRENCH = "en", "fr"
 LANGUAGES = (ENGLISH, FRENCH)
@@ -61,12 +61,17 @@ def confidence_words(emotion: EmotionPrediction, language: str) -> str:
         key = "unsure"
     else:
         key = "certain" if value >= 0.95 else "sure" if value >= 0.8 else "fairly"
-    return say(f"answer.{key}", language, percent=percent(value))
+    return say(f"answer.{key}", language, percent=share_text(value, language))
 
 
-def emotion_titles(language: str) -> dict[str, str]:
-    """All of them by name, for `fer_core.drawing`."""
-    return {name: emotion_title(name, language) for name in FER2013_LABELS}
+def share_text(share: float, language: str) -> str:
+    """A probability as a percentage."""
+    return number(percent(share), language)
+
+
+def face_text(face: FaceResult, language: str) -> str:
+    """What stands on a face, without its number."""
+    return number(face_label(face, emotion_title(face.emotion.label, language)), language)
 
 
 def status_text(result: RecognitionResult, language: str) -> str:
@@ -80,10 +85,9 @@ def picture_text(result: RecognitionResult, language: str) -> str:
     """What was found, for who cannot see the annotated picture."""
     if not result.faces:
         return say("answer.alt_none", language)
-    titles = emotion_titles(language)
     faces = "; ".join(
-        say("answer.alt_face", language, number=number, label=label_text(face, titles=titles))
-        for number, face in enumerate(result.faces, 1)
+        say("answer.alt_face", language, number=place, label=face_text(face, language))
+        for place, face in enumerate(result.faces, 1)
     )
     return say("answer.alt", language, faces=faces)
 

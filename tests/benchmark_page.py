@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import cv2
+import numpy as np
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.conftest import EXAMPLES, chromium_arguments, film, find_chromium, serve
@@ -62,7 +63,9 @@ def twelve_megapixels(path: Path) -> Path:
     """A portrait as a phone writes it: 4000x3000, a face in the middle."""
     face = cv2.resize(cv2.imread(str(EXAMPLES / "happy_f_asian_01.jpg")), (1800, 1800))
     whole = cv2.copyMakeBorder(face, 600, 600, 1100, 1100, cv2.BORDER_REFLECT_101)
-    cv2.imwrite(str(path), cv2.GaussianBlur(whole, (0, 0), 1.5), [cv2.IMWRITE_JPEG_QUALITY, 90])
+    noise = np.random.default_rng(0).normal(0, 4, whole.shape)  # a file of some megabytes
+    photograph = np.clip(cv2.GaussianBlur(whole, (0, 0), 1.5) + noise, 0, 255).astype(np.uint8)
+    cv2.imwrite(str(path), photograph, [cv2.IMWRITE_JPEG_QUALITY, 90])
     return path
 
 
@@ -116,13 +119,19 @@ def live(page: Page) -> float:
     page.get_by_role("button", name="I agree").locator("visible=true").click()
     page.get_by_text("Click to Access Webcam").click()
     page.locator("#camera").get_by_text("Record").click()
-    expect(page.locator("#view img")).to_be_visible(timeout=LIMIT)
+    expect(page.locator("#annotated img")).to_be_visible(timeout=LIMIT)
     answered = page.evaluate(
         """(seconds) => new Promise((resolve) => {
             let count = 0;
-            const seen = new MutationObserver((changes) => { count += changes.length; });
-            seen.observe(document.querySelector("#view"), {
-                subtree: true, attributes: true, attributeFilter: ["src"],
+            const seen = new MutationObserver((changes) => {
+                for (const change of changes) {
+                    const added = [...change.addedNodes].filter((node) => node.querySelector);
+                    count += added.some((node) => node.matches("img") || node.querySelector("img"));
+                    count += change.attributeName === "src";
+                }
+            });
+            seen.observe(document.querySelector("#annotated"), {
+                subtree: true, childList: true, attributes: true, attributeFilter: ["src"],
             });
             setTimeout(() => { seen.disconnect(); resolve(count); }, 1000 * seconds);
         })""",

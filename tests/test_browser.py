@@ -4,17 +4,22 @@ import base64
 import json
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
+import pillow_heif
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from gradio_client import Client, handle_file
+from PIL import Image
 from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
 from fer_core.images import TRUNCATED
 from tests.conftest import EXAMPLES, chromium_arguments, film
 from tests.test_api import readme_code
 
+pillow_heif.register_heif_opener()
 pytestmark = pytest.mark.browser
 
 DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
@@ -84,6 +89,70 @@ def test_a_visitor_uploads_a_picture(page: Page) -> None:
     expect(page.locator("#faces")).to_be_hidden()
 
 
+def test_a_phone_picture_that_browsers_do_not_show_is_shown(page: Page, tmp_path: Path) -> None:
+    heic = tmp_path / "picture.heic"
+    with Image.open(GROUP) as picture:
+        picture.save(heic)
+    upload(page, heic)
+    expect(page.locator("#status")).to_contain_text("3 faces", timeout=ANSWER_LIMIT)
+    page.wait_for_function(
+        "document.querySelector('#upload img')?.naturalWidth === 768", timeout=ANSWER_LIMIT
+    )
+
+
+def hand_over(page: Page, event: str, path: Path, kind: str) -> None:
+    """Paste a file, or drop it on the heading."""
+    page.evaluate(
+        """([event, data, name, type]) => {
+            const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+            const files = new DataTransfer();
+            files.items.add(new File([bytes], name, { type }));
+            const how = { bubbles: true, cancelable: true };
+            document.querySelector("h1").dispatchEvent(event === "paste"
+                ? new ClipboardEvent(event, { ...how, clipboardData: files })
+                : new DragEvent(event, { ...how, dataTransfer: files }));
+        }""",
+        [event, base64.b64encode(path.read_bytes()).decode(), path.name, kind],
+    )
+
+
+@pytest.mark.parametrize("event", ["paste", "drop"])
+def test_a_picture_can_be_pasted_or_dropped_anywhere(
+    page: Page, tmp_path: Path, event: str
+) -> None:
+    page.get_by_role("tab", name="Examples").click()
+    hand_over(page, event, GROUP, "image/jpeg")
+    expect(page.locator("#status")).to_contain_text("3 faces", timeout=ANSWER_LIMIT)
+    # Over the one that is there; of a kind that the system does not know.
+    heic = tmp_path / "picture.HEIC"
+    with Image.open(HAPPY) as picture:
+        picture.save(heic, format="HEIF")
+    hand_over(page, event, heic, "")
+    expect(page.locator("#status")).to_contain_text("One face", timeout=ANSWER_LIMIT)
+    hand_over(page, event, Path(__file__), "text/plain")
+    expect(page.locator("#status")).to_contain_text("One face")
+
+
+def test_who_waits_is_told_how_long_the_queue_is(page: Page, served_app: str) -> None:
+    def ask() -> None:
+        Client(served_app, verbose=False).predict(
+            images=[handle_file(str(GROUP))] * 16, api_name="/predict_batch"
+        )
+
+    with ThreadPoolExecutor(4) as others:
+        waiting = [others.submit(ask) for _ in range(4)]
+        status = f"{served_app}/gradio_api/queue/status"
+        while page.request.get(status).json()["queue_size"] < 2:
+            assert not all(other.done() for other in waiting)
+        upload(page, HAPPY)
+        expect(page.locator("#status [data-testid=status-tracker]")).to_contain_text(
+            re.compile(r"queue:\s*\d+\s*/\s*\d+"), timeout=ANSWER_LIMIT
+        )
+        expect_answer(page, "Happy")
+        for other in waiting:
+            other.result()
+
+
 def test_a_visitor_takes_a_snapshot(page: Page) -> None:
     page.get_by_role("tab", name="Webcam").click()
     agree(page)
@@ -105,7 +174,7 @@ def test_a_visitor_sees_the_camera_answered_live_and_stops_it(page: Page) -> Non
     page.get_by_text("Click to Access Webcam").click()
     page.locator("#camera").get_by_text("Record").click()
     expect_answer(page, "Happy")
-    expect(page.locator("#view img")).to_be_visible()
+    expect(page.locator("#annotated img")).to_be_visible()
     page.locator("#camera").get_by_text("Stop").click()
     expect_answer(page, "Happy")  # the last answer stays
 

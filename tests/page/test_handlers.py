@@ -1,4 +1,6 @@
 import base64
+import io
+import re
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,6 +21,7 @@ from page.handlers import (
     Shown,
     frame_bytes,
     gallery_value,
+    sent_inside,
     uploaded_path,
 )
 from page.texts import say
@@ -64,6 +67,23 @@ def test_every_other_example_is_read_as_its_caption_says(handlers: Handlers) -> 
             assert f"emotion.{face.emotion.label}" == key
 
 
+def test_one_example_has_no_face(handlers: Handlers) -> None:
+    (name,) = [name for name, key in EXAMPLES.items() if key == "example.none"]
+    assert handlers.read(str(EXAMPLES_DIR / name)).result.faces == ()
+
+
+def test_an_example_is_answered_without_being_read_again(
+    handlers: Handlers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = list(EXAMPLES).index(Path(GROUP).name)
+    expected = named(handlers.show(GROUP, "fr", TWO))
+    monkeypatch.setattr(handlers, "read", None)
+    page = named(handlers.show_example("fr", TWO, SimpleNamespace(index=name)))
+    assert (page.status, page.text) == (expected.status, expected.text)
+    assert np.array_equal(page.picture["value"], expected.picture["value"])
+    assert named(handlers.again(page.shown, "en", SEVEN)).picture["value"].shape == (438, 768, 3)
+
+
 def test_show_gives_a_picture_a_choice_and_the_answer_for_the_first(group: SimpleNamespace) -> None:
     assert "3 faces" in group.status
     assert group.picture["visible"]
@@ -81,7 +101,8 @@ def test_french_is_french_everywhere(handlers: Handlers) -> None:
     assert "3 visages" in page.status
     assert "visage 3" in page.picture["alt_text"]
     labels = " ".join(label for label, _ in page.chooser.choices)
-    assert "Joie" in labels
+    assert re.search("Joie >?[0-9]+\u202f%", labels)
+    assert not re.search("[0-9]%", labels + re.sub("(style|href)=.*?>", "", page.text))
     assert "Happy" not in page.text + labels
 
 
@@ -117,6 +138,39 @@ def test_choosing_a_face_by_a_click_in_the_picture(
         event = SimpleNamespace(index=[(box.x_min + box.x_max) // 2, (box.y_min + box.y_max) // 2])
         radio, _, _, _, shown = handlers.choose_at(group.shown, "en", SEVEN, event)
         assert radio.value == shown.chosen == number
+
+
+def test_a_large_picture_is_shown_smaller_and_clicked_where_it_is_shown(
+    handlers: Handlers, tmp_path: Path
+) -> None:
+    path = tmp_path / "large.jpg"
+    with Image.open(GROUP) as picture:
+        picture.resize((4096, 2336)).save(path)
+    page = named(handlers.show(str(path), "en", SEVEN))
+    assert page.picture["value"].shape == (1168, 2048, 3)
+    assert page.shown.result.image_size == (4096, 2336)
+    for number, face in enumerate(page.shown.result.faces):
+        box = face.detection.box
+        event = SimpleNamespace(index=[(box.x_min + box.x_max) / 4, (box.y_min + box.y_max) / 4])
+        *_, shown = handlers.choose_at(page.shown, "en", SEVEN, event)
+        assert shown.chosen == number
+
+
+@pytest.mark.parametrize("suffix", [".heic", ".tiff"])
+def test_a_file_that_browsers_do_not_show_gets_a_preview(
+    handlers: Handlers, tmp_path: Path, suffix: str
+) -> None:
+    path = tmp_path / f"picture{suffix}"
+    with Image.open(GROUP) as picture:
+        picture.save(path)
+    assert handlers.preview(str(path)).shape == (438, 768, 3)
+    path.write_bytes(path.read_bytes()[:500])
+    assert handlers.preview(str(path)) == gr.skip()
+
+
+def test_other_pictures_are_their_own_preview(handlers: Handlers) -> None:
+    assert handlers.preview(GROUP) == gr.skip()
+    assert handlers.preview(None) == gr.skip()
 
 
 @pytest.mark.parametrize("has_answer", [True, False])
@@ -172,18 +226,33 @@ def test_frames_are_answered_one_after_the_other(
     handlers: Handlers, group: SimpleNamespace
 ) -> None:
     frame = Path(GROUP).read_bytes()
-    view, before, *page = handlers.live(frame, None, "en", SEVEN)
-    assert view.shape == (438, 768, 3)
-    left = [face.detection.box.x_min for face in before.faces]
+    page = named(handlers.live(frame, group.shown, None, "en", SEVEN))
+    assert page.picture["value"].shape == (438, 768, 3)
+    assert page.why.open is False
+    assert [label for label, _ in page.chooser.choices] == ["1", "2", "3"]
+    left = [face.detection.box.x_min for face in page.shown.result.faces]
     mirrored = [768 - face.detection.box.x_max for face in group.shown.result.faces]
     assert sorted(left) == pytest.approx(sorted(mirrored), abs=4)
-    assert named(page).picture.visible is False
-    _, after, *page = handlers.live(frame, before, "en", TWO)
-    assert named(page).picture == gr.skip()
-    assert "fer-two" in named(page).text
-    assert len(after.faces) == 3
-    assert all_skipped(handlers.live(frame[:5000], after, "en", SEVEN))
-    assert handlers.live(None, after, "en", SEVEN)[:2] == [None, None]
+    then = named(handlers.live(frame, page.shown, 2, "en", TWO))
+    assert then.picture["visible"]
+    assert then.chooser == then.mode == then.why == then.reasons == gr.skip()
+    assert "fer-two" in then.text
+    assert (len(then.shown.result.faces), then.shown.chosen, then.shown.path) == (3, 2, None)
+    assert all_skipped(handlers.live(frame[:5000], then.shown, 2, "en", SEVEN))
+    assert all_skipped(handlers.live(None, then.shown, 2, "en", SEVEN))
+
+
+def test_live_a_face_that_left_is_chosen_no_more(handlers: Handlers) -> None:
+    frame = (EXAMPLES_DIR / "happy_f_asian_01.jpg").read_bytes()
+    page = named(handlers.live(frame, None, 2, "en", SEVEN))
+    assert page.shown.chosen == 0
+    empty = named(
+        handlers.live((EXAMPLES_DIR / "lake_01.jpg").read_bytes(), page.shown, 0, "en", SEVEN)
+    )
+    assert empty.status == say("answer.none", "en")
+    assert not empty.mode.visible
+    assert empty.text == ""
+    assert named(handlers.live(frame, empty.shown, None, "en", SEVEN)).mode.visible
 
 
 def test_a_frame_comes_inside_the_message_and_nothing_else_is_taken_for_one() -> None:
@@ -193,6 +262,20 @@ def test_a_frame_comes_inside_the_message_and_nothing_else_is_taken_for_one() ->
         assert frame_bytes(ImageData(url=url)) is None
     assert frame_bytes(ImageData(path="/etc/passwd")) is None
     assert frame_bytes(None) is None
+
+
+def test_a_picture_for_the_page_comes_inside_the_answer() -> None:
+    with Image.open(GROUP) as opened:
+        pixels = np.asarray(opened.convert("RGB"))
+    sent = sent_inside(pixels)
+    assert sent is not None
+    assert sent.path is None
+    assert sent.url is not None
+    head, _, data = sent.url.partition(",")
+    assert head == "data:image/jpeg;base64"
+    with Image.open(io.BytesIO(base64.b64decode(data))) as back:
+        assert np.abs(np.asarray(back).astype(int) - pixels).mean() < 4
+    assert sent_inside(None) is None
 
 
 def test_an_upload_without_a_file_is_refused() -> None:
