@@ -13,6 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fer_core.filters import FILTERS
+
 UInt8Array = NDArray[np.uint8]
 Float32Array = NDArray[np.float32]
 
@@ -37,6 +39,7 @@ class PreprocessingSpec:
         std_offset: grey levels added to the standard deviation, so that flat crops stay calm.
         border: how pixels beyond the picture's edge are made up; `replicate` repeats the edge.
         interpolation: resampling of the final warp; shrinking is done by area before it.
+        filters: of `fer_core.filters.FILTERS`, applied to the grey crop in this order.
     """
 
     crop_size: int = DATASET_FACE_SIZE
@@ -53,6 +56,7 @@ class PreprocessingSpec:
     std_offset: float = 8.0
     border: Literal["replicate"] = "replicate"
     interpolation: Literal["linear", "cubic"] = "linear"
+    filters: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         ranges = {
@@ -77,6 +81,8 @@ class PreprocessingSpec:
             )
         if self.interpolation not in INTERPOLATIONS:
             raise ValueError(f"interpolation must be linear or cubic, got {self.interpolation!r}")
+        if unknown := [name for name in self.filters if name not in FILTERS]:
+            raise ValueError(f"filters must be of {', '.join(FILTERS)}; got {', '.join(unknown)}")
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
@@ -102,7 +108,8 @@ class PreprocessingSpec:
                 f"{', '.join(sorted(expected))}; got {', '.join(sorted(values))}"
             )
         points = values["keypoints"]
-        return cls(**{**values, "keypoints": tuple(tuple(point) for point in points)})
+        tuples = {"keypoints": tuple(map(tuple, points)), "filters": tuple(values["filters"])}
+        return cls(**{**values, **tuples})
 
 
 INTERPOLATIONS = {"linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC}
@@ -137,7 +144,7 @@ def to_grey(crops: UInt8Array) -> UInt8Array:
 
 
 def preprocess(crops: UInt8Array, spec: PreprocessingSpec) -> Float32Array:
-    """Face crops to network input: luma, resample, standardise, in this order.
+    """Face crops to network input: luma, filters, resample, standardise, in this order.
 
     Args:
         crops: (N, h, w, 3) uint8 RGB or (N, h, w) uint8 grey; N may be 0.
@@ -151,6 +158,8 @@ def preprocess(crops: UInt8Array, spec: PreprocessingSpec) -> Float32Array:
         ValueError: another shape or dtype.
     """
     grey = to_grey(crops)
+    for name in spec.filters:
+        grey = np.stack([FILTERS[name](face) for face in grey]) if len(grey) else grey
     if len(grey) and grey.shape[1:] != (spec.input_size, spec.input_size):
         grey = np.stack([_resize(face, spec.input_size, spec) for face in grey])
     pixels = grey.astype(np.float32)
@@ -184,6 +193,14 @@ def prepare_dataset_face(face: UInt8Array, spec: PreprocessingSpec) -> UInt8Arra
             f"got {face.shape} {face.dtype}"
         )
     return _resize(face, spec.crop_size, spec)
+
+
+def prepare_dataset_faces(faces: UInt8Array, spec: PreprocessingSpec) -> UInt8Array:
+    """The same for (N, 48, 48) uint8, N may be 0: (N, crop_size, crop_size) uint8."""
+    prepared = np.zeros((len(faces), spec.crop_size, spec.crop_size), np.uint8)
+    for index, face in enumerate(faces):
+        prepared[index] = prepare_dataset_face(face, spec)
+    return prepared
 
 
 def _resize(picture: UInt8Array, size: int, spec: PreprocessingSpec) -> UInt8Array:

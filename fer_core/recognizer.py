@@ -11,7 +11,7 @@ from fer_core.detection import FaceDetector
 from fer_core.emotions import FER2013_LABELS
 from fer_core.images import ImageSource, load_image
 from fer_core.model import EmotionModel
-from fer_core.preprocessing import UInt8Array, prepare_dataset_face, preprocess, to_grey
+from fer_core.preprocessing import UInt8Array, prepare_dataset_faces, preprocess, to_grey
 from fer_core.results import EmotionPrediction, FaceResult, RecognitionResult
 
 
@@ -88,10 +88,7 @@ class EmotionRecognizer:
         crops = np.asarray(crops)
         if crops.ndim != 3:
             raise ValueError(f"crops must be (N, 48, 48) uint8, got {crops.shape} {crops.dtype}")
-        spec = self.model.info.preprocessing
-        prepared = np.zeros((len(crops), spec.crop_size, spec.crop_size), np.uint8)
-        for index, crop in enumerate(crops):
-            prepared[index] = prepare_dataset_face(crop, spec)
+        prepared = prepare_dataset_faces(crops, self.model.info.preprocessing)
         return self._predict(prepared)
 
     def _predict(self, crops: UInt8Array) -> tuple[EmotionPrediction, ...]:

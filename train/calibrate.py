@@ -31,7 +31,7 @@ from fer_core.detection import FaceDetector
 from fer_core.emotions import FER2013_LABELS, HAPPY, SAD
 from fer_core.errors import FerError
 from fer_core.model import EmotionModel, ModelInfo
-from fer_core.preprocessing import Float32Array, prepare_dataset_face, preprocess
+from fer_core.preprocessing import Float32Array, prepare_dataset_faces, preprocess
 from train.arguments import add_data_argument, data_dir
 from train.dataset import DataError, Dataset, load_splits
 from train.photographs import Photograph, cut_photographs, mean_recall, read_photographs
@@ -45,8 +45,7 @@ SHARES = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
 def dataset_logits(model: EmotionModel, dataset: Dataset) -> dict[str, Float32Array]:
     """Both heads for every face, prepared and averaged as the app does for a dataset face."""
     spec = model.info.preprocessing
-    crops = np.stack([prepare_dataset_face(face, spec) for face in dataset.faces])
-    return model.logits(preprocess(crops, spec))
+    return model.logits(preprocess(prepare_dataset_faces(dataset.faces, spec), spec))
 
 
 def calibrate(model: EmotionModel, public: Dataset) -> ModelInfo:

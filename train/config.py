@@ -7,8 +7,16 @@ import json
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
+from fer_core.emotions import FER2013_LABELS
 from fer_core.preprocessing import PreprocessingSpec
 from train.augmentation import AugmentationConfig
+
+CHOICES = {
+    "optimizer": ("sgd", "adam"),
+    "schedule": ("cosine", "plateau", "constant"),
+    "votes": ("shares", "majority"),
+    "class_weights": ("none", "balanced"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,18 +25,35 @@ class TrainConfig:
 
     Attributes:
         network: a key of `train.networks.NETWORKS`.
-        epochs: passes over the training faces.
+        pretrained: for ResNet50, `imagenet` or a file with weights; random without.
+        frozen_epochs: how many epochs a pretrained trunk stays as it is before its last blocks
+            learn, too.
+        fine_tuning_rate: times `learning_rate`, once they do.
+        faces: train on so many only, drawn evenly at random; 0 for all.
+        emotions: only faces that their labels call one of these train and choose; all when empty.
+        epochs: passes over the training faces, at most.
+        early_stopping: epochs without a better score after which a run ends; 0 for never.
         batch_size: faces a step; a rest smaller than this is left out of the epoch.
-        learning_rate: peak of the schedule: linear warm-up, then cosine decay to 0.
+        optimizer: `sgd` with Nesterov momentum, or `adam`.
+        learning_rate: the highest; see `schedule`.
+        schedule: `cosine` decays to 0 after a linear warm-up; `plateau` multiplies by
+            `plateau_factor` after `plateau_patience` epochs without a better score; `constant`.
         warmup_epochs: length of the warm-up.
+        plateau_patience: epochs, 1 or more.
+        plateau_factor: 0..1.
         momentum: Nesterov momentum of SGD.
         l2: L2 penalty on kernels.
-        dropout: rate before the heads; a quarter of it between stages.
-        ferplus_weight: weight of the loss on FER+ vote shares.
+        dropout: rate before the heads; elsewhere as the network says.
+        averaging: decay of an exponential moving average of the weights, which is then what is
+            judged and saved (0.999 and the like); 0 for none.
+        ferplus_weight: weight of the loss on FER+ votes.
         fer2013_weight: weight of the loss on FER2013 labels.
+        votes: what the FER+ head learns: `shares`, or the `majority` alone.
+        class_weights: `balanced` lets every FER2013 class count the same; `none`.
         label_smoothing: of the FER2013 labels; the vote shares are soft already.
         teacher_share: weight of the teachers' answers in the targets, 0..1 (Hinton et al. 2015,
             "Distilling the knowledge in a neural network"); more than 0 needs teachers.
+        mixup: parameter of its Beta distribution (Zhang et al. 2018; 0.2 is usual); 0 for none.
         cleaning: what to do with copies and non-faces, one of `train.clean.MODES`; all but `none`
             need what `python -m train.clean` found. Pictures that are no face by votes never train.
         precision: Keras dtype policy; `mixed_bfloat16` is faster where the CPU or GPU has it.
@@ -38,17 +63,31 @@ class TrainConfig:
     """
 
     network: str = "vgg"
+    pretrained: str = ""
+    frozen_epochs: int = 0
+    fine_tuning_rate: float = 0.1
+    faces: int = 0
+    emotions: tuple[str, ...] = ()
     epochs: int = 28
+    early_stopping: int = 0
     batch_size: int = 64
+    optimizer: str = "sgd"
     learning_rate: float = 0.06
+    schedule: str = "cosine"
     warmup_epochs: float = 1.0
+    plateau_patience: int = 3
+    plateau_factor: float = 0.5
     momentum: float = 0.9
     l2: float = 2.5e-4
     dropout: float = 0.4
+    averaging: float = 0.0
     ferplus_weight: float = 1.0
     fer2013_weight: float = 0.6
+    votes: str = "shares"
+    class_weights: str = "none"
     label_smoothing: float = 0.1
     teacher_share: float = 0.0
+    mixup: float = 0.0
     cleaning: str = "none"
     precision: str = "mixed_bfloat16"
     seed: int = 1
@@ -56,11 +95,24 @@ class TrainConfig:
     preprocessing: PreprocessingSpec = field(default_factory=PreprocessingSpec)
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size"):
+        for name in ("epochs", "batch_size", "plateau_patience"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}.")
-        if not 0 <= self.teacher_share <= 1:
-            raise ValueError(f"teacher_share must be 0 to 1, got {self.teacher_share}.")
+        for name in ("faces", "frozen_epochs", "early_stopping", "mixup"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must be 0 or more, got {getattr(self, name)}.")
+        for name in ("teacher_share", "plateau_factor", "averaging"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must be 0 to 1, got {getattr(self, name)}.")
+        for name, known in CHOICES.items():
+            if getattr(self, name) not in known:
+                raise ValueError(
+                    f"{name} must be one of {', '.join(known)}, got {getattr(self, name)!r}."
+                )
+        if unknown := set(self.emotions) - set(FER2013_LABELS):
+            raise ValueError(
+                f"emotions must be of {', '.join(FER2013_LABELS)}; got {', '.join(unknown)}."
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, nested, for config.json and model.json."""
@@ -103,6 +155,9 @@ def _names(owner: Any) -> set[str]:
 
 def _like(old: Any, value: Any) -> Any:
     """The value in the type of the old one, or None when it has another shape or type."""
+    names = isinstance(old, tuple) and all(isinstance(item, str) for item in old)
+    if names and isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return tuple(value)  # a list of names may have any length
     if isinstance(old, tuple) and isinstance(value, list) and len(value) == len(old):
         items = tuple(_like(one, other) for one, other in zip(old, value, strict=True))
         return None if None in items else items
@@ -130,6 +185,50 @@ PRESETS = {
     # python -m train.fit --data DIR --preset probe --set KEY=VALUE --out runs/probe-x: a short run
     # of a small network, to compare one change at equal seed and budget; see docs/wall.md.
     "probe": TrainConfig(network="small", epochs=15, dropout=0.2),
+    # The predecessors' networks, by our protocol: python -m train.fit --data DIR --preset NAME; time
+    # and score of each stand in train/README.md, printed by python -m train.compare.
+    "predecessor-a": TrainConfig(
+        network="predecessor_a",
+        epochs=20,
+        optimizer="adam",
+        learning_rate=1e-3,
+        l2=0.0,
+        dropout=0.3,
+        fer2013_weight=1.0,
+    ),
+    "predecessor-b": TrainConfig(
+        network="predecessor_b",
+        epochs=20,
+        optimizer="adam",
+        learning_rate=5e-4,
+        l2=0.0,
+        dropout=0.5,
+        fer2013_weight=1.0,
+    ),
+    "happy-sad": TrainConfig(
+        network="happy_sad",
+        emotions=("happy", "sad"),
+        epochs=20,
+        optimizer="adam",
+        learning_rate=1e-3,
+        l2=0.0,
+        dropout=0.0,
+        fer2013_weight=1.0,
+    ),
+    # Add --set pretrained=imagenet where the network allows, or a path, and --set frozen_epochs=3
+    # for its trunk to stay frozen so long. Random weights learn little from so few faces.
+    "resnet50": TrainConfig(
+        network="resnet50",
+        faces=2000,
+        epochs=5,
+        batch_size=32,
+        optimizer="adam",
+        learning_rate=5e-4,
+        l2=0.0,
+        dropout=0.3,
+        fer2013_weight=1.0,
+        class_weights="balanced",
+    ),
     # python -m train.fit --smoke: under a minute, scores mean nothing.
     "smoke": TrainConfig(
         network="tiny",

@@ -20,7 +20,7 @@ from fer_core.errors import ModelLoadError
 from fer_core.model import MODEL_JSON, EmotionModel, ModelInfo
 from train.config import TrainConfig
 from train.dataset import Dataset
-from train.runs import MODEL_FILE, checkpoint, replace_file
+from train.runs import MODEL_FILE, judged_weights, replace_file
 
 
 def export_run(config: TrainConfig, run: Path, public: Dataset, best: dict[str, Any]) -> ModelInfo:
@@ -42,7 +42,7 @@ def export_run(config: TrainConfig, run: Path, public: Dataset, best: dict[str, 
     from train.networks import build_network
 
     network = build_network(config.network, config.preprocessing)
-    network.load_weights(checkpoint(run, best["epoch"]))
+    network.load_weights(judged_weights(run, best["epoch"]))
     path = run / MODEL_FILE
     network.save(path)
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()

@@ -16,15 +16,27 @@ import math
 import os
 import shlex
 import tempfile
+import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from train import schedule
 from train.arguments import add_data_argument, data_dir
 from train.config import PRESETS, TrainConfig, override
-from train.networks import NETWORKS
-from train.runs import RunError, best, best_weights, claim, resume, save_epoch
+from train.networks import NETWORKS, Regularization, build_network, thaw
+from train.runs import (
+    RunError,
+    averaged,
+    best,
+    best_weights,
+    checkpoint,
+    claim,
+    read_history,
+    save_epoch,
+)
 
 if TYPE_CHECKING:
     import keras
@@ -38,7 +50,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = _parse(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from fer_core.errors import ModelLoadError
-    from train.dataset import DataError
+    from train.errors import DataError
 
     config = PRESETS["smoke" if options.smoke else options.preset]
     try:
@@ -103,181 +115,214 @@ def fit(
         raise RunError(f"there is no network {config.network!r}; known: {', '.join(NETWORKS)}.")
     if bool(teachers) != (config.teacher_share > 0):
         raise RunError("teachers and a teacher_share above 0 belong together: name both or none.")
-    with claim(out, config, command):
-        _train(config, data_dir, out, init=init, faults=faults, teachers=teachers)
+    from train.distribution import find_strategy, is_first_worker
+
+    strategy = find_strategy()
+    with claim(out, config, command) if is_first_worker() else nullcontext():
+        _train(config, data_dir, out, strategy, init=init, faults=faults, teachers=teachers)
 
 
 def _train(
     config: TrainConfig,
     data_dir: Path,
     out: Path,
+    strategy: Any | None,
     *,
     init: Path | None,
     faults: Path | None,
     teachers: Sequence[Path],
 ) -> None:
-    import keras
-
+    from train.batches import make_batches, select_faces, select_training_faces, training_targets
     from train.dataset import load_splits
+    from train.distribution import is_first_worker
     from train.export import export_run
-    from train.networks import build_network
 
     print(f"reading {data_dir}", flush=True)
-    splits = load_splits(data_dir)
-    faces, weights = select_training_faces(splits, config.cleaning, faults)
+    splits = select_faces(load_splits(data_dir), config.emotions)
+    faces, weights = select_training_faces(splits, config, faults)
     votes = "with FER+ votes" if faces.has_votes else "without FER+ votes: labels stand in for them"
     print(
         f"{len(faces)} training faces {votes}; {len(splits['PublicTest'])} in PublicTest",
         flush=True,
     )
+    steps = len(faces) // config.batch_size
+    if steps < 1:
+        raise RunError(f"fewer training faces than one batch of {config.batch_size}.")
 
     targets = training_targets(faces, config, teachers)
-    keras.utils.set_random_seed(config.seed)
-    keras.config.set_dtype_policy(config.precision)
-    try:
-        network = build_network(
-            config.network, config.preprocessing, l2=config.l2, dropout=config.dropout
-        )
-    finally:
-        keras.config.set_dtype_policy("float32")
-    if init is not None:
-        network.load_weights(best_weights(init))
-    _compile(network, config, steps_per_epoch=len(faces) // config.batch_size)
-
-    history = resume(network, out)
+    training = _Training(config, steps, strategy, init)
+    history = read_history(out)
+    if history:
+        training.resume(out, len(history))
+        print(f"going on after epoch {len(history)}", flush=True)
     public = _public_inputs(splits["PublicTest"], config)
-    for epoch in range(len(history), config.epochs):
+    while len(history) < config.epochs and not schedule.has_stopped(config, history):
+        epoch = len(history)
         print(f"epoch {epoch + 1}/{config.epochs}", flush=True)
-        batches = make_batches(faces, config, epoch, weights, targets)
-        _seed_dropout(network, config.seed, epoch)
-        logs = network.fit(batches, epochs=1, verbose="auto").history
-        row = {"epoch": epoch + 1, "loss": logs["loss"][0], **_score(network, public)}
+        training.begin(epoch, history)
+        start = time.perf_counter()
+        loss = training.run(make_batches(faces, config, epoch, weights, targets))
+        seconds = time.perf_counter() - start
+        row = {
+            "epoch": epoch + 1,
+            "loss": loss,
+            **training.score(*public),
+            "learning_rate": training.rate,
+            "seconds": round(seconds, 1),
+        }
         print("  ".join(f"{key} {value:.4f}" for key, value in row.items()), flush=True)
-        if not math.isfinite(row["loss"]):
-            raise RunError(f"the loss is {row['loss']}; try a lower learning rate in a new folder.")
+        if not math.isfinite(loss):
+            raise RunError(f"the loss is {loss}; try a lower learning rate in a new folder.")
         history = [*history, row]
-        save_epoch(network, out, history)
-    export_run(config, out, splits["PublicTest"], best(history))
-    print(f"done: {out} holds emotion.keras and model.json", flush=True)
+        if is_first_worker():
+            save_epoch(training.network, out, history, training.average)
+    if is_first_worker():
+        export_run(config, out, splits["PublicTest"], best(history))
+        print(f"done: {out} holds emotion.keras and model.json", flush=True)
 
 
-def select_training_faces(
-    splits: "dict[str, Dataset]", cleaning: str = "none", faults: Path | None = None
-) -> "tuple[Dataset, np.ndarray[Any, Any]]":
-    """The training pictures that count, and (N,) float32 how much each of them does.
+class _Training:
+    """A network with its optimizer, epoch by epoch."""
 
-    Raises:
-        DataError: `faults` cannot be read or belongs to other data.
-        RunError: the mode is unknown, or asks for faults and none were given.
-    """
-    import numpy as np
+    def __init__(
+        self, config: TrainConfig, steps: int, strategy: Any | None, init: Path | None
+    ) -> None:
+        """Build the network, with the weights of `init` if there is one; `steps` are an epoch's."""
+        import keras
 
-    from train.clean import MODES, load_faults, training_weights
+        from train.moving_average import MovingAverage
 
-    training = splits["Training"]
-    weights = training.is_face.astype(np.float32)
-    if cleaning not in MODES:
-        raise RunError(f"cleaning must be one of {', '.join(MODES)}, got {cleaning!r}.")
-    if cleaning != "none":
-        if faults is None:
-            raise RunError(
-                f"cleaning {cleaning!r} needs what python -m train.clean found: --faults DIR."
-            )
-        weights *= training_weights(load_faults(faults, splits), cleaning)
-    return training.subset(weights > 0), weights[weights > 0]
+        self._config, self._steps, self._strategy = config, steps, strategy
+        self._phase = range(0)
+        self._distributed: Any | None = None
+        how = Regularization(config.l2, config.dropout, synchronized=strategy is not None)
+        keras.utils.set_random_seed(config.seed)
+        keras.config.set_dtype_policy(config.precision)
+        try:
+            with self._scope():
+                self.network = build_network(
+                    config.network, config.preprocessing, how, config.pretrained
+                )
+        except ValueError as error:
+            raise RunError(str(error)) from error
+        finally:
+            keras.config.set_dtype_policy("float32")
+        if init is not None:
+            self.network.load_weights(best_weights(init))
+        self.average: MovingAverage | None = None
+        if config.averaging:
+            self.average = MovingAverage(self.network, config.averaging)
+
+    @property
+    def rate(self) -> float:
+        """The learning rate of the next step."""
+        return float(self.network.optimizer.learning_rate)
+
+    def resume(self, out: Path, epochs: int) -> None:
+        """Be what the run was after so many epochs."""
+        from train.moving_average import MovingAverage
+
+        self._enter(epochs - 1)
+        if self._config.averaging:
+            self.network.load_weights(averaged(out, epochs))
+            steps = epochs * self._steps
+            self.average = MovingAverage(self.network, self._config.averaging, steps)
+        # The optimizer's state exists only once it is built, and weights load only into what is.
+        with self._scope():
+            self.network.optimizer.build(self.network.trainable_variables)
+        self.network.load_weights(checkpoint(out, epochs))
+
+    def begin(self, epoch: int, history: Sequence[dict[str, Any]]) -> None:
+        """Get ready for an epoch, from 0."""
+        self._enter(epoch)
+        if self._config.schedule == "plateau":
+            self.network.optimizer.learning_rate = schedule.plateau_rate(self._config, history)
+        _seed_dropout(self.network, self._config.seed, epoch)
+
+    def run(self, batches: "keras.utils.PyDataset") -> float:
+        """One epoch; its mean loss."""
+        import keras
+
+        if self._distributed is not None:
+            parts = (batches[index] for index in range(len(batches)))
+            return float(self._distributed.run(parts, self._after_step))
+        follow = keras.callbacks.LambdaCallback(
+            on_train_batch_end=lambda _batch, _logs: self._after_step()
+        )
+        callbacks = [follow] if self.average else []
+        # The faces are shuffled already; Keras would shuffle the batches again, differently after
+        # each resume.
+        fitted = self.network.fit(batches, epochs=1, shuffle=False, callbacks=callbacks)
+        return float(fitted.history["loss"][0])
+
+    def score(self, inputs: "np.ndarray[Any, Any]", dataset: "Dataset") -> dict[str, float]:
+        """PublicTest accuracy of both heads without flip averaging, and their mean."""
+        import numpy as np
+
+        if self.average is not None:
+            self.average.swap()
+        parts = [inputs[start : start + 256] for start in range(0, len(inputs), 256)]
+        ask = self._distributed.answer if self._distributed else self.network.predict_on_batch
+        answers = [ask(part) for part in parts]
+        if self.average is not None:
+            self.average.swap()
+        chosen = {
+            head: np.concatenate([answer[head] for answer in answers]).argmax(axis=1)
+            for head in answers[0]
+        }
+        reference = dataset.reference
+        judged = reference >= 0
+        ferplus = float((chosen["ferplus"] == reference)[judged].mean())
+        fer2013 = float((chosen["fer2013"] == dataset.labels).mean())
+        return {
+            "public_ferplus": ferplus,
+            "public_fer2013": fer2013,
+            "score": (ferplus + fer2013) / 2,
+        }
+
+    def _enter(self, epoch: int) -> None:
+        """A new optimizer where a phase begins."""
+        phase = schedule.phase(self._config, epoch)
+        if phase == self._phase:
+            return
+        if phase.start:
+            thaw(self.network)
+        self._phase = phase
+        with self._scope():
+            _compile(self.network, self._config, phase, self._steps)
+        if self._strategy is not None:
+            from train.distribution import DistributedSteps
+
+            self._distributed = DistributedSteps(self.network, self._strategy)
+
+    def _scope(self) -> Any:
+        return nullcontext() if self._strategy is None else self._strategy.scope()
+
+    def _after_step(self) -> None:
+        if self.average is not None:
+            self.average.update()
 
 
-def training_targets(
-    faces: "Dataset", config: TrainConfig, teachers: Sequence[Path] = ()
-) -> "dict[str, np.ndarray[Any, Any]]":
-    """What each head is to answer: (N, 8) vote shares and (N, 7) labels, float32, rows of sum 1.
+def _compile(network: "keras.Model", config: TrainConfig, phase: range, steps: int) -> None:
+    """With a learning rate for the steps of these epochs."""
+    import keras
 
-    With teachers, their answers to the plain face take part: the softmax of their mean logits,
-    without temperature, for they learned from shares themselves. A face without a vote has zeros.
-
-    Raises:
-        ModelLoadError: a teacher cannot be loaded.
-    """
-    import numpy as np
-
-    from fer_core.calibration import softmax
-    from fer_core.emotions import FER2013_LABELS
-    from fer_core.model import EmotionModel
-    from train.calibrate import dataset_logits
-
-    targets = {
-        "ferplus": faces.targets,
-        "fer2013": np.eye(len(FER2013_LABELS), dtype=np.float32)[faces.labels],
+    rate: Any = schedule.peak_rate(config, phase.start)
+    if config.schedule == "cosine":
+        warmup = max(1, round(config.warmup_epochs * steps))
+        rate = keras.optimizers.schedules.CosineDecay(
+            initial_learning_rate=0.0,
+            warmup_target=rate,
+            warmup_steps=warmup,
+            decay_steps=max(1, len(phase) * steps - warmup),
+        )
+    optimizers = {
+        "sgd": lambda: keras.optimizers.SGD(rate, momentum=config.momentum, nesterov=True),
+        "adam": lambda: keras.optimizers.Adam(rate),
     }
-    if not teachers:
-        return targets
-    lessons = []
-    for teacher in teachers:
-        print(f"asking {teacher} about {len(faces)} faces", flush=True)
-        lessons.append(dataset_logits(EmotionModel.load(teacher), faces))
-    share = config.teacher_share
-    for head, plain in targets.items():
-        taught = softmax(np.mean([lesson[head] for lesson in lessons], axis=0))
-        mixed = (1 - share) * plain + share * taught
-        targets[head] = np.where(plain.any(axis=1, keepdims=True), mixed, 0).astype(np.float32)
-    return targets
-
-
-def make_batches(
-    faces: "Dataset",
-    config: TrainConfig,
-    epoch: int,
-    weights: "np.ndarray[Any, Any] | None" = None,
-    targets: "dict[str, np.ndarray[Any, Any]] | None" = None,
-) -> "keras.utils.PyDataset":
-    """One epoch's batches: shuffled, augmented, prepared; decided by seed and epoch alone.
-
-    A batch is ((b, h, w, 1) float32 faces, targets by head, sample weights by head); a face whose
-    annotators left no vote weighs 0 in the FER+ loss.
-    """
-    import keras
-    import numpy as np
-
-    from fer_core.preprocessing import prepare_dataset_face, preprocess
-    from train.augmentation import augment
-
-    wanted = training_targets(faces, config) if targets is None else targets
-    order = np.random.default_rng((config.seed, epoch)).permutation(len(faces))
-    counts = np.ones(len(faces), np.float32) if weights is None else weights
-    has_votes = np.asarray(wanted["ferplus"].any(axis=1), dtype=np.float32)
-
-    class Batches(keras.utils.PyDataset):  # type: ignore[misc]
-        def __len__(self) -> int:
-            return len(order) // config.batch_size
-
-        def __getitem__(self, index: int) -> Any:
-            rows = order[index * config.batch_size : (index + 1) * config.batch_size]
-            spec = config.preprocessing
-            crops = np.stack([prepare_dataset_face(face, spec) for face in faces.faces[rows]])
-            rng = np.random.default_rng((config.seed, epoch, index))
-            inputs = preprocess(augment(crops, config.augmentation, rng), spec)
-            of_rows = {head: values[rows] for head, values in wanted.items()}
-            by_head = {"ferplus": has_votes[rows] * counts[rows], "fer2013": counts[rows]}
-            return inputs, of_rows, by_head
-
-    return Batches(workers=1, use_multiprocessing=False, max_queue_size=16)
-
-
-def _compile(network: "keras.Model", config: TrainConfig, steps_per_epoch: int) -> None:
-    import keras
-
-    if steps_per_epoch < 1:
-        raise RunError(f"fewer training faces than one batch of {config.batch_size}.")
-    warmup = max(1, round(config.warmup_epochs * steps_per_epoch))
-    schedule = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=0.0,
-        warmup_target=config.learning_rate,
-        warmup_steps=warmup,
-        decay_steps=max(1, config.epochs * steps_per_epoch - warmup),
-    )
     cross_entropy = keras.losses.CategoricalCrossentropy
     network.compile(
-        optimizer=keras.optimizers.SGD(schedule, momentum=config.momentum, nesterov=True),
+        optimizer=optimizers[config.optimizer](),
         loss={
             "ferplus": cross_entropy(from_logits=True),
             "fer2013": cross_entropy(from_logits=True, label_smoothing=config.label_smoothing),
@@ -298,30 +343,10 @@ def _seed_dropout(network: "keras.Model", seed: int, epoch: int) -> None:
 def _public_inputs(
     public: "Dataset", config: TrainConfig
 ) -> "tuple[np.ndarray[Any, Any], Dataset]":
-    import numpy as np
-
-    from fer_core.preprocessing import prepare_dataset_face, preprocess
+    from fer_core.preprocessing import prepare_dataset_faces, preprocess
 
     spec = config.preprocessing
-    crops = np.stack([prepare_dataset_face(face, spec) for face in public.faces])
-    return preprocess(crops, spec), public
-
-
-def _score(
-    network: "keras.Model", public: "tuple[np.ndarray[Any, Any], Dataset]"
-) -> dict[str, float]:
-    """PublicTest accuracy of both heads without flip averaging, and their mean."""
-    inputs, dataset = public
-    logits = network.predict(inputs, batch_size=256, verbose=0)
-    reference = dataset.reference
-    judged = reference >= 0
-    ferplus = float((logits["ferplus"].argmax(axis=1) == reference)[judged].mean())
-    fer2013 = float((logits["fer2013"].argmax(axis=1) == dataset.labels).mean())
-    return {
-        "public_ferplus": ferplus,
-        "public_fer2013": fer2013,
-        "score": (ferplus + fer2013) / 2,
-    }
+    return preprocess(prepare_dataset_faces(public.faces, spec), spec), public
 
 
 def describe_command(options: argparse.Namespace) -> str:

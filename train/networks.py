@@ -1,6 +1,11 @@
-"""The networks, one function each, in plain Keras layers that every backend can train."""
+"""The networks, one function each, in plain Keras layers that every backend can train.
 
-from typing import TYPE_CHECKING
+Ours are `vgg`, `small` and `tiny`. The others are those of the predecessors, as their code had
+them, with our two heads in the place of their one, so that all learn from the same labels and are
+judged by the same figures. Where a predecessor's text and code disagree, the code counts.
+"""
+
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fer_core.emotions import FER2013_LABELS, FERPLUS_LABELS
 from fer_core.preprocessing import PreprocessingSpec
@@ -9,76 +14,227 @@ if TYPE_CHECKING:  # importing Keras takes seconds, which `--help` should not
     import keras
 
 HEADS = {"ferplus": len(FERPLUS_LABELS), "fer2013": len(FER2013_LABELS)}
+RESNET_SIDE = 224  # pixels; what its ImageNet weights have seen
+IMAGENET = "imagenet"
+THAWED = "conv5_"  # beginning of the names of ResNet50's last blocks
+
+
+class Regularization(NamedTuple):
+    """What keeps a network from learning by heart.
+
+    Attributes:
+        l2: weight decay of kernels, as an L2 term of the loss.
+        dropout: rate before the heads; elsewhere as the network's function says.
+        synchronized: batch normalization over all replicas instead of each one's own share.
+    """
+
+    l2: float = 0.0
+    dropout: float = 0.0
+    synchronized: bool = False
 
 
 def build_network(
-    name: str, spec: PreprocessingSpec, *, l2: float = 0.0, dropout: float = 0.0
+    name: str, spec: PreprocessingSpec, how: Regularization | None = None, pretrained: str = ""
 ) -> "keras.Model":
     """A fresh network.
 
     Args:
         name: a key of `NETWORKS`.
         spec: gives the input's shape.
-        l2: weight decay of kernels, as an L2 term of the loss.
-        dropout: rate before the heads.
+        how: regularization; none when None.
+        pretrained: for `resnet50`: `imagenet` downloads Keras's weights, a path reads them from a
+            file, nothing leaves them random. Other networks begin with random weights only.
 
     Returns:
         (N, h, w, 1) float32 -> {"ferplus": (N, 8), "fer2013": (N, 7)} float32 logits.
 
     Raises:
-        ValueError: the name is unknown.
+        ValueError: the name is unknown, or the network has no pretrained weights.
     """
     if name not in NETWORKS:
         raise ValueError(f"unknown network {name!r}; known are {', '.join(NETWORKS)}")
-    return NETWORKS[name](spec, l2, dropout)
+    how = how or Regularization()
+    if name == "resnet50":
+        return resnet50(spec, how, pretrained)
+    if pretrained:
+        raise ValueError(f"there are pretrained weights for resnet50 only, not for {name}")
+    return NETWORKS[name](spec, how)
 
 
-def vgg(spec: PreprocessingSpec, l2: float, dropout: float) -> "keras.Model":
+def vgg(spec: PreprocessingSpec, how: Regularization) -> "keras.Model":
     """Plain 3x3 convolutions in four stages of 32, 64, 128 and 256; 1.2 M parameters."""
-    return _plain_network("vgg", (32, 64, 128, 256), spec, l2, dropout)
+    return _plain_network("vgg", (32, 64, 128, 256), spec, how)
 
 
-def small(spec: PreprocessingSpec, l2: float, dropout: float) -> "keras.Model":
+def small(spec: PreprocessingSpec, how: Regularization) -> "keras.Model":
     """The same at half the width, for comparing preparations and recipes; 0.3 M parameters."""
-    return _plain_network("small", (16, 32, 64, 128), spec, l2, dropout)
+    return _plain_network("small", (16, 32, 64, 128), spec, how)
 
 
-def tiny(spec: PreprocessingSpec, l2: float, dropout: float) -> "keras.Model":
+def tiny(spec: PreprocessingSpec, how: Regularization) -> "keras.Model":
     """The same shape in miniature, for the smoke run; 0.02 M parameters."""
-    return _plain_network("tiny", (8, 16, 32), spec, l2, dropout)
+    return _plain_network("tiny", (8, 16, 32), spec, how)
 
 
-NETWORKS = {"vgg": vgg, "small": small, "tiny": tiny}
+def predecessor_a(spec: PreprocessingSpec, how: Regularization) -> "keras.Model":
+    """The CNN with Haar detection: 32-32-64-64-128-128 with batch normalization, dense 128.
+
+    Dropout after each pair and before the heads. Its text tells of dense layers of 512 and 256.
+    """
+    from keras import Input, layers
+
+    inputs = Input(spec.input_shape, name="faces")
+    x = inputs
+    for width in (32, 64, 128):
+        for _ in range(2):
+            x = _convolution(x, width, how)
+        x = layers.MaxPooling2D()(x)
+        x = layers.Dropout(how.dropout)(x)
+    x = layers.Flatten()(x)
+    x = layers.Dense(128, use_bias=False, kernel_regularizer=_decay(how))(x)
+    x = layers.BatchNormalization(synchronized=how.synchronized)(x)
+    x = layers.Activation("relu")(x)
+    return _with_heads("predecessor_a", inputs, x, how)
+
+
+def predecessor_b(spec: PreprocessingSpec, how: Regularization) -> "keras.Model":
+    """The CNN with real-time prediction: 32-64-128-128, dense 1024, no batch normalization.
+
+    Dropout is half as strong after the convolutions as before the heads.
+    """
+    from keras import Input, layers
+
+    def convolution(x: Any, width: int) -> Any:
+        return layers.Conv2D(width, 3, activation="relu", kernel_regularizer=_decay(how))(x)
+
+    inputs = Input(spec.input_shape, name="faces")
+    x = convolution(convolution(inputs, 32), 64)
+    x = layers.MaxPooling2D()(x)
+    x = layers.Dropout(how.dropout / 2)(x)
+    x = layers.MaxPooling2D()(convolution(x, 128))
+    x = layers.MaxPooling2D()(convolution(x, 128))
+    x = layers.Dropout(how.dropout / 2)(x)
+    x = layers.Flatten()(x)
+    x = layers.Dense(1024, activation="relu", kernel_regularizer=_decay(how))(x)
+    return _with_heads("predecessor_b", inputs, x, how)
+
+
+def happy_sad(spec: PreprocessingSpec, how: Regularization) -> "keras.Model":
+    """The Happy-vs-Sad CNN: 16-32-16, each pooled, dense 256; for a run of two emotions."""
+    from keras import Input, layers
+
+    inputs = Input(spec.input_shape, name="faces")
+    x = inputs
+    for width in (16, 32, 16):
+        x = layers.Conv2D(width, 3, activation="relu", kernel_regularizer=_decay(how))(x)
+        x = layers.MaxPooling2D()(x)
+    x = layers.Flatten()(x)
+    x = layers.Dense(256, activation="relu", kernel_regularizer=_decay(how))(x)
+    return _with_heads("happy_sad", inputs, x, how)
+
+
+def resnet50(spec: PreprocessingSpec, how: Regularization, pretrained: str = "") -> "keras.Model":
+    """Transfer learning: ResNet50 at 224x224 with its own preparation, pooled; 23.6 M parameters.
+
+    Raises:
+        ValueError: the weights cannot be had.
+    """
+    import keras
+    from keras import Input, layers
+
+    weights = pretrained or None
+    try:
+        trunk = keras.applications.ResNet50(
+            include_top=False, weights=weights, input_shape=(RESNET_SIDE, RESNET_SIDE, 3)
+        )
+    except Exception as error:  # Keras lets through whatever network and file system raise
+        raise ValueError(
+            f"the weights {pretrained!r} of ResNet50 cannot be had ({error}); name a file with "
+            "pretrained=PATH or leave them random with pretrained=''."
+        ) from error
+    trunk.trainable = not pretrained
+    inputs = Input(spec.input_shape, name="faces")
+    # Standardized faces back to about the grey levels that its own preparation expects.
+    x = layers.Rescaling(64.0, 128.0)(inputs)
+    x = layers.Resizing(RESNET_SIDE, RESNET_SIDE)(x)
+    x = layers.Concatenate()([x, x, x])
+    x = keras.applications.resnet50.preprocess_input(x)
+    x = trunk(x)
+    x = layers.GlobalAveragePooling2D(name="features")(x)
+    return _with_heads("resnet50", inputs, x, how)
+
+
+def thaw(network: "keras.Model") -> None:
+    """Let the last blocks of a pretrained trunk learn; batch normalization keeps its statistics."""
+    from keras import Model, layers
+
+    for trunk in network.layers:
+        if isinstance(trunk, Model):
+            trunk.trainable = True
+            for layer in trunk.layers:
+                normalizes = isinstance(layer, layers.BatchNormalization)
+                layer.trainable = layer.name.startswith(THAWED) and not normalizes
+
+
+NETWORKS = {
+    "vgg": vgg,
+    "small": small,
+    "tiny": tiny,
+    "predecessor_a": predecessor_a,
+    "predecessor_b": predecessor_b,
+    "happy_sad": happy_sad,
+    "resnet50": resnet50,
+}
 
 
 def _plain_network(
-    name: str, widths: tuple[int, ...], spec: PreprocessingSpec, l2: float, dropout: float
+    name: str, widths: tuple[int, ...], spec: PreprocessingSpec, how: Regularization
 ) -> "keras.Model":
-    from keras import Input, Model, layers, regularizers
+    """Dropout between stages is a quarter of that before the heads."""
+    from keras import Input, layers
 
-    decay = regularizers.L2(l2) if l2 else None
     inputs = Input(spec.input_shape, name="faces")
     x = inputs
     for stage, width in enumerate(widths):
         if stage:
             x = layers.MaxPooling2D()(x)
-            x = layers.Dropout(dropout / 4)(x)
+            x = layers.Dropout(how.dropout / 4)(x)
         for _ in range(2):
-            x = layers.Conv2D(
-                width,
-                3,
-                padding="same",
-                use_bias=False,
-                kernel_initializer="he_normal",
-                kernel_regularizer=decay,
-            )(x)
-            x = layers.BatchNormalization()(x)
-            x = layers.Activation("relu")(x)
+            x = _convolution(x, width, how)
     x = layers.GlobalAveragePooling2D(name="features")(x)
-    x = layers.Dropout(dropout)(x)
+    return _with_heads(name, inputs, x, how)
+
+
+def _convolution(x: Any, width: int, how: Regularization) -> Any:
+    """3x3, batch normalization, ReLU."""
+    from keras import layers
+
+    x = layers.Conv2D(
+        width,
+        3,
+        padding="same",
+        use_bias=False,
+        kernel_initializer="he_normal",
+        kernel_regularizer=_decay(how),
+    )(x)
+    x = layers.BatchNormalization(synchronized=how.synchronized)(x)
+    return layers.Activation("relu")(x)
+
+
+def _with_heads(name: str, inputs: Any, features: Any, how: Regularization) -> "keras.Model":
+    """The two heads on (N, c) features."""
+    from keras import Model, layers
+
+    x = layers.Dropout(how.dropout)(features)
     # Logits stay in float32 under mixed precision: bfloat16 has 8 bits of mantissa.
     outputs = {
-        head: layers.Dense(classes, kernel_regularizer=decay, dtype="float32", name=head)(x)
+        head: layers.Dense(classes, kernel_regularizer=_decay(how), dtype="float32", name=head)(x)
         for head, classes in HEADS.items()
     }
     return Model(inputs, outputs, name=name)
+
+
+def _decay(how: Regularization) -> Any:
+    from keras import regularizers
+
+    return regularizers.L2(how.l2) if how.l2 else None

@@ -4,6 +4,7 @@
 - origin.json: the command and the commit that began the run
 - history.csv: a row for each finished epoch
 - checkpoint-NNNN.weights.h5: weights and optimizer state after an epoch; the last and the best one
+- averaged-NNNN.weights.h5: beside it, the moving average that is judged, in runs that have one
 - lock: held by the process that trains
 - emotion.keras and model.json, at the end: what the app loads
 """
@@ -20,8 +21,12 @@ from train.config import TrainConfig
 if TYPE_CHECKING:
     import keras
 
+    from train.moving_average import MovingAverage
+
 MODEL_FILE = "emotion.keras"
-HISTORY_FIELDS = ("epoch", "loss", "public_ferplus", "public_fer2013", "score")
+HISTORY_FIELDS = (
+    "epoch", "loss", "public_ferplus", "public_fer2013", "score", "learning_rate", "seconds",
+)  # fmt: skip
 
 
 class RunError(Exception):
@@ -74,17 +79,6 @@ def git_commit() -> str:
         return "unknown"
 
 
-def resume(network: "keras.Model", out: Path) -> list[dict[str, Any]]:
-    """Load the last finished epoch, if there is one; the history up to it."""
-    history = read_history(out)
-    if history:
-        # The optimizer's state exists only once it is built, and weights load only into what is.
-        network.optimizer.build(network.trainable_variables)
-        network.load_weights(checkpoint(out, len(history)))
-        print(f"going on after epoch {len(history)}", flush=True)
-    return history
-
-
 def best_weights(folder: Path) -> Path:
     """The weights of a run's best epoch by PublicTest, or of a published model.
 
@@ -93,7 +87,7 @@ def best_weights(folder: Path) -> Path:
     """
     history = read_history(folder)
     if history:
-        return checkpoint(folder, best(history)["epoch"])
+        return judged_weights(folder, best(history)["epoch"])
     if (folder / MODEL_FILE).exists():
         return folder / MODEL_FILE
     raise RunError(f"{folder} holds neither a finished epoch nor a model to begin with.")
@@ -110,19 +104,31 @@ def read_history(run: Path) -> list[dict[str, Any]]:
         return []
     with path.open(encoding="utf-8", newline="") as stream:
         return [
-            {"epoch": int(row["epoch"]), **{key: float(row[key]) for key in HISTORY_FIELDS[1:]}}
+            # Older runs have fewer columns.
+            {"epoch": int(row["epoch"])}
+            | {key: float(row.get(key) or "nan") for key in HISTORY_FIELDS[1:]}
             for row in csv.DictReader(stream)
         ]
 
 
-def save_epoch(network: "keras.Model", out: Path, history: list[dict[str, Any]]) -> None:
+def save_epoch(
+    network: "keras.Model",
+    out: Path,
+    history: list[dict[str, Any]],
+    average: "MovingAverage | None" = None,
+) -> None:
     """Write the checkpoint, then the history that counts it, then drop what nobody needs."""
     network.save_weights(checkpoint(out, len(history)))
+    if average is not None:
+        average.swap()
+        network.save_weights(averaged(out, len(history)))
+        average.swap()
     lines = [",".join(HISTORY_FIELDS)]
     lines += [",".join(repr(row[key]) for key in HISTORY_FIELDS) for row in history]
     replace_file(out / "history.csv", "\n".join(lines) + "\n")
-    needed = {checkpoint(out, len(history)), checkpoint(out, best(history)["epoch"])}
-    for path in set(out.glob("checkpoint-*.weights.h5")) - needed:
+    epochs = (len(history), best(history)["epoch"])
+    needed = {path(out, epoch) for epoch in epochs for path in (checkpoint, averaged)}
+    for path in set(out.glob("*-[0-9]*.weights.h5")) - needed:
         path.unlink()
 
 
@@ -134,6 +140,17 @@ def best(history: list[dict[str, Any]]) -> dict[str, Any]:
 def checkpoint(out: Path, epoch: int) -> Path:
     """Where weights and optimizer state after an epoch (from 1) lie."""
     return out / f"checkpoint-{epoch:04d}.weights.h5"
+
+
+def averaged(out: Path, epoch: int) -> Path:
+    """Where the moving average of the weights after an epoch (from 1) lies, if there is one."""
+    return out / f"averaged-{epoch:04d}.weights.h5"
+
+
+def judged_weights(out: Path, epoch: int) -> Path:
+    """The weights that an epoch's score is about."""
+    average = averaged(out, epoch)
+    return average if average.exists() else checkpoint(out, epoch)
 
 
 def replace_file(path: Path, text: str) -> None:

@@ -21,12 +21,13 @@ from fer_core.model import EmotionModel
 from fer_core.preprocessing import prepare_dataset_face, preprocess
 from tests.conftest import EXAMPLES, ROOT
 from train.augmentation import AugmentationConfig
+from train.batches import make_batches, select_training_faces, training_targets
 from train.calibrate import SHARES, dataset_logits
 from train.calibrate import main as calibrate_main
 from train.config import PRESETS, TrainConfig
 from train.dataset import load_splits
 from train.export import publish
-from train.fit import fit, make_batches, select_training_faces, training_targets
+from train.fit import fit
 from train.fit import main as fit_main
 from train.runs import RunError, best, claim
 from train.synthetic import draw_face, write_synthetic_dataset
@@ -200,7 +201,7 @@ def test_pictures_without_a_face_are_not_trained_on(data: Path) -> None:
     lines[1] = "Training,x.png,0,1,0,0,0,0,0,0,0,9"
     path.write_text("\n".join(lines) + "\n")
     splits = load_splits(data)
-    faces, _ = select_training_faces(splits)
+    faces, _ = select_training_faces(splits, TrainConfig())
     assert len(faces) == len(splits["Training"]) - 1
 
 
@@ -268,7 +269,7 @@ def test_a_run_says_that_it_had_no_votes(without_votes: RunWithoutVotes) -> None
 
 
 def test_without_votes_the_labels_stand_in_for_them(without_votes: RunWithoutVotes) -> None:
-    faces, counts = select_training_faces(load_splits(without_votes.data))
+    faces, counts = select_training_faces(load_splits(without_votes.data), TrainConfig())
     assert len(faces) == 448
     _, targets, weights = make_batches(faces, PRESETS["smoke"], 0, counts)[0]
     assert (weights["ferplus"] == 1).all()

@@ -7,11 +7,11 @@ import cv2
 import numpy as np
 import pytest
 
+from train.batches import make_batches, select_training_faces
 from train.clean import find_faults, save_faults
-from train.config import PRESETS
+from train.config import PRESETS, TrainConfig
 from train.dataset import Dataset, load_splits
 from train.errors import DataError
-from train.fit import make_batches, select_training_faces
 from train.runs import RunError
 from train.synthetic import write_synthetic_dataset
 
@@ -41,25 +41,25 @@ def faults(splits: dict[str, Dataset], tmp_path_factory: pytest.TempPathFactory)
 
 
 def test_without_cleaning_only_what_is_no_face_is_left_out(splits: dict[str, Dataset]) -> None:
-    faces, weights = select_training_faces(splits)
+    faces, weights = select_training_faces(splits, TrainConfig())
     assert len(faces) == 11
     np.testing.assert_array_equal(weights, np.ones(11, np.float32))
 
 
 def test_dropping_leaves_one_of_two_copies(splits: dict[str, Dataset], faults: Path) -> None:
-    faces, weights = select_training_faces(splits, "drop", faults)
+    faces, weights = select_training_faces(splits, TrainConfig(cleaning="drop"), faults)
     assert len(faces) == len(weights) == 10
     assert len(set(faces.fingerprints())) == 10
 
 
 def test_weighing_lets_two_copies_count_as_one(splits: dict[str, Dataset], faults: Path) -> None:
-    faces, weights = select_training_faces(splits, "weigh", faults)
+    faces, weights = select_training_faces(splits, TrainConfig(cleaning="weigh"), faults)
     assert len(faces) == 11
     np.testing.assert_array_equal(weights[:2], [0.5, 0.5])
 
 
 def test_weights_reach_both_heads(splits: dict[str, Dataset], faults: Path) -> None:
-    faces, weights = select_training_faces(splits, "weigh", faults)
+    faces, weights = select_training_faces(splits, TrainConfig(cleaning="weigh"), faults)
     config = replace(PRESETS["smoke"], batch_size=11)
     _, _, by_head = make_batches(faces, config, 0, weights)[0]
     for head in ("ferplus", "fer2013"):
@@ -68,22 +68,22 @@ def test_weights_reach_both_heads(splits: dict[str, Dataset], faults: Path) -> N
 
 def test_the_test_splits_are_not_touched(splits: dict[str, Dataset], faults: Path) -> None:
     before = {name: splits[name].faces.copy() for name in ("PublicTest", "PrivateTest")}
-    select_training_faces(splits, "strict", faults)
+    select_training_faces(splits, TrainConfig(cleaning="strict"), faults)
     for name, expected in before.items():
         np.testing.assert_array_equal(splits[name].faces, expected)
 
 
 def test_cleaning_without_faults_says_what_to_do(splits: dict[str, Dataset]) -> None:
     with pytest.raises(RunError, match="--faults DIR"):
-        select_training_faces(splits, "drop")
+        select_training_faces(splits, TrainConfig(cleaning="drop"))
 
 
 def test_an_unknown_mode_is_refused(splits: dict[str, Dataset], faults: Path) -> None:
     with pytest.raises(RunError, match="'scrub'"):
-        select_training_faces(splits, "scrub", faults)
+        select_training_faces(splits, TrainConfig(cleaning="scrub"), faults)
 
 
 def test_faults_of_other_data_are_refused(splits: dict[str, Dataset], faults: Path) -> None:
     other = {**splits, "Training": splits["Training"].subset(np.arange(5))}
     with pytest.raises(DataError, match="other pictures"):
-        select_training_faces(other, "drop", faults)
+        select_training_faces(other, TrainConfig(cleaning="drop"), faults)
