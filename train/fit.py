@@ -223,13 +223,13 @@ class _Training:
         from train.moving_average import MovingAverage
 
         self._enter(epochs - 1)
+        # The optimizer's state exists only once it is built, and weights load only into what is.
+        with self._scope():
+            self.network.optimizer.build(self.network.trainable_variables)
         if self._config.averaging:
             self.network.load_weights(averaged(out, epochs))
             steps = epochs * self._steps
             self.average = MovingAverage(self.network, self._config.averaging, steps)
-        # The optimizer's state exists only once it is built, and weights load only into what is.
-        with self._scope():
-            self.network.optimizer.build(self.network.trainable_variables)
         self.network.load_weights(checkpoint(out, epochs))
 
     def begin(self, epoch: int, history: Sequence[dict[str, Any]]) -> None:
@@ -247,7 +247,7 @@ class _Training:
             parts = (batches[index] for index in range(len(batches)))
             return float(self._distributed.run(parts, self._after_step))
         follow = keras.callbacks.LambdaCallback(
-            on_train_batch_end=lambda _batch, _logs: self._after_step()
+            on_train_batch_end=lambda batch, logs=None: self._after_step()  # noqa: ARG005
         )
         callbacks = [follow] if self.average else []
         # The faces are shuffled already; Keras would shuffle the batches again, differently after
