@@ -1,0 +1,149 @@
+"""What `train.ingest` did: report.md and its contact sheet."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from fer_core.emotions import FER2013_LABELS
+from fer_core.preprocessing import UInt8Array
+from train.ingest_faces import BLURRED, NO_FACE, SMALL, UNREADABLE, Face, LeftOut
+from train.ingest_splits import CONFLICT, EQUAL, NEAR
+
+REPORT, NUMBERS, SHEET = "report.md", "report.json", "sheet.png"
+REASONS = (UNREADABLE, NO_FACE, SMALL, BLURRED, EQUAL, NEAR, CONFLICT)
+LISTED = 50  # names that report.md lists of a reason
+TILES, TILE_SIDE, SHEET_WIDTH = 27, 96, 1200  # of a section of the sheet; the others in pixels
+STEP_X, STEP_Y, HEAD = 132, 134, 30  # pixels from tile to tile, and above a section
+
+Tile = tuple[UInt8Array | None, str, str]
+"""(h, w) uint8 grey or nothing, and two lines of text."""
+
+
+def draw_sheet(kept: Sequence[tuple[Face, str]], left_out: Sequence[LeftOut], path: Path) -> None:
+    """Draw some of each emotion and of each reason, every one over its name.
+
+    Args:
+        kept: faces with the folder of their split.
+        left_out: what does not come into the dataset.
+        path: of the PNG.
+    """
+    sections: dict[str, list[Tile]] = {}
+    for label, emotion in enumerate(FER2013_LABELS):
+        sections[f"Kept: {emotion}"] = [
+            (face.crop, face.title, folder) for face, folder in kept if face.source.label == label
+        ]
+    for reason in REASONS:
+        sections[f"Left out: {reason}"] = [
+            (item.thumbnail, item.title, item.detail) for item in left_out if item.reason == reason
+        ]
+    bands = [_section(title, tiles) for title, tiles in sections.items() if tiles]
+    sheet = Image.new("L", (SHEET_WIDTH, max(1, sum(band.height for band in bands))), 255)
+    top = 0
+    for band in bands:
+        sheet.paste(band, (0, top))
+        top += band.height
+    sheet.save(path)
+
+
+def _section(title: str, tiles: Sequence[Tile]) -> Image.Image:
+    """At most `TILES` of the tiles, by chance but always the same, under a title."""
+    chosen = np.sort(np.random.default_rng(0).permutation(len(tiles))[:TILES])
+    across = SHEET_WIDTH // STEP_X
+    band = Image.new("L", (SHEET_WIDTH, HEAD + -(-len(chosen) // across) * STEP_Y), 255)
+    draw, font = ImageDraw.Draw(band), ImageFont.load_default(11)
+    count = f"{len(chosen)} of {len(tiles):,}"
+    draw.text((8, 8), f"{title}, {count}", fill=0, font=ImageFont.load_default(15))
+    for place, index in enumerate(chosen):
+        thumbnail, name, detail = tiles[index]
+        x, y = 8 + place % across * STEP_X, HEAD + place // across * STEP_Y
+        tile = Image.new("L", (TILE_SIDE, TILE_SIDE), 200)
+        if thumbnail is not None:
+            tile.paste(_fitted(thumbnail))
+        band.paste(tile, (x, y))
+        lines = f"{_shortened(name)}\n{_shortened(detail)}"
+        draw.multiline_text((x, y + TILE_SIDE + 1), lines, fill=0, font=font, spacing=2)
+    return band
+
+
+def _fitted(thumbnail: UInt8Array) -> Image.Image:
+    """Enlarged until a side fills the tile."""
+    picture = Image.fromarray(thumbnail)
+    scale = TILE_SIDE / max(picture.size)
+    size = [max(1, round(side * scale)) for side in picture.size]
+    return picture.resize((size[0], size[1]), Image.Resampling.BICUBIC)
+
+
+def _shortened(text: str, length: int = 20) -> str:
+    """Its end, where names differ."""
+    return text if len(text) <= length else f"..{text[2 - length :]}"
+
+
+def markdown(numbers: Mapping[str, Any]) -> str:
+    """The text of report.md, out of what report.json holds."""
+    looked, kept, left_out = numbers["looked_at"], numbers["kept"], numbers["left_out"]
+    by_class = [
+        [emotion, *(f"{kept[folder][emotion]:,}" for folder in kept)] for emotion in FER2013_LABELS
+    ]
+    by_class.append(["all", *(f"{sum(counts.values()):,}" for counts in kept.values())])
+    parts = [
+        "# Faces of photographs and videos",
+        f"```\n{numbers['command']}\n```",
+        *(f"> **Warning.** {sentence}" for sentence in numbers["warnings"]),
+        (
+            f"{looked['faces_found']:,} faces were found in {looked['pictures']:,} pictures and in "
+            f"{looked['frames']:,} frames of {looked['videos']:,} videos; of these faces "
+            f"{looked['faces_not_asked_for']:,} are not the largest of their picture and were not "
+            f"asked for. {len(numbers['passed_over']):,} other files were passed over."
+        ),
+        "## Kept",
+        _table(["", *kept], by_class),
+        "## Left out",
+        _table(["reason", "count"], [[reason, f"{len(left_out[reason]):,}"] for reason in REASONS]),
+        *(_listed(reason, items) for reason, items in left_out.items() if items),
+        *_detection(numbers["detection"]),
+        "## Contact sheet",
+        f"![Kept and left out]({SHEET})",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _listed(reason: str, items: Sequence[Mapping[str, str]]) -> str:
+    lines = [
+        f"- `{item['source']}`" + (f" ({item['detail']})" if item["detail"] else "")
+        for item in items[:LISTED]
+    ]
+    if len(items) > LISTED:
+        lines.append(f"- and {len(items) - LISTED:,} more, in {NUMBERS}")
+    return "\n".join([f"{reason}:\n", *lines])
+
+
+def _detection(figures: Mapping[str, Any] | None) -> list[str]:
+    if figures is None:
+        return []
+    precision, recall = (
+        "-" if figures[name] is None else f"{figures[name]:.1%}" for name in ("precision", "recall")
+    )
+    rows = [
+        ["faces that are given", f"{figures['given']:,}"],
+        ["faces that were found", f"{figures['found']:,}"],
+        ["of both", f"{figures['matched']:,}"],
+        ["precision", precision],
+        ["recall", recall],
+    ]
+    return [
+        "## Detection",
+        (
+            "Of all faces, before any is left out; a face is found where intersection over union "
+            f"with its own box is {figures['intersection_over_union']} or more."
+        ),
+        _table([f"{figures['pictures']:,} pictures", ""], rows),
+    ]
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table: names to the left, numbers to the right."""
+    rules = ["---", *("---:" for _ in header[1:])]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, rules, *rows))
