@@ -2,6 +2,7 @@
 
 import base64
 import json
+from contextlib import suppress
 from html import escape
 
 import cv2
@@ -82,21 +83,21 @@ def download_html(result: RecognitionResult, language: str) -> str:
 
 def why_html(model: EmotionModel, face: FaceResult, language: str) -> str:
     """What the model saw, where it saw signs of its answer, and a predecessor's filters."""
-    name = face.emotion.label
-    heat = draw_evidence(face.aligned, evidence_maps(model, face.aligned), name, WHY_SIZE)
-    title = emotion_title(name, language)
-    large = [
-        _figure(enlarge(face.aligned, WHY_SIZE), say("why.seen", language)),
-        _figure(heat, say("why.evidence", language, emotion=title)),
-    ]
+    title = emotion_title(face.emotion.label, language)
+    large = [_figure(enlarge(face.aligned, WHY_SIZE), say("why.seen", language))]
+    note = ""
+    with suppress(ValueError):  # a network of another kind, which has no such maps
+        maps = evidence_maps(model, face.aligned)
+        heat = draw_evidence(face.aligned, maps, face.emotion.label, WHY_SIZE)
+        large.append(_figure(heat, say("why.evidence", language, emotion=title)))
+        note = f"<p>{escape(say('why.note', language))}</p>"
     views = {key: view for key, view in filter_views(face.aligned).items() if key != "original"}
     small = [
         _figure(enlarge(view, WHY_SIZE), say(f"filter.{key}", language))
         for key, view in views.items()
     ]
     return (
-        f'<div class="fer-why"><div class="fer-figures">{"".join(large)}</div>'
-        f"<p>{escape(say('why.note', language))}</p>"
+        f'<div class="fer-why"><div class="fer-figures">{"".join(large)}</div>{note}'
         f"<p>{escape(say('why.filters', language))}</p>"
         f'<div class="fer-figures fer-small">{"".join(small)}</div></div>'
     )

@@ -63,6 +63,15 @@ def test_the_download_holds_the_whole_answer(result: RecognitionResult) -> None:
     assert json.loads(base64.b64decode(link[1])) == result.to_dict()
 
 
+def test_why_does_without_the_map_where_the_network_has_none(
+    recognizer: EmotionRecognizer, result: RecognitionResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fer_core.explanation.FEATURES", "of another network")
+    html = why_html(recognizer.model, result.faces[0], "en")
+    assert html.count("alt=") == 6
+    assert "signs of" not in html
+
+
 def test_why_shows_the_face_the_map_and_the_filters(
     recognizer: EmotionRecognizer, result: RecognitionResult
 ) -> None:
