@@ -66,6 +66,11 @@ def vgg(spec: PreprocessingSpec, how: Regularization) -> "keras.Model":
     return _plain_network("vgg", (32, 64, 128, 256), spec, how)
 
 
+def wide(spec: PreprocessingSpec, how: Regularization) -> "keras.Model":
+    """The same three eighths wider: 44, 88, 176 and 352; 2.2 M parameters."""
+    return _plain_network("wide", (44, 88, 176, 352), spec, how)
+
+
 def small(spec: PreprocessingSpec, how: Regularization) -> "keras.Model":
     """The same at half the width, for comparing preparations and recipes; 0.3 M parameters."""
     return _plain_network("small", (16, 32, 64, 128), spec, how)
@@ -178,6 +183,7 @@ def thaw(network: "keras.Model") -> None:
 
 NETWORKS = {
     "vgg": vgg,
+    "wide": wide,
     "small": small,
     "tiny": tiny,
     "predecessor_a": predecessor_a,
