@@ -7,11 +7,11 @@ from typing import Any
 
 import gradio as gr
 import numpy as np
-from gradio.data_classes import ListFiles
 from numpy.typing import NDArray
 
 from fer_core import FER2013_LABELS, FerError
-from page.handlers import NO_PICTURE, Handlers, Reading
+from page.handlers import Handlers, Reading
+from page.pictures import NO_PICTURE
 
 MAX_BATCH = 32  # pictures a call
 CSV_FIELDS = (
@@ -109,10 +109,3 @@ def as_csv(answers: list[dict[str, Any]]) -> str:
 def _inert(name: str) -> str:
     """A file name that a spreadsheet does not take for a formula."""
     return f"'{name}" if name.startswith(("=", "+", "-", "@", "\t", "\r")) else name
-
-
-def uploaded_paths(payload: ListFiles | None) -> list[str] | None:
-    """Where Gradio put the uploads."""
-    if payload is None:
-        return None
-    return [file.path for file in payload.root]

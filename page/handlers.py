@@ -4,16 +4,13 @@ All visitors share one recognizer; a visitor's state holds the answer of the las
 picture.
 """
 
-import base64
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import gradio as gr
 import numpy as np
-from gradio.data_classes import ImageData
 from numpy.typing import NDArray
 
 from fer_core import EmotionRecognizer, FerError, RecognitionResult, annotate, load_image
@@ -40,8 +37,6 @@ EXAMPLES = {
 
 MAX_VIEW = 2048  # pixels; more is not seen on a screen, and is slow to draw and send
 NOT_SHOWN = {".heic", ".heif", ".tif", ".tiff"}  # by most browsers
-JPEG = (cv2.IMWRITE_JPEG_QUALITY, 88)
-NO_PICTURE = "Please give a picture."
 SEVEN, TWO = "seven", "two"
 
 
@@ -240,34 +235,3 @@ class Handlers:
 def gallery_value(language: str) -> list[tuple[str, str]]:
     """The gallery's pictures with their captions."""
     return [(str(EXAMPLES_DIR / name), say(key, language)) for name, key in EXAMPLES.items()]
-
-
-def frame_bytes(payload: ImageData | None) -> bytes | None:
-    """A frame of the live camera, which comes inside the message and never lies on the disk."""
-    if payload is None or payload.url is None:
-        return None
-    head, _, data = payload.url.partition(",")
-    if not head.startswith("data:image/") or not head.endswith(";base64"):
-        return None
-    try:
-        return base64.b64decode(data, validate=True)
-    except ValueError:
-        return None
-
-
-def sent_inside(picture: NDArray[np.uint8] | None) -> ImageData | None:
-    """A picture for the page, inside the answer: no copy of it is written on the server."""
-    if picture is None:
-        return None
-    _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), JPEG)
-    data = base64.b64encode(jpeg.tobytes()).decode()
-    return ImageData(url=f"data:image/jpeg;base64,{data}", orig_name="faces.jpg")
-
-
-def uploaded_path(payload: ImageData | None) -> str | None:
-    """Where Gradio put the upload, or None when there is no picture."""
-    if payload is None:
-        return None
-    if payload.path is None:  # a client sent the pixels in a URL, or something else
-        raise gr.Error(NO_PICTURE, print_exception=False)
-    return payload.path

@@ -6,18 +6,9 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from fer_core import EmotionRecognizer
-from page.endpoints import Endpoints, uploaded_paths
-from page.handlers import (
-    EXAMPLES_DIR,
-    SEVEN,
-    TWO,
-    Handlers,
-    Shown,
-    frame_bytes,
-    gallery_value,
-    sent_inside,
-    uploaded_path,
-)
+from page.endpoints import Endpoints
+from page.handlers import EXAMPLES_DIR, SEVEN, TWO, Handlers, Shown, gallery_value
+from page.pictures import CameraInput, PictureInput, PictureOutput, PicturesInput
 from page.texts import ENGLISH, FRENCH, TEXTS, about_text, i18n, known_language, say
 
 HERE = Path(__file__).resolve().parent
@@ -31,6 +22,7 @@ PICTURE_HEIGHT = 380  # pixels
 LIVE_SECONDS = 120
 FRAME_SECONDS = 0.1  # between the frames that the browser sends
 STATE_SECONDS = 300  # that an answer is remembered for another look
+FILE: dict[str, Any] = {"type": "filepath", "image_mode": None, "height": PICTURE_HEIGHT}
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 QUICK: dict[str, Any] = {**PRIVATE, "queue": False, "show_progress": "hidden"}
 
@@ -146,7 +138,8 @@ def build_page(recognizer: EmotionRecognizer) -> gr.Blocks:
 def _build_inputs(texts: Texts) -> Inputs:
     with gr.Tabs(overflow_behavior="wrap"):
         with texts.keep(gr.Tab(i18n("tab.upload"), id="upload"), "tab.upload"):
-            upload = picture_input(
+            upload = PictureInput(
+                **FILE,
                 label=i18n("upload.label"),
                 sources=["upload", "clipboard"],
                 format="jpeg",  # of the preview
@@ -155,17 +148,20 @@ def _build_inputs(texts: Texts) -> Inputs:
         with texts.keep(gr.Tab(i18n("tab.webcam"), id="webcam"), "tab.webcam"):
             ask_snapshot, agree_snapshot = _consent(texts)
             with gr.Column(visible=False) as snapshot:
-                webcam = picture_input(
-                    label=i18n("webcam.label"), sources=["webcam"], elem_id="webcam"
+                webcam = PictureInput(
+                    **FILE, label=i18n("webcam.label"), sources=["webcam"], elem_id="webcam"
                 )
         with texts.keep(gr.Tab(i18n("tab.live"), id="live"), "tab.live"):
             ask_live, agree_live = _consent(texts)
             with gr.Column(visible=False) as live:
                 texts.keep(gr.Markdown(i18n("live.hint")), "live.hint", "value")
-                camera = picture_input(
-                    label=i18n("live.label"), sources=["webcam"], streaming=True, elem_id="camera"
+                camera = CameraInput(
+                    **FILE,
+                    label=i18n("live.label"),
+                    sources=["webcam"],
+                    streaming=True,
+                    elem_id="camera",
                 )
-                camera.preprocess = frame_bytes  # type: ignore[assignment, method-assign]
         with texts.keep(gr.Tab(i18n("tab.examples"), id="examples"), "tab.examples"):
             gallery = gr.Gallery(
                 gallery_value("en"),
@@ -194,14 +190,13 @@ def _build_inputs(texts: Texts) -> Inputs:
 
 def _build_answer() -> Answer:
     status = gr.Markdown(i18n("answer.waiting"), elem_id="status")
-    picture = gr.Image(
+    picture = PictureOutput(
         label=i18n("answer.picture"),
         elem_id="annotated",
         interactive=False,
         visible=False,
         buttons=["download", "fullscreen"],
     )
-    picture.postprocess = sent_inside  # type: ignore[assignment, method-assign]
     chooser = gr.Radio(label=i18n("answer.face"), elem_id="faces", visible=False, interactive=True)
     mode = gr.Radio(
         [(i18n("answer.seven"), SEVEN), (i18n("answer.two"), TWO)],
@@ -238,22 +233,21 @@ def _wire(handlers: Handlers, inputs: Inputs, answer: Answer, language: gr.Textb
     mode, shown, page = answer.mode, answer.shown, list(answer)
     on_model: dict[str, Any] = {**PRIVATE, **MODEL_QUEUE}
     whole: dict[str, Any] = {
-        **on_model,
+        **PRIVATE,
         "outputs": page,
         "show_progress_on": [answer.status, answer.picture],
         "scroll_to_output": True,  # on a phone the answer lies below the picture
     }
     # Not `change`: the preview is one, too.
-    inputs.upload.input(handlers.show, [inputs.upload, language, mode], **whole)
+    inputs.upload.input(handlers.show, [inputs.upload, language, mode], **whole, **MODEL_QUEUE)
     inputs.upload.upload(handlers.preview, inputs.upload, inputs.upload, **QUICK)
-    inputs.webcam.input(handlers.show, [inputs.webcam, language, mode], **whole)
+    inputs.webcam.input(handlers.show, [inputs.webcam, language, mode], **whole, **MODEL_QUEUE)
     inputs.gallery.select(
         handlers.show_example,
         [language, mode],
-        page,
-        scroll_to_output=True,
+        queue=False,  # it is known already
         trigger_mode="always_last",
-        **QUICK,
+        **whole,
     )
     inputs.camera.stream(
         handlers.live,
@@ -289,9 +283,8 @@ def _reveal() -> list[Any]:
 def _add_endpoints(endpoints: Endpoints) -> None:
     """On components that the page does not show."""
     with gr.Row(visible=False):
-        image = picture_input(label="Picture")
-        images = gr.File(label="Pictures", file_count="multiple")
-        images.preprocess = uploaded_paths  # type: ignore[assignment, method-assign]
+        image = PictureInput(**FILE, label="Picture")
+        images = PicturesInput(label="Pictures", file_count="multiple")
         trigger = gr.Button()
         faces, drawn = gr.JSON(label="Faces"), gr.Image(label="Annotated picture", format="jpeg")
         several, table = gr.JSON(label="Answers"), gr.Textbox(label="CSV")
@@ -304,15 +297,3 @@ def _add_endpoints(endpoints: Endpoints) -> None:
             api_name="predict_batch",
             **MODEL_QUEUE,
         )
-
-
-def picture_input(**options: Any) -> gr.Image:
-    """Gradio's image input, handing the visitor's file to fer_core as it came.
-
-    Gradio's own preprocessing would open the picture first: it loses the EXIF orientation or
-    16-bit values, depending on the type, and answers a damaged file with words of its own.
-    """
-    component = gr.Image(type="filepath", image_mode=None, height=PICTURE_HEIGHT, **options)
-    # On the instance: for a subclass Gradio would write a type stub beside this file.
-    component.preprocess = uploaded_path  # type: ignore[method-assign]
-    return component

@@ -185,8 +185,8 @@ PRESETS = {
     # python -m train.fit --data DIR --preset probe --set KEY=VALUE --out runs/probe-x: a short run
     # of a small network, to compare one change at equal seed and budget; see docs/wall.md.
     "probe": TrainConfig(network="small", epochs=15, dropout=0.2),
-    # The predecessors' networks, by our protocol: python -m train.fit --data DIR --preset NAME; time
-    # and score of each stand in train/README.md, printed by python -m train.compare.
+    # The predecessors' networks, by our protocol: python -m train.fit --data DIR --preset NAME.
+    # Time and score of each are printed by python -m train.compare.
     "predecessor-a": TrainConfig(
         network="predecessor_a",
         epochs=20,

@@ -1,5 +1,3 @@
-import base64
-import io
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +7,6 @@ from typing import Any
 import gradio as gr
 import numpy as np
 import pytest
-from gradio.data_classes import ImageData
 from PIL import Image
 
 from fer_core import EmotionRecognizer
@@ -19,10 +16,7 @@ from page.handlers import (
     TWO,
     Handlers,
     Shown,
-    frame_bytes,
     gallery_value,
-    sent_inside,
-    uploaded_path,
 )
 from page.texts import say
 from tests.conftest import EXAMPLES as EXAMPLES_DIR
@@ -253,31 +247,3 @@ def test_live_a_face_that_left_is_chosen_no_more(handlers: Handlers) -> None:
     assert not empty.mode.visible
     assert empty.text == ""
     assert named(handlers.live(frame, empty.shown, None, "en", SEVEN)).mode.visible
-
-
-def test_a_frame_comes_inside_the_message_and_nothing_else_is_taken_for_one() -> None:
-    data = base64.b64encode(b"pixels").decode()
-    assert frame_bytes(ImageData(url=f"data:image/jpeg;base64,{data}")) == b"pixels"
-    for url in ("http://example.org/a.jpg", "file:///etc/passwd", "data:image/jpeg;base64,%%%"):
-        assert frame_bytes(ImageData(url=url)) is None
-    assert frame_bytes(ImageData(path="/etc/passwd")) is None
-    assert frame_bytes(None) is None
-
-
-def test_a_picture_for_the_page_comes_inside_the_answer() -> None:
-    with Image.open(GROUP) as opened:
-        pixels = np.asarray(opened.convert("RGB"))
-    sent = sent_inside(pixels)
-    assert sent is not None
-    assert sent.path is None
-    assert sent.url is not None
-    head, _, data = sent.url.partition(",")
-    assert head == "data:image/jpeg;base64"
-    with Image.open(io.BytesIO(base64.b64decode(data))) as back:
-        assert np.abs(np.asarray(back).astype(int) - pixels).mean() < 4
-    assert sent_inside(None) is None
-
-
-def test_an_upload_without_a_file_is_refused() -> None:
-    with pytest.raises(gr.Error, match="Please give a picture"):
-        uploaded_path(ImageData(url="data:image/png;base64,AAAA"))
