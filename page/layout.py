@@ -34,6 +34,17 @@ TURN_LANGUAGE = """(language, ...others) => {
 }"""
 
 
+# On a phone the answer lies below the picture. Gradio's own `scroll_to_output` does nothing for an
+# answer that is there at once.
+REVEAL_ANSWER = """() => setTimeout(() => {
+    const { top } = document.querySelector("#status").getBoundingClientRect();
+    if (!document.querySelector("#annotated img") || (top >= 0 && top < innerHeight / 3)) return;
+    const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    const behavior = still ? "instant" : "smooth";
+    document.querySelector("#status").scrollIntoView({ behavior });
+}, 100)"""
+
+
 class Texts:
     """Components whose texts stand still, so that they can be told in another language.
 
@@ -236,19 +247,25 @@ def _wire(handlers: Handlers, inputs: Inputs, answer: Answer, language: gr.Textb
         **PRIVATE,
         "outputs": page,
         "show_progress_on": [answer.status, answer.picture],
-        "scroll_to_output": True,  # on a phone the answer lies below the picture
     }
     # Not `change`: the preview is one, too.
-    inputs.upload.input(handlers.show, [inputs.upload, language, mode], **whole, **MODEL_QUEUE)
     inputs.upload.upload(handlers.preview, inputs.upload, inputs.upload, **QUICK)
-    inputs.webcam.input(handlers.show, [inputs.webcam, language, mode], **whole, **MODEL_QUEUE)
-    inputs.gallery.select(
-        handlers.show_example,
-        [language, mode],
-        queue=False,  # it is known already
-        trigger_mode="always_last",
-        **whole,
+    answers = [
+        # Not `change`: the preview is one, too.
+        source.input(handlers.show, [source, language, mode], **whole, **MODEL_QUEUE)
+        for source in (inputs.upload, inputs.webcam)
+    ]
+    answers.append(
+        inputs.gallery.select(
+            handlers.show_example,
+            [language, mode],
+            queue=False,  # it is known already
+            trigger_mode="always_last",
+            **whole,
+        )
     )
+    for given in answers:
+        given.then(None, js=REVEAL_ANSWER, **PRIVATE)
     inputs.camera.stream(
         handlers.live,
         [inputs.camera, shown, answer.chooser, language, mode],

@@ -88,6 +88,7 @@ def test_a_visitor_uploads_a_picture(page: Page) -> None:
     expect(page.locator("#annotated img")).to_be_visible()
     # Inside the answer, so that no copy of it is written.
     expect(page.locator("#annotated img")).to_have_attribute("src", re.compile("^data:image/jpeg"))
+    expect(page.locator("#annotated img")).to_be_in_viewport(ratio=0.9)
     expect(page.locator("#status")).to_contain_text("One face found")
     expect(page.locator("#faces")).to_be_hidden()
 
@@ -186,6 +187,7 @@ def test_a_visitor_clicks_an_example(page: Page) -> None:
     page.get_by_role("tab", name="Examples").click()
     page.locator("#gallery button", has_text="Surprise").click()
     expect_answer(page, "Surprise")
+    expect(page.locator("#annotated img")).to_be_in_viewport(ratio=0.9)
 
 
 def test_a_visitor_chooses_one_of_several_faces(page: Page) -> None:
