@@ -23,11 +23,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from train import schedule
 from train.arguments import add_data_argument, data_dir
 from train.config import PRESETS, TrainConfig, override
 from train.networks import NETWORKS
 from train.runs import RunError, best, claim, read_history, save_epoch
+from train.schedule import has_stopped
 from train.training import Training
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def _train(
         training.resume(out, len(history))
         print(f"going on after epoch {len(history)}", flush=True)
     public = _public_inputs(splits["PublicTest"], config)
-    while len(history) < config.epochs and not schedule.has_stopped(config, history):
+    while len(history) < config.epochs and not has_stopped(config, history):
         epoch = len(history)
         print(f"epoch {epoch + 1}/{config.epochs}", flush=True)
         training.begin(epoch, history)

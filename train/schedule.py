@@ -9,7 +9,7 @@ from typing import Any
 from train.config import TrainConfig
 
 
-def phase(config: TrainConfig, epoch: int) -> range:
+def phase_of(config: TrainConfig, epoch: int) -> range:
     """The epochs, from 0, that share one optimizer: before or after the trunk thaws."""
     if epoch < config.frozen_epochs:
         return range(min(config.frozen_epochs, config.epochs))
@@ -29,7 +29,7 @@ def plateau_rate(config: TrainConfig, history: Sequence[dict[str, Any]]) -> floa
     """
     epoch = len(history)
     rate, best, waited = peak_rate(config, epoch), float("-inf"), 0
-    for row in history[phase(config, epoch).start :]:
+    for row in history[phase_of(config, epoch).start :]:
         waited = 0 if row["score"] > best else waited + 1
         best = max(best, row["score"])
         if waited == config.plateau_patience:

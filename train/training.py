@@ -5,10 +5,10 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from train import schedule
 from train.config import TrainConfig
 from train.networks import Regularization, build_network, thaw
 from train.runs import RunError, averaged, best_weights, checkpoint
+from train.schedule import peak_rate, phase_of, plateau_rate
 
 if TYPE_CHECKING:
     import keras
@@ -86,7 +86,7 @@ class Training:
         """Get ready for an epoch, from 0."""
         self._enter(epoch)
         if self._config.schedule == "plateau":
-            self.network.optimizer.learning_rate = schedule.plateau_rate(self._config, history)
+            self.network.optimizer.learning_rate = plateau_rate(self._config, history)
         _seed_dropout(self.network, self._config.seed, epoch)
 
     def run(self, batches: "keras.utils.PyDataset") -> float:
@@ -132,7 +132,7 @@ class Training:
 
     def _enter(self, epoch: int) -> None:
         """A new optimizer where a phase begins."""
-        phase = schedule.phase(self._config, epoch)
+        phase = phase_of(self._config, epoch)
         if phase == self._phase:
             return
         if phase.start:
@@ -157,7 +157,7 @@ def _compile(network: "keras.Model", config: TrainConfig, phase: range, steps: i
     """With a learning rate for the steps of these epochs."""
     import keras
 
-    rate: Any = schedule.peak_rate(config, phase.start)
+    rate: Any = peak_rate(config, phase.start)
     if config.schedule == "cosine":
         warmup = max(1, round(config.warmup_epochs * steps))
         rate = keras.optimizers.schedules.CosineDecay(

@@ -1,7 +1,7 @@
 import pytest
 
 from train.config import TrainConfig
-from train.schedule import has_stopped, peak_rate, phase, plateau_rate
+from train.schedule import has_stopped, peak_rate, phase_of, plateau_rate
 
 
 def history(*scores: float) -> list[dict[str, float]]:
@@ -43,12 +43,12 @@ def test_a_run_ends_when_its_best_score_is_old(scores: tuple[float, ...], stoppe
 
 def test_a_trunk_that_thaws_begins_a_phase_with_a_lower_rate() -> None:
     config = TrainConfig(epochs=7, frozen_epochs=3, learning_rate=0.1, fine_tuning_rate=0.2)
-    assert [phase(config, epoch) for epoch in (0, 2, 3, 6)] == [
+    assert [phase_of(config, epoch) for epoch in (0, 2, 3, 6)] == [
         range(3), range(3), range(3, 7), range(3, 7),
     ]  # fmt: skip
     assert [peak_rate(config, epoch) for epoch in (0, 2, 3)] == pytest.approx([0.1, 0.1, 0.02])
-    assert phase(TrainConfig(epochs=7), 5) == range(7)
-    assert phase(TrainConfig(epochs=2, frozen_epochs=3), 1) == range(2)
+    assert phase_of(TrainConfig(epochs=7), 5) == range(7)
+    assert phase_of(TrainConfig(epochs=2, frozen_epochs=3), 1) == range(2)
 
 
 def test_waiting_begins_again_when_the_trunk_thaws() -> None:
