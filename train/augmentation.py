@@ -22,6 +22,8 @@ class AugmentationConfig:
         shift: largest move along each axis.
         gamma: range of the exponent on brightness, drawn evenly in its logarithm.
         gamma_share: share of the faces that get one.
+        contrast: range of the factor on contrast, around the middle grey.
+        contrast_share: share of the faces that get one.
         erase_share: share of the faces that lose a rectangle.
         erase_area: smallest and largest area of that rectangle.
         soften_share: share of the faces that lose resolution, as small or blurred photographs do.
@@ -38,6 +40,8 @@ class AugmentationConfig:
     shift: float = 0.08
     gamma: tuple[float, float] = (0.6, 1.6)
     gamma_share: float = 0.5
+    contrast: tuple[float, float] = (0.6, 1.4)
+    contrast_share: float = 0.0
     erase_share: float = 0.4
     erase_area: tuple[float, float] = (0.02, 0.20)
     soften_share: float = 0.1
@@ -79,6 +83,9 @@ def _augment_one(
         low, high = np.log(config.gamma)
         levels = np.linspace(0.0, 1.0, 256) ** np.exp(rng.uniform(low, high))
         face = np.rint(255 * levels).astype(np.uint8)[face]
+    if config.contrast_share and rng.random() < config.contrast_share:
+        factor = rng.uniform(*config.contrast)
+        face = np.rint(np.clip(128 + factor * (face - 128.0), 0, 255)).astype(np.uint8)
     if config.noise_share and rng.random() < config.noise_share:
         sigma = rng.uniform(0, config.noise)
         noisy = face + sigma * rng.standard_normal(face.shape)

@@ -123,10 +123,13 @@ def _train(
     faults: Path | None,
     teachers: Sequence[Path],
 ) -> None:
+    import cv2
+
     from train.batches import make_batches, select_faces, select_training_faces, training_targets
     from train.dataset import load_splits
     from train.distribution import is_first_worker
     from train.export import export_run
+    from train.samples import draw_samples
 
     print(f"reading {data_dir}", flush=True)
     splits = select_faces(load_splits(data_dir), config.emotions)
@@ -140,6 +143,8 @@ def _train(
     if steps < 1:
         raise RunError(f"fewer training faces than one batch of {config.batch_size}.")
 
+    if is_first_worker():
+        cv2.imwrite(str(out / "samples.png"), draw_samples(faces, config))
     targets = training_targets(faces, config, teachers)
     training = Training(config, steps, strategy, init)
     history = read_history(out)

@@ -2,6 +2,7 @@
 
 - config.json: the TrainConfig; a folder belongs to one config for good
 - origin.json: the command and the commit that began the run
+- samples.png: faces as they are and as the run changes them
 - history.csv: a row for each finished epoch
 - checkpoint-NNNN.weights.h5: weights and optimizer state after an epoch; the last and the best one
 - averaged-NNNN.weights.h5: beside it, the moving average that is judged, in runs that have one

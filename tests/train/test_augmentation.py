@@ -183,3 +183,13 @@ def test_jpeg_keeps_the_shape_and_nearly_the_picture(shape: tuple[int, ...]) -> 
     assert (packed.shape, packed.dtype) == (shape, np.uint8)
     assert np.abs(packed.astype(float) - picture).mean() < 4
     assert not np.array_equal(jpeg(picture, 5), packed)
+
+
+def test_contrast_moves_levels_away_from_the_middle_or_towards_it() -> None:
+    ramp = np.tile(np.linspace(96, 160, 48).astype(np.uint8), (1, 48, 1))
+    for factor in (0.5, 1.5):
+        config = replace(NOTHING, contrast_share=1.0, contrast=(factor, factor))
+        changed = augment(ramp, config, np.random.default_rng(1))[0]
+        spread = np.ptp(changed.astype(int))
+        assert abs(spread - factor * np.ptp(ramp.astype(int))) <= 2
+        assert abs(changed.mean() - 128) < 2

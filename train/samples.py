@@ -1,0 +1,41 @@
+"""How a run changes its faces, as one picture to look at before hours are spent."""
+
+import cv2
+import numpy as np
+
+from fer_core.filters import FILTERS
+from fer_core.preprocessing import UInt8Array, prepare_dataset_faces
+from train.augmentation import augment
+from train.config import TrainConfig
+from train.dataset import Dataset
+
+FACES, CHANGES = 8, 9  # rows and further columns of the sheet
+TILE, GAP = 96, 4  # pixels
+WHITE = 255
+
+
+def draw_samples(faces: Dataset, config: TrainConfig) -> UInt8Array:
+    """Faces as they are, in the first column, and as the run may see them, beside.
+
+    Args:
+        faces: to train on; eight are drawn by the run's seed.
+        config: its augmentation and filters; mixup is left out.
+
+    Returns:
+        (H, W) uint8 grey.
+    """
+    rng = np.random.default_rng(config.seed)
+    rows = rng.permutation(len(faces))[:FACES]
+    plain = prepare_dataset_faces(faces.faces[rows], config.preprocessing)
+    columns = [plain, *(augment(plain, config.augmentation, rng) for _ in range(CHANGES))]
+    step = TILE + GAP
+    sheet = np.full((len(rows) * step + GAP, len(columns) * step + GAP), WHITE, np.uint8)
+    for across, column in enumerate(columns):
+        for down, face in enumerate(column):
+            seen = face
+            for name in config.preprocessing.filters:
+                seen = FILTERS[name](seen)
+            tile = cv2.resize(seen, (TILE, TILE), interpolation=cv2.INTER_NEAREST)
+            top, left = down * step + GAP, across * step + GAP
+            sheet[top : top + TILE, left : left + TILE] = tile
+    return sheet
