@@ -135,7 +135,7 @@ class Training:
         phase = phase_of(self._config, epoch)
         if phase == self._phase:
             return
-        if phase.start:
+        if self._config.pretrained and epoch >= self._config.frozen_epochs:
             thaw(self.network)
         self._phase = phase
         with self._scope():
