@@ -4,7 +4,7 @@ A model may be trained with some (`PreprocessingSpec.filters`); the shipped one 
 Everywhere: (h, w) uint8 grey in, the same out.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import cv2
 import numpy as np
@@ -64,3 +64,10 @@ FILTERS: dict[str, Callable[[Grey], Grey]] = {
     "clahe": clahe,
 }
 """By name, the predecessor's four in its order."""
+
+
+def apply_filters(face: Grey, names: Iterable[str]) -> Grey:
+    """The face after the named filters, one after the other."""
+    for name in names:
+        face = FILTERS[name](face)
+    return face

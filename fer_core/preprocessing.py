@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_core.filters import FILTERS
+from fer_core.filters import FILTERS, apply_filters
 
 UInt8Array = NDArray[np.uint8]
 Float32Array = NDArray[np.float32]
@@ -158,8 +158,8 @@ def preprocess(crops: UInt8Array, spec: PreprocessingSpec) -> Float32Array:
         ValueError: another shape or dtype.
     """
     grey = to_grey(crops)
-    for name in spec.filters:
-        grey = np.stack([FILTERS[name](face) for face in grey]) if len(grey) else grey
+    if len(grey) and spec.filters:
+        grey = np.stack([apply_filters(face, spec.filters) for face in grey])
     if len(grey) and grey.shape[1:] != (spec.input_size, spec.input_size):
         grey = np.stack([_resize(face, spec.input_size, spec) for face in grey])
     pixels = grey.astype(np.float32)

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from fer_core.filters import FILTERS
+from fer_core.filters import apply_filters
 from fer_core.preprocessing import UInt8Array, prepare_dataset_faces
 from train.augmentation import augment
 from train.config import TrainConfig
@@ -32,9 +32,7 @@ def draw_samples(faces: Dataset, config: TrainConfig) -> UInt8Array:
     sheet = np.full((len(rows) * step + GAP, len(columns) * step + GAP), WHITE, np.uint8)
     for across, column in enumerate(columns):
         for down, face in enumerate(column):
-            seen = face
-            for name in config.preprocessing.filters:
-                seen = FILTERS[name](seen)
+            seen = apply_filters(face, config.preprocessing.filters)
             tile = cv2.resize(seen, (TILE, TILE), interpolation=cv2.INTER_NEAREST)
             top, left = down * step + GAP, across * step + GAP
             sheet[top : top + TILE, left : left + TILE] = tile
