@@ -1,9 +1,5 @@
 """Why an answer: where on the face the network saw signs of an emotion, and pictures beside it."""
 
-from collections.abc import Iterator
-from functools import lru_cache
-from typing import Any
-
 import cv2
 import numpy as np
 
@@ -12,9 +8,6 @@ from fer_core.emotions import FER2013_LABELS
 from fer_core.filters import blur, contours, denoise, sharpen
 from fer_core.model import EmotionModel
 from fer_core.preprocessing import Float32Array, UInt8Array, preprocess
-
-FEATURES = "features"
-"""Name of the global average pooling in every network of train/."""
 
 
 def evidence_maps(model: EmotionModel, face: UInt8Array) -> Float32Array:
@@ -33,7 +26,7 @@ def evidence_maps(model: EmotionModel, face: UInt8Array) -> Float32Array:
         is a patch of several pixels, and between them the values are interpolated.
 
     Raises:
-        ValueError: the network has no such pooling, or more than one layer behind it.
+        ValueError: the network is of another kind.
     """
     size = face.shape[1], face.shape[0]
     enlarged = cv2.resize(_coarse_maps(model, face), size, interpolation=cv2.INTER_CUBIC)
@@ -42,48 +35,10 @@ def evidence_maps(model: EmotionModel, face: UInt8Array) -> Float32Array:
 
 def _coarse_maps(model: EmotionModel, face: UInt8Array) -> FloatArray:
     """(h, w, 7) at the places of the last feature maps; their mean is the logit without bias."""
-    inputs = preprocess(face[np.newaxis], model.info.preprocessing)
-    maps = []
-    for mirrored in (False, True) if model.info.flip_averaging else (False,):
-        seen = inputs[:, :, ::-1] if mirrored else inputs
-        values = np.mean([_member_maps(member, seen, model) for member in _members(model)], axis=0)
-        maps.append(values[:, ::-1] if mirrored else values)
-    return np.asarray(np.mean(maps, axis=0))
-
-
-def _members(model: EmotionModel) -> Iterator[Any]:
-    """The networks of one trunk each that the model is or is made of."""
-    parts = [model.network, *getattr(model.network, "layers", [])]
-    members = [
-        part
-        for part in parts
-        if any(layer.name == FEATURES for layer in getattr(part, "layers", []))
-    ]
-    if not members:
-        raise ValueError("this network has no pooling named features: its maps cannot be drawn")
-    yield from members
-
-
-@lru_cache(maxsize=8)
-def _trunk(member: Any) -> Any:
-    """The member up to its last feature maps; joined once, not for each face."""
-    import keras
-
-    return keras.Model(member.inputs, member.get_layer(FEATURES).input)
-
-
-def _member_maps(member: Any, inputs: Float32Array, model: EmotionModel) -> FloatArray:
-    """(h, w, 7) before interpolation."""
-    features = np.asarray(_trunk(member)([inputs], training=False), np.float64)[0]
-    share, count = model.info.fer2013_share, len(FER2013_LABELS)
-    kernels = {}
-    for head in ("ferplus", "fer2013"):
-        kernel = np.asarray(member.get_layer(head).kernel, np.float64)
-        if kernel.shape[0] != features.shape[-1]:
-            raise ValueError(f"the head {head} does not stand on the pooled features")
-        kernels[head] = kernel[:, :count]
-    kernel = (1 - share) * kernels["ferplus"] + share * kernels["fer2013"]
-    return np.asarray(features @ kernel)
+    (inputs,) = preprocess(face[np.newaxis], model.info.preprocessing)
+    maps, share = model.maps(inputs), model.info.fer2013_share
+    ferplus, fer2013 = maps["ferplus"][..., : len(FER2013_LABELS)], maps["fer2013"]
+    return np.asarray((1 - share) * ferplus + share * fer2013, np.float64)
 
 
 def draw_evidence(face: UInt8Array, maps: FloatArray, emotion: str, size: int) -> UInt8Array:

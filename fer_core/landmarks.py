@@ -1,26 +1,26 @@
-"""A closer look at one face: MediaPipe's face mesh, run by OpenCV.
+"""A closer look at one face: MediaPipe's face mesh.
 
 The mesh says whether a square really shows a face, and where the parts of the face are, more
 exactly than a detector can that looks at the whole picture.
 """
 
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from fer_core.assets import read_verified
 from fer_core.geometry import apply, cut_square, invert, similarity
+from fer_core.inference import Network
 
 LANDMARKER_FILE = "face_landmark.tflite"
 LANDMARKER_SHA256 = "1055cb9d4a9ca8b8c688902a3a5194311138ba256bcc94e336d8373a5f30c814"
 INPUT_SIZE = 192  # pixels, RGB 0..1
 POINTS = 468
 LOOK_SIDE = 1.5  # sides of a face; what the network was trained to look at
-OUTPUTS = ("conv2d_21", "conv2d_31")  # x, y, z of the points; logit of a face being there
+# Names of the outputs: x, y, z of the points; logit of a face being there.
+MESH, PRESENCE = "conv2d_21", "conv2d_31"
 
 # Points of the mesh around each keypoint, in the order of KEYPOINT_NAMES; their mean is steadier
 # than one point (numbers: MediaPipe's canonical face model).
@@ -69,8 +69,7 @@ class FaceLandmarker:
 
     def __init__(self, model: bytes) -> None:
         """Read the network from the content of its TFLite asset."""
-        self._network = cv2.dnn.readNetFromTFLite(np.frombuffer(model, np.uint8))
-        self._lock = threading.Lock()
+        self._network = Network(model)
 
     @classmethod
     def load(cls, directory: Path) -> "FaceLandmarker":
@@ -95,9 +94,7 @@ class FaceLandmarker:
         """
         transform = similarity(center, side, roll, INPUT_SIZE)
         crop = cut_square(image, transform, INPUT_SIZE)
-        with self._lock:
-            self._network.setInput(cv2.dnn.blobFromImage(crop, 1 / 255))
-            points, logit = self._network.forward(OUTPUTS)
-        flat = points.reshape(POINTS, 3)[:, :2].astype(np.float64)
-        presence = 1.0 / (1.0 + np.exp(-float(logit.item())))
+        outputs = self._network.run((crop * np.float32(1 / 255))[np.newaxis])
+        flat = outputs[MESH].reshape(POINTS, 3)[:, :2].astype(np.float64)
+        presence = 1.0 / (1.0 + np.exp(-float(outputs[PRESENCE].item())))
         return FaceMesh(presence, apply(invert(transform), flat))

@@ -1,7 +1,6 @@
-"""The emotion model: model.json, a verified Keras file, and one batched forward pass."""
+"""The emotion model: model.json, a verified TFLite file, and the forward pass."""
 
 import json
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,15 +13,17 @@ from fer_core.assets import read_verified
 from fer_core.calibration import answer_logits, softmax
 from fer_core.emotions import CONTEMPT, FER2013_LABELS, FERPLUS_LABELS
 from fer_core.errors import ModelLoadError
+from fer_core.inference import Network
 from fer_core.preprocessing import Float32Array, PreprocessingSpec
 
 MODEL_JSON = "model.json"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 HEADS = {"ferplus": FERPLUS_LABELS, "fer2013": FER2013_LABELS}
-MAX_BATCH = 256  # faces a forward pass, so that memory stays bounded
+MAPS = "_maps"
+"""Ends the name of the output with a head's maps, which not every network has."""
 
-Forward = Callable[[Float32Array], Mapping[str, Any]]
-"""(N, h, w, 1) float32 -> {"ferplus": (N, 8), "fer2013": (N, 7)} logits."""
+Forward = Callable[[Float32Array], Mapping[str, NDArray[np.float32]]]
+"""(N, h, w, 1) float32 -> {"ferplus": (N, 8), "fer2013": (N, 7)} logits; some also give maps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class ModelInfo:
     Attributes:
         name: of the model.
         version: of the model.
-        file: name of the Keras file beside model.json.
+        file: name of the TFLite file beside model.json.
         sha256: of that file.
         preprocessing: how a face becomes the network's input.
         flip_averaging: whether logits are the mean over the face and its mirror image.
@@ -111,34 +112,34 @@ class ModelInfo:
 class EmotionModel:
     """A network together with everything that its answers depend on. Thread-safe."""
 
-    def __init__(self, forward: Forward, info: ModelInfo, network: Any = None) -> None:
+    def __init__(self, forward: Forward, info: ModelInfo) -> None:
         """Join a forward pass and its description; `load` does so from files.
 
         Args:
-            forward: the network, compiled.
+            forward: the network.
             info: what else its answers depend on.
-            network: the same as a Keras model, for who wants to look inside; None: nobody can.
         """
         self._forward = forward
         self.info = info
-        self.network = network
 
     @classmethod
     def load(cls, directory: Path) -> "EmotionModel":
-        """The model of a folder, compiled and warm.
+        """The model of a folder, warm.
 
         Args:
-            directory: holds model.json and the Keras file that it names.
+            directory: holds model.json and the TFLite file that it names.
 
         Raises:
             ModelLoadError: a file is missing or malformed, or was made for other code.
-            ChecksumMismatchError: the Keras file is not the one that model.json describes.
+            ChecksumMismatchError: the TFLite file is not the one that model.json describes.
         """
         info = read_info(directory)
-        read_verified(directory / info.file, info.sha256)
-        network = _load_network(directory / info.file)
-        model = cls(_compile(network, info.preprocessing), info, network)
-        model.logits(np.zeros((1, *info.preprocessing.input_shape), np.float32))
+        content = read_verified(directory / info.file, info.sha256)
+        try:
+            model = cls(Network(content).run, info)
+            model.logits(np.zeros((1, *info.preprocessing.input_shape), np.float32))
+        except (ValueError, KeyError) as error:
+            raise ModelLoadError(f"{info.file} cannot be loaded: {error}.") from error
         return model
 
     def logits(self, inputs: Float32Array) -> dict[str, Float32Array]:
@@ -156,16 +157,35 @@ class EmotionModel:
         expected = self.info.preprocessing.input_shape
         if inputs.shape[1:] != expected:
             raise ValueError(f"inputs must be (N, *{expected}), got {inputs.shape}")
-        batches = [
-            self._batch_logits(inputs[start : start + MAX_BATCH])
-            for start in range(0, len(inputs), MAX_BATCH)
-        ]
+        # Face by face: a network that stays prepared for one shape is faster than large batches.
+        answers = [self._forward_both(face[np.newaxis]) for face in inputs]
         return {
-            head: np.concatenate([batch[head] for batch in batches])
-            if batches
-            else np.zeros((0, len(labels)), np.float32)
+            head: np.array([answer[head].mean(axis=0) for answer in answers], np.float32).reshape(
+                len(inputs), len(labels)
+            )
             for head, labels in HEADS.items()
         }
+
+    def maps(self, face: Float32Array) -> dict[str, Float32Array]:
+        """Each head's logits at each place of the last feature maps, without the bias.
+
+        Args:
+            face: (h, w, 1) float32, from `preprocessing.preprocess`.
+
+        Returns:
+            {"ferplus": (h', w', 8), "fer2013": (h', w', 7)} float32, the mirror image averaged in
+            as for the logits.
+
+        Raises:
+            ValueError: the network has no such maps.
+        """
+        answer = self._forward_both(face[np.newaxis])
+        if any(head + MAPS not in answer for head in HEADS):
+            raise ValueError("this network's heads are not linear in its last feature maps")
+        maps = {head: answer[head + MAPS] for head in HEADS}
+        if self.info.flip_averaging:
+            return {head: (both[0] + both[1, :, ::-1]) / 2 for head, both in maps.items()}
+        return {head: one[0] for head, one in maps.items()}
 
     def answer(self, inputs: Float32Array) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """What the app says to each face: calibrated, and joined from both heads.
@@ -184,17 +204,11 @@ class EmotionModel:
         seven = softmax(answer_logits(logits, self.info.fer2013_share), self.info.temperature)
         return seven, softmax(logits["ferplus"], self.info.temperature)[:, CONTEMPT]
 
-    def _batch_logits(self, inputs: Float32Array) -> dict[str, Float32Array]:
-        count = len(inputs)
+    def _forward_both(self, face: Float32Array) -> Mapping[str, NDArray[np.float32]]:
+        """Outputs for (1, h, w, 1), and for its mirror image after it where that counts."""
         if self.info.flip_averaging:
-            inputs = np.concatenate([inputs, inputs[:, :, ::-1]])
-        outputs = {
-            head: np.asarray(values, np.float32) for head, values in self._forward(inputs).items()
-        }
-        if self.info.flip_averaging:
-            half = np.float32(0.5)
-            outputs = {head: half * (o[:count] + o[count:]) for head, o in outputs.items()}
-        return outputs
+            face = np.concatenate([face, face[:, :, ::-1]])
+        return self._forward(face)
 
 
 def read_info(directory: Path) -> ModelInfo:
@@ -220,51 +234,3 @@ def read_info(directory: Path) -> ModelInfo:
         raise ModelLoadError(
             f"{MODEL_JSON} does not fit this version of the code: {error}."
         ) from error
-
-
-def _load_network(path: Path) -> Any:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    import keras
-
-    try:
-        return keras.saving.load_model(path, compile=False)
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ModelLoadError(f"{path.name} cannot be loaded by this Keras: {error}") from error
-
-
-def _compile(network: Any, spec: PreprocessingSpec) -> Forward:
-    """The network as one compiled TensorFlow function for batches of any size.
-
-    Its weights become constants, so that TensorFlow folds batch normalization into the convolutions
-    before it: a fifth of the time of a single face.
-
-    On another Keras backend, as on a training machine without TensorFlow, it is Keras's own batch
-    prediction, which compiles anew for each batch size.
-    """
-    import keras
-
-    if keras.backend.backend() != "tensorflow":
-        predict: Forward = network.predict_on_batch
-        return predict
-
-    import tensorflow as tf
-    from tensorflow.python.framework.convert_to_constants import (
-        convert_variables_to_constants_v2,
-    )
-
-    signature = tf.TensorSpec((None, *spec.input_shape), tf.float32)
-
-    @tf.function(input_signature=[signature])  # type: ignore[untyped-decorator]
-    def forward(inputs: Any) -> Any:
-        return network(inputs, training=False)
-
-    concrete = forward.get_concrete_function()
-    frozen = convert_variables_to_constants_v2(concrete)
-
-    def on_array(inputs: Float32Array) -> Mapping[str, Any]:
-        # Freezing forgets the names of the heads.
-        heads = frozen(tf.constant(inputs))
-        named: Mapping[str, Any] = tf.nest.pack_sequence_as(concrete.structured_outputs, heads)
-        return named
-
-    return on_array

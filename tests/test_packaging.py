@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fer_core.detection import DETECTOR_FILE, DETECTOR_SHA256
+from fer_core.blazeface import DETECTOR_FILE, DETECTOR_SHA256
 from fer_core.drawing import FONT
 from fer_core.model import read_info
 from tests.conftest import EXAMPLES, ROOT
@@ -64,9 +64,7 @@ def test_python_version_is_text_so_that_yaml_keeps_its_digits() -> None:
 def test_requirements_name_every_direct_dependency_and_nothing_by_file() -> None:
     expected = {
         "gradio",
-        "tensorflow-cpu",
-        "keras",
-        "mediapipe",
+        "ai-edge-litert",
         "opencv-python-headless",
         "numpy",
         "pillow",

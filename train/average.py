@@ -11,11 +11,8 @@ the cost of all. It is a folder like a run's: temperature and threshold are fitt
 """
 
 import argparse
-import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +21,7 @@ from fer_core.model import EmotionModel, ModelInfo
 from train.arguments import add_data_argument, data_dir
 from train.errors import DataError
 from train.networks import HEADS
-from train.runs import MODEL_FILE, RunError, git_commit
+from train.runs import RunError, git_commit, load_network
 
 if TYPE_CHECKING:
     import keras
@@ -33,7 +30,7 @@ if TYPE_CHECKING:
 def average(
     folders: Sequence[Path], data: Path, out: Path, command: str = "", *, answers: bool = False
 ) -> ModelInfo:
-    """Write emotion.keras and model.json of the averaged model.
+    """Write the averaged model, in a folder like a run's.
 
     Args:
         folders: two or more runs or published models of one preprocessing and, unless `answers`,
@@ -48,18 +45,13 @@ def average(
         ModelLoadError: a model cannot be loaded.
         RunError: the models do not belong together, or `out` is one of them.
     """
-    import keras
     import numpy as np
 
-    from train.calibrate import calibrate
     from train.dataset import load_splits
-    from train.export import write_info
+    from train.export import export_network
 
     infos = [EmotionModel.load(folder).info for folder in folders]
-    networks = [
-        keras.models.load_model(folder / info.file, compile=False)
-        for folder, info in zip(folders, infos, strict=True)
-    ]
+    networks = [load_network(folder) for folder in folders]
     shapes = [[weight.shape for weight in network.get_weights()] for network in networks]
     if any(info.preprocessing != infos[0].preprocessing for info in infos):
         raise RunError("only models of the same preprocessing have a mean.")
@@ -75,25 +67,15 @@ def average(
         together = zip(*(network.get_weights() for network in networks), strict=True)
         mean.set_weights([np.mean(weights, axis=0) for weights in together])
     out.mkdir(parents=True, exist_ok=True)
-    mean.save(out / MODEL_FILE)
-    sha256 = hashlib.sha256((out / MODEL_FILE).read_bytes()).hexdigest()
-    info = replace(
-        infos[0],
-        version=f"{datetime.now(UTC):%Y.%m.%d}+{sha256[:8]}",
-        file=MODEL_FILE,
-        sha256=sha256,
-        figures={},
-        training={
-            "command": command,
-            "commit": git_commit(),
-            "parameters": mean.count_params(),
-            "mean": "answers" if answers else "weights",
-            "mean_of": [{"version": info.version, **info.training} for info in infos],
-        },
+    training = {
+        "command": command,
+        "commit": git_commit(),
+        "mean": "answers" if answers else "weights",
+        "mean_of": [{"version": info.version, **info.training} for info in infos],
+    }
+    return export_network(
+        mean, out, public, name=infos[0].name, spec=infos[0].preprocessing, training=training
     )
-    info = calibrate(EmotionModel(mean.predict_on_batch, info), public)
-    write_info(out, info)
-    return info
 
 
 def _mean_of_answers(networks: "Sequence[keras.Model]") -> "keras.Model":

@@ -495,8 +495,7 @@ def main(arguments: list[str] | None = None) -> None:
         print(f"reading {data}", flush=True)
         splits = load_splits(data)
         options.out.mkdir(parents=True, exist_ok=True)  # to fail now rather than in minutes
-        with FaceDetector.load(MODELS_DIR) as detector:
-            faults = find_faults(splits, detector=detector)
+        faults = find_faults(splits, detector=FaceDetector.load(MODELS_DIR))
         for path in write_report(faults, splits, options.out):
             print(f"wrote {path}")
     except (DataError, ModelLoadError) as error:

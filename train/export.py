@@ -2,9 +2,10 @@
 
     python -m train.export --run runs/base --to models
 
-`train.fit` writes emotion.keras and model.json into the run's folder by itself, with temperature
-and threshold fitted on PublicTest; this command publishes them: it loads the run once more, with
-its checksum, and copies both files.
+A run's folder holds two forms of its network: emotion.keras, to look into or to train on, and
+emotion.tflite, which the app runs, described by model.json with temperature and threshold fitted on
+PublicTest. `train.fit` writes them by itself; this command publishes them: it loads the run once
+more, with its checksum, and copies the files.
 """
 
 import argparse
@@ -14,17 +15,21 @@ import shutil
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fer_core.errors import ModelLoadError
 from fer_core.model import MODEL_JSON, EmotionModel, ModelInfo
+from fer_core.preprocessing import PreprocessingSpec
 from train.config import TrainConfig
 from train.dataset import Dataset
-from train.runs import MODEL_FILE, judged_weights, replace_file
+from train.runs import NETWORK_FILE, SERVED_FILE, judged_weights, replace_file
+
+if TYPE_CHECKING:
+    import keras
 
 
 def export_run(config: TrainConfig, run: Path, public: Dataset, best: dict[str, Any]) -> ModelInfo:
-    """Write emotion.keras and model.json of a run's best epoch.
+    """Write the model of a run's best epoch.
 
     The network is stored in float32 whatever precision it was trained in, without optimizer and
     without the training-only penalties.
@@ -38,38 +43,64 @@ def export_run(config: TrainConfig, run: Path, public: Dataset, best: dict[str, 
     Returns:
         What model.json says.
     """
-    from train.calibrate import calibrate
     from train.networks import build_network
 
     network = build_network(config.network, config.preprocessing)
     network.load_weights(judged_weights(run, best["epoch"]))
-    path = run / MODEL_FILE
-    network.save(path)
-    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     origin = json.loads((run / "origin.json").read_text(encoding="utf-8"))
-    info = ModelInfo(
+    training = {**origin, "epoch": best["epoch"], "config": config.to_dict()}
+    return export_network(
+        network,
+        run,
+        public,
         name=f"fer-{config.network}",
+        spec=config.preprocessing,
+        training=training,
+    )
+
+
+def export_network(
+    network: "keras.Model",
+    to: Path,
+    public: Dataset,
+    *,
+    name: str,
+    spec: PreprocessingSpec,
+    training: dict[str, Any],
+) -> ModelInfo:
+    """Write emotion.keras, emotion.tflite and model.json, with flip averaging.
+
+    Args:
+        network: on Keras's TensorFlow backend.
+        to: the folder, which exists.
+        public: PublicTest, for temperature and threshold.
+        name: of the model.
+        spec: that the network was trained with.
+        training: where it comes from.
+    """
+    from train.calibrate import calibrate
+    from train.conversion import to_tflite
+
+    network.save(to / NETWORK_FILE)
+    content = to_tflite(network)
+    (to / SERVED_FILE).write_bytes(content)
+    sha256 = hashlib.sha256(content).hexdigest()
+    info = ModelInfo(
+        name=name,
         # The day, and the file: two runs of one day are two versions.
         version=f"{datetime.now(UTC):%Y.%m.%d}+{sha256[:8]}",
-        file=MODEL_FILE,
+        file=SERVED_FILE,
         sha256=sha256,
-        preprocessing=config.preprocessing,
+        preprocessing=spec,
         flip_averaging=True,
         temperature=1.0,
         abstention_threshold=0.0,
         figures={},
-        training={
-            **origin,
-            "epoch": best["epoch"],
-            "parameters": network.count_params(),
-            "config": config.to_dict(),
-        },
+        training={**training, "parameters": network.count_params()},
     )
-
-    # Keras's own predict, so that a run on another backend than TensorFlow ends the same way.
-    model = EmotionModel(network.predict_on_batch, info)
-    info = calibrate(model, public)
-    write_info(run, info)
+    write_info(to, info)
+    info = calibrate(EmotionModel.load(to), public)
+    write_info(to, info)
     return info
 
 
@@ -91,9 +122,10 @@ def publish(run: Path, to: Path, name: str | None = None) -> ModelInfo:
         raise ModelLoadError(
             f"{run} cannot be published into itself; name another folder with --to."
         )
-    temporary = to / f"{info.file}.tmp"
-    shutil.copyfile(run / info.file, temporary)
-    temporary.replace(to / info.file)
+    for file in (NETWORK_FILE, info.file):
+        temporary = to / f"{file}.tmp"
+        shutil.copyfile(run / file, temporary)
+        temporary.replace(to / file)
     info = replace(info, name=name or info.name)
     write_info(to, info)
     return info

@@ -183,15 +183,18 @@ def find_face(recognizer: Any, picture: Path) -> FaceResult:
 
 def show_features(
     model: EmotionModel,
+    network: Any,
     face: FaceResult,
     path: Path,
+    *,
     layers: Sequence[str] | None = None,
     member: int = 1,
 ) -> dict[str, Float32Array]:
     """Write the figure.
 
     Args:
-        model: loaded from files.
+        model: that answered.
+        network: the same in Keras.
         face: its answer to one face.
         path: of the PNG.
         layers: names of `map_layers`; those of `stage_layers` when None.
@@ -203,7 +206,7 @@ def show_features(
     Raises:
         FeatureError: there is no such layer or member.
     """
-    members = find_members(model.network)
+    members = find_members(network)
     if not 1 <= member <= len(members):
         raise FeatureError(f"there is no member {member}; this model has 1 to {len(members)}.")
     chosen = members[member - 1]
@@ -288,6 +291,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = _parse(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from fer_core.recognizer import EmotionRecognizer
+    from train.runs import RunError, load_network
 
     try:
         import_module("matplotlib")  # missed now rather than after the loading
@@ -301,8 +305,16 @@ def main(arguments: list[str] | None = None) -> None:
         recognizer = EmotionRecognizer.load(options.model)
         face = find_face(recognizer, options.picture)
         options.out.parent.mkdir(parents=True, exist_ok=True)
-        maps = show_features(recognizer.model, face, options.out, options.layers, options.member)
-    except (FeatureError, FerError) as error:
+        network = load_network(options.model)
+        maps = show_features(
+            recognizer.model,
+            network,
+            face,
+            options.out,
+            layers=options.layers,
+            member=options.member,
+        )
+    except (FeatureError, FerError, RunError) as error:
         raise SystemExit(f"error: {error}") from error
     except OSError as error:
         raise SystemExit(f"error: {options.out} cannot be written to ({error}).") from error

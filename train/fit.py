@@ -7,7 +7,7 @@
     python -m train.fit --data DIR --set teacher_share=0.5 --teachers runs/x runs/y --out runs/z
     python -m train.fit --smoke                    the whole way on generated faces, in a minute
 
-At the end the run's folder holds emotion.keras and model.json of the best epoch by PublicTest:
+At the end the run's folder holds the model of the best epoch by PublicTest:
 `EmotionRecognizer.load("runs/x")` serves it. PrivateTest is not looked at.
 """
 
@@ -174,7 +174,7 @@ def _train(
             save_epoch(training.network, out, history, training.average)
     if is_first_worker():
         export_run(config, out, splits["PublicTest"], best(history))
-        print(f"done: {out} holds emotion.keras and model.json", flush=True)
+        print(f"done: {out} holds a model that the app can load", flush=True)
 
 
 def _public_inputs(

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_core.alignment import align_face
-from fer_core.detection import MAX_WHOLE_SIDE, FaceDetector
+from fer_core.detection import FaceDetector, _fit_window
 from fer_core.emotions import FER2013_LABELS
-from fer_core.geometry import apply, invert, scale_of, shrink
+from fer_core.geometry import apply, invert, scale_of
 from fer_core.images import load_image
 from fer_core.model import EmotionModel
 from fer_core.preprocessing import UInt8Array, prepare_dataset_face, preprocess, to_grey
@@ -597,13 +597,13 @@ def _detection_parts(
     detector: FaceDetector, picture: UInt8Array
 ) -> dict[str, Callable[[], object]]:
     """The detector's steps, which only this measure takes apart."""
-    small, scale = shrink(picture, MAX_WHOLE_SIDE)
-    seen = [proposal.moved(scale) for proposal in detector._look(small)]  # noqa: SLF001
-    known = detector._confirm(picture, seen, [])  # noqa: SLF001
+    # ruff: noqa: SLF001
+    small, scale = _fit_window(picture)
+    seen = detector._look(small, scale)
     return {
-        "find: whole picture": lambda: detector._look(shrink(picture, MAX_WHOLE_SIDE)[0]),  # noqa: SLF001
-        "confirm: whole picture": lambda: detector._confirm(picture, seen, []),  # noqa: SLF001
-        "find: tiles": lambda: detector._search_tiles(picture, known),  # noqa: SLF001
+        "find: whole picture": lambda: detector._look(*_fit_window(picture)),
+        "confirm: whole picture": lambda: detector._confirm(picture, seen, []),
+        "find: finer levels": lambda: detector._search_levels(picture),
         "find and confirm, all": lambda: detector.detect(picture),
     }
 

@@ -265,15 +265,14 @@ def main(arguments: list[str] | None = None) -> None:
     chosen = Options(**{part.name: getattr(options, part.name) for part in fields(Options)})
     command = describe_command(options)
     try:
-        with FaceDetector.load(MODELS_DIR) as detector:
-            numbers = ingest(
-                options.photos,
-                options.out,
-                chosen,
-                detector,
-                boxes=options.boxes,
-                command=command,
-            )
+        numbers = ingest(
+            options.photos,
+            options.out,
+            chosen,
+            FaceDetector.load(MODELS_DIR),
+            boxes=options.boxes,
+            command=command,
+        )
     except (DataError, ModelLoadError) as error:
         raise SystemExit(f"error: {error}") from error
     except OSError as error:

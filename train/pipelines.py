@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fer_core.alignment import align_face
 from fer_core.assets import MODELS_DIR
-from fer_core.detection import DETECTOR_FILE
+from fer_core.blazeface import DETECTOR_FILE
 from fer_core.preprocessing import UInt8Array, to_grey
 from fer_core.recognizer import EmotionRecognizer
 from fer_core.results import FaceDetection

@@ -7,7 +7,8 @@
 - checkpoint-NNNN.weights.h5: weights and optimizer state after an epoch; the last and the best one
 - averaged-NNNN.weights.h5: beside it, the moving average that is judged, in runs that have one
 - lock: held by the process that trains
-- emotion.keras and model.json, at the end: what the app loads
+- emotion.keras, at the end: the network of the best epoch, to look into or to train on
+- emotion.tflite and model.json: what the app loads
 """
 
 import csv
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 
     from train.moving_average import MovingAverage
 
-MODEL_FILE = "emotion.keras"
+NETWORK_FILE = "emotion.keras"
+SERVED_FILE = "emotion.tflite"
 HISTORY_FIELDS = (
     "epoch", "loss", "public_ferplus", "public_fer2013", "score", "learning_rate", "seconds",
 )  # fmt: skip
@@ -89,9 +91,23 @@ def best_weights(folder: Path) -> Path:
     history = read_history(folder)
     if history:
         return judged_weights(folder, best(history)["epoch"])
-    if (folder / MODEL_FILE).exists():
-        return folder / MODEL_FILE
+    if (folder / NETWORK_FILE).exists():
+        return folder / NETWORK_FILE
     raise RunError(f"{folder} holds neither a finished epoch nor a model to begin with.")
+
+
+def load_network(folder: Path) -> "keras.Model":
+    """The network of a finished run or a published model, to look into or to train on.
+
+    Raises:
+        RunError: the folder holds none that this Keras can load.
+    """
+    import keras
+
+    try:
+        return keras.saving.load_model(folder / NETWORK_FILE, compile=False)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise RunError(f"{folder} holds no {NETWORK_FILE} that can be loaded.") from error
 
 
 def read_history(run: Path) -> list[dict[str, Any]]:

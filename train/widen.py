@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from train.networks import HEADS, NETWORKS
-from train.runs import MODEL_FILE, RunError, best_weights
+from train.runs import NETWORK_FILE, RunError, best_weights
 
 if TYPE_CHECKING:
     import keras
@@ -102,7 +102,7 @@ def main(arguments: list[str] | None = None) -> None:
     except (RunError, ValueError) as error:
         raise SystemExit(f"error: {error}") from error
     options.out.mkdir(parents=True, exist_ok=True)
-    wide.save(options.out / MODEL_FILE)
+    wide.save(options.out / NETWORK_FILE)
     print(f"{options.out} holds {options.network} with the weights of {options.run}")
 
 

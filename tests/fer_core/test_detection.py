@@ -1,6 +1,4 @@
 import shutil
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import cv2
@@ -8,12 +6,13 @@ import numpy as np
 import pytest
 
 from fer_core.assets import MODELS_DIR
-from fer_core.detection import DETECTOR_FILE, MAX_FACES, FaceDetector
+from fer_core.blazeface import DETECTOR_FILE
+from fer_core.detection import MAX_FACES, FaceDetector
 from fer_core.errors import ChecksumMismatchError, ModelLoadError
 from fer_core.geometry import apply, cut_square, similarity
 from fer_core.images import load_image
 from fer_core.landmarks import LANDMARKER_FILE
-from tests.conftest import EXAMPLES, PORTRAITS, ROOT
+from tests.conftest import EXAMPLES, PORTRAITS
 from train.scenes import background, make_empty_scene
 
 GROUP = EXAMPLES / "group_happy-surprise-angry_01.jpg"
@@ -22,8 +21,7 @@ each_portrait = pytest.mark.parametrize("path", PORTRAITS, ids=lambda path: path
 
 @pytest.fixture(scope="module")
 def detector():
-    with FaceDetector.load(MODELS_DIR) as loaded:
-        yield loaded
+    return FaceDetector.load(MODELS_DIR)
 
 
 @pytest.fixture(scope="module")
@@ -391,30 +389,3 @@ def test_a_missing_directory_is_refused_as_missing(tmp_path):
     with pytest.raises(ModelLoadError) as caught:
         FaceDetector.load(tmp_path / "nowhere")
     assert caught.type is ModelLoadError
-
-
-class TestClose:
-    def test_closing_twice_is_harmless(self, portrait):
-        detector = FaceDetector.load(MODELS_DIR)
-        assert len(detector.detect(portrait)) == 1
-        detector.close()
-        detector.close()
-
-    def test_closing_inside_a_with_block_is_harmless(self):
-        with FaceDetector.load(MODELS_DIR) as detector:
-            detector.close()
-
-    def test_closing_one_leaves_another_at_work(self, detector, portrait):
-        FaceDetector.load(MODELS_DIR).close()
-        assert len(detector.detect(portrait)) == 1
-
-    def test_a_program_may_end_without_closing(self):
-        code = (
-            "from fer_core.assets import MODELS_DIR\n"
-            "from fer_core.detection import FaceDetector\n"
-            "detector = FaceDetector.load(MODELS_DIR)\n"
-        )
-        finished = subprocess.run(
-            [sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True
-        )
-        assert "Traceback" not in finished.stderr

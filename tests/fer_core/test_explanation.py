@@ -24,7 +24,7 @@ class TestEvidence:
         self, recognizer: EmotionRecognizer, face: UInt8Array, share: float
     ) -> None:
         info = replace(recognizer.model.info, fer2013_share=share)
-        model = EmotionModel(recognizer.model._forward, info, recognizer.model.network)
+        model = EmotionModel(recognizer.model._forward, info)
         black = np.zeros((48, 48), np.uint8)
 
         def logits(picture: UInt8Array) -> np.ndarray:
@@ -69,7 +69,7 @@ class TestEvidence:
 
     def test_a_network_without_the_pooling_is_told(self, face: UInt8Array) -> None:
         info = ModelInfo("fake", "0", "none", "", PreprocessingSpec(), False, 1.0, 0.5)
-        with pytest.raises(ValueError, match="no pooling named features"):
+        with pytest.raises(ValueError, match="not linear"):
             evidence_maps(EmotionModel(lambda _: {}, info), face)
 
 

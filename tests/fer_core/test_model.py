@@ -1,4 +1,4 @@
-"""model.json and the batched forward pass; where the network is no matter, a hand-written one."""
+"""model.json and the forward pass; where the network is no matter, a hand-written one."""
 
 import json
 import shutil
@@ -11,7 +11,7 @@ import pytest
 from fer_core.assets import MODELS_DIR
 from fer_core.emotions import FER2013_LABELS, FERPLUS_LABELS
 from fer_core.errors import ChecksumMismatchError, ModelLoadError
-from fer_core.model import MAX_BATCH, EmotionModel, ModelInfo, read_info
+from fer_core.model import EmotionModel, ModelInfo, read_info
 from fer_core.preprocessing import PreprocessingSpec
 
 FIELDS = {
@@ -99,7 +99,7 @@ def test_a_missing_field_is_named(folder: Path, field: str) -> None:
 @pytest.mark.parametrize(
     "values",
     [
-        {"format_version": 2},
+        {"format_version": 1},
         {"heads": {"ferplus": list(FERPLUS_LABELS[::-1]), "fer2013": list(FER2013_LABELS)}},
         {"heads": []},
         {"temperature": 0},
@@ -156,13 +156,13 @@ def test_the_answer_is_joined_from_both_heads_and_says_contempt_apart() -> None:
     np.testing.assert_allclose(contempt, eight[7] / eight.sum())
 
 
-def test_large_numbers_of_faces_go_in_bounded_batches_and_stay_in_order() -> None:
-    model, sizes = fake_model(flip=False)
-    count = 2 * MAX_BATCH + 3
+def test_faces_keep_their_order_and_go_through_one_by_one() -> None:
+    model, sizes = fake_model(flip=True)
+    count = 5
     inputs = np.ones((count, 48, 48, 1), np.float32) * np.arange(count).reshape(-1, 1, 1, 1)
     logits = model.logits(inputs.astype(np.float32))
     assert np.allclose(logits["fer2013"][:, 0], np.arange(count))
-    assert max(sizes) <= MAX_BATCH
+    assert sizes == [2] * count  # each with its mirror image: the network stays prepared for that
 
 
 def test_no_faces_give_empty_logits() -> None:

@@ -66,7 +66,7 @@ def test_the_download_holds_the_whole_answer(result: RecognitionResult) -> None:
 def test_why_does_without_the_map_where_the_network_has_none(
     recognizer: EmotionRecognizer, result: RecognitionResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fer_core.explanation.FEATURES", "of another network")
+    monkeypatch.setattr("fer_core.model.MAPS", "_of_another_network")
     html = why_html(recognizer.model, result.faces[0], "en")
     assert html.count("alt=") == 6
     assert "signs of" not in html

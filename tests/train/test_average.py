@@ -27,13 +27,16 @@ def moved(smoke_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     from dataclasses import replace
     from hashlib import sha256
 
+    from train.conversion import to_tflite
     from train.export import write_info
 
     folder = tmp_path_factory.mktemp("moved")
     network = keras.models.load_model(smoke_run / "emotion.keras", compile=False)
     network.set_weights([1.5 * weights for weights in network.get_weights()])
     network.save(folder / "emotion.keras")
-    digest = sha256((folder / "emotion.keras").read_bytes()).hexdigest()
+    content = to_tflite(network)
+    (folder / "emotion.tflite").write_bytes(content)
+    digest = sha256(content).hexdigest()
     write_info(folder, replace(EmotionModel.load(smoke_run).info, sha256=digest))
     return folder
 
@@ -64,7 +67,8 @@ def test_answers_of_any_networks_have_a_mean_that_the_app_loads(
     inputs = preprocess(faces, info.preprocessing)
     for head, values in mean.logits(inputs).items():
         expected = np.mean([part.logits(inputs)[head] for part in parts], axis=0)
-        np.testing.assert_allclose(values, expected, atol=1e-4)
+        limit = 0.02 * np.ptp(expected, axis=1).max()  # three roundings to int8
+        np.testing.assert_allclose(values, expected, atol=limit)
     parameters = [part.info.training["parameters"] for part in parts]
     assert info.training["parameters"] == sum(parameters)
     assert info.training["mean"] == "answers"

@@ -329,7 +329,7 @@ class TestPeer:
         assert peer["photographs"]["mean_recall"] == 1.0
         assert figures["photographs"]["found"] == 1.0
         assert peer["fer2013_public"]["n"] == figures["fer2013_public"]["n"]
-        assert figures["file_bytes"] == (smoke_run / "emotion.keras").stat().st_size
+        assert figures["file_bytes"] == (smoke_run / "emotion.tflite").stat().st_size
         output = capsys.readouterr().out
         assert "| PublicTest | ours | fer 9.9 |" in output
         assert "| photographs, mean recall |" in output

@@ -32,9 +32,9 @@ def test_a_damaged_run_is_not_published(smoke_run: Path, tmp_path: Path) -> None
     damaged = tmp_path / "damaged"
     damaged.mkdir()
     (damaged / "model.json").write_bytes((smoke_run / "model.json").read_bytes())
-    content = bytearray((smoke_run / "emotion.keras").read_bytes())
+    content = bytearray((smoke_run / "emotion.tflite").read_bytes())
     content[len(content) // 2] ^= 1
-    (damaged / "emotion.keras").write_bytes(content)
+    (damaged / "emotion.tflite").write_bytes(content)
     with pytest.raises(ChecksumMismatchError):
         publish(damaged, tmp_path / "models")
     assert not (tmp_path / "models").exists()

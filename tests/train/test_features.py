@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from fer_core import EmotionRecognizer
+from fer_core.assets import MODELS_DIR
 from fer_core.explanation import draw_evidence, evidence_maps
 from fer_core.model import EmotionModel
 from fer_core.preprocessing import preprocess
@@ -32,8 +33,14 @@ from train.features import (
     stage_layers,
     strongest_channels,
 )
+from train.runs import load_network
 
 PICTURE = EXAMPLES / "happy_f_asian_01.jpg"
+
+
+@pytest.fixture(scope="module")
+def shipped() -> keras.Model:
+    return load_network(MODELS_DIR)
 
 
 @pytest.fixture(scope="module")
@@ -97,8 +104,8 @@ def last_logits(member: keras.Model, maps: np.ndarray) -> np.ndarray:
     return maps.mean(axis=(0, 1)) @ np.asarray(head.kernel) + np.asarray(head.bias)
 
 
-def test_the_shipped_pair_has_two_members_with_four_stages(recognizer: EmotionRecognizer) -> None:
-    members = find_members(recognizer.model.network)
+def test_the_shipped_pair_has_two_members_with_four_stages(shipped: keras.Model) -> None:
+    members = find_members(shipped)
     assert len(members) == 2
     for member in members:
         stages = [member.get_layer(name) for name in stage_layers(member)]
@@ -138,9 +145,9 @@ def test_a_network_without_activations_is_told() -> None:
 
 @pytest.mark.parametrize("member", [0, 1])
 def test_the_last_maps_are_those_that_the_heads_read(
-    recognizer: EmotionRecognizer, inputs: np.ndarray, member: int
+    shipped: keras.Model, inputs: np.ndarray, member: int
 ) -> None:
-    chosen = find_members(recognizer.model.network)[member]
+    chosen = find_members(shipped)[member]
     last = stage_layers(chosen)[-1]
     maps = feature_maps(chosen, inputs, [last])[last]
     assert maps.dtype == np.float32
@@ -175,12 +182,13 @@ def test_channels_are_ranked_by_mean_magnitude() -> None:
 
 def test_the_figure_has_face_evidence_and_the_strongest_channels(
     recognizer: EmotionRecognizer,
+    shipped: keras.Model,
     face: FaceResult,
     inputs: np.ndarray,
     tmp_path: Path,
     drawn: list[Figure],
 ) -> None:
-    maps = show_features(recognizer.model, face, tmp_path / "x.png")
+    maps = show_features(recognizer.model, shipped, face, tmp_path / "x.png")
     (axes,) = drawn[0].axes
     images = [np.asarray(image.get_array()) for image in axes.images]
     assert len(images) == 3 + 4 * CHANNELS
@@ -200,9 +208,13 @@ def test_the_figure_has_face_evidence_and_the_strongest_channels(
 
 
 def test_pictures_and_words_stay_within_the_figure_and_apart(
-    recognizer: EmotionRecognizer, face: FaceResult, tmp_path: Path, drawn: list[Figure]
+    recognizer: EmotionRecognizer,
+    shipped: keras.Model,
+    face: FaceResult,
+    tmp_path: Path,
+    drawn: list[Figure],
 ) -> None:
-    show_features(recognizer.model, face, tmp_path / "x.png")
+    show_features(recognizer.model, shipped, face, tmp_path / "x.png")
     (axes,) = drawn[0].axes
     _, right = axes.get_xlim()
     bottom, _ = axes.get_ylim()
@@ -216,14 +228,17 @@ def test_pictures_and_words_stay_within_the_figure_and_apart(
 
 def test_chosen_layers_of_the_second_member_are_shown(
     recognizer: EmotionRecognizer,
+    shipped: keras.Model,
     face: FaceResult,
     inputs: np.ndarray,
     tmp_path: Path,
     drawn: list[Figure],
 ) -> None:
-    second = find_members(recognizer.model.network)[1]
+    second = find_members(shipped)[1]
     name = next(iter(map_layers(second)))
-    maps = show_features(recognizer.model, face, tmp_path / "x.png", [name], member=2)
+    maps = show_features(
+        recognizer.model, shipped, face, tmp_path / "x.png", layers=[name], member=2
+    )
     assert list(maps) == [name]
     assert np.array_equal(maps[name], feature_maps(second, inputs, [name])[name])
     assert drawn[0].get_suptitle().endswith("network 2 of 2")
@@ -231,19 +246,23 @@ def test_chosen_layers_of_the_second_member_are_shown(
 
 @pytest.mark.parametrize("member", [0, 3])
 def test_a_member_that_is_not_there_is_told(
-    recognizer: EmotionRecognizer, face: FaceResult, tmp_path: Path, member: int
+    recognizer: EmotionRecognizer,
+    shipped: keras.Model,
+    face: FaceResult,
+    tmp_path: Path,
+    member: int,
 ) -> None:
     with pytest.raises(FeatureError, match=f"no member {member}; this model has 1 to 2"):
-        show_features(recognizer.model, face, tmp_path / "x.png", member=member)
+        show_features(recognizer.model, shipped, face, tmp_path / "x.png", member=member)
 
 
 def test_a_network_whose_heads_read_no_pooled_maps_is_shown_without_evidence(
     recognizer: EmotionRecognizer, face: FaceResult, tmp_path: Path, drawn: list[Figure]
 ) -> None:
     network = plain_network()
-    model = EmotionModel(network.predict_on_batch, recognizer.model.info, network)
+    model = EmotionModel(network.predict_on_batch, recognizer.model.info)
     assert evidence_picture(model, face) is None
-    assert list(show_features(model, face, tmp_path / "x.png")) == ["second", "third"]
+    assert list(show_features(model, network, face, tmp_path / "x.png")) == ["second", "third"]
     (axes,) = drawn[0].axes
     assert len(axes.images) == 2 + 4 + 5
     assert any("no such map" in text.get_text() for text in axes.texts)

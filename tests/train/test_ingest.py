@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Mapping
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -682,7 +681,7 @@ def test_a_dataset_among_the_photographs_is_refused(tmp_path: Path) -> None:
 def command(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str
 ) -> str:
-    monkeypatch.setattr(FaceDetector, "load", lambda folder: nullcontext(Seer()))
+    monkeypatch.setattr(FaceDetector, "load", lambda folder: Seer())
     main(list(arguments))
     return capsys.readouterr().out
 

@@ -1,0 +1,86 @@
+"""Running a TFLite network on the CPU, by LiteRT."""
+
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+MAX_THREADS = 4  # of one network; small ones gain nothing from more
+MAX_SHAPES = 6  # of inputs, for which a network is kept ready
+
+
+class Network:
+    """A TFLite network. One instance may be shared by any number of threads.
+
+    LiteRT prepares memory and weights for one shape of input, which can take longer than the
+    network itself; the last few shapes stay prepared.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        """Read the network from the content of a TFLite file, with one input.
+
+        Raises:
+            ValueError: it is no such file.
+        """
+        self._content = content
+        self._threads = min(MAX_THREADS, len(os.sched_getaffinity(0)))
+        self._prepared: OrderedDict[tuple[int, ...], _Prepared] = OrderedDict()
+        self._lock = threading.Lock()
+        with self._lock:
+            self._prepare(None)
+
+    def run(self, inputs: NDArray[np.float32]) -> Mapping[str, NDArray[np.float32]]:
+        """Its outputs by name, as the file's signature names them, or else its tensors.
+
+        Args:
+            inputs: float32, of a shape that the network can take.
+
+        Raises:
+            ValueError: another shape or dtype.
+        """
+        with self._lock:
+            prepared = self._prepare(inputs.shape)
+            prepared.interpreter.set_tensor(prepared.input, inputs)
+            prepared.interpreter.invoke()
+            get = prepared.interpreter.get_tensor
+            return {name: get(output) for name, output in prepared.outputs.items()}
+
+    def _prepare(self, shape: tuple[int, ...] | None) -> "_Prepared":
+        """Ready for inputs of a shape, or of the file's own."""
+        if shape is not None and shape in self._prepared:
+            self._prepared.move_to_end(shape)
+            return self._prepared[shape]
+        from ai_edge_litert.interpreter import Interpreter
+
+        interpreter = Interpreter(model_content=self._content, num_threads=self._threads)
+        (details,) = interpreter.get_input_details()
+        index, own_shape = details["index"], tuple(details["shape"].tolist())
+        if shape is not None:
+            interpreter.resize_tensor_input(index, shape)
+        try:
+            interpreter.allocate_tensors()
+        except RuntimeError as error:
+            raise ValueError(f"this network cannot take inputs of shape {shape}") from error
+        while len(self._prepared) >= MAX_SHAPES:
+            self._prepared.popitem(last=False)
+        prepared = _Prepared(interpreter, index, _named_outputs(interpreter))
+        self._prepared[shape or own_shape] = prepared
+        return prepared
+
+
+class _Prepared(NamedTuple):
+    interpreter: Any
+    input: int
+    outputs: dict[str, int]
+
+
+def _named_outputs(interpreter: Any) -> dict[str, int]:
+    signatures = list(interpreter.get_signature_list())
+    if signatures:
+        details = interpreter.get_signature_runner(signatures[0]).get_output_details()
+        return {name: detail["index"] for name, detail in details.items()}
+    return {detail["name"]: detail["index"] for detail in interpreter.get_output_details()}
