@@ -8,6 +8,7 @@ place are those of a 128x128 window around it (Bazarevsky et al. 2019, "BlazeFac
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,10 +22,11 @@ MIN_SCORE = 0.3
 SAME_PLACE = 0.3  # intersection over union above which two answers are about one face
 STRIDES_ANCHORS = ((8, 2), (16, 6))  # pixels from one place to the next, answers at each
 RIGHT_EYE, LEFT_EYE = 4, 6  # where their x, y stand in an answer, after x, y, width, height
-STEP = 32  # pixels: sides of what goes through it are rounded up to these, so that shapes repeat
+STEP = 16  # pixels: sides of what goes through it are rounded up to these, so that shapes repeat
 MAX_BLOCK = 416  # pixels: larger pictures go in blocks, so that memory stays small
 OVERLAP = 64  # pixels of two blocks: more than half a face, which one or the other shows well
-PADDING = 0.0  # mid grey
+PADDING = (128, 128, 128)
+LEVELS = (np.arange(256) / 127.5 - 1).astype(np.float32)  # what the network takes for each grey
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,14 +93,16 @@ class BlazeFace:
     def _answers(self, block: NDArray[np.uint8], left: int, top: int) -> NDArray[np.float64]:
         """(N, 17) what is sure enough: 16 coordinates in pixels of the picture, and the score."""
         height, width = block.shape[:2]
-        shape = (*(max(WINDOW, -(-side // STEP) * STEP) for side in (height, width)), 3)
-        inputs = np.full(shape, PADDING, np.float32)
-        inputs[:height, :width] = block * np.float32(1 / 127.5) - 1
+        rows, columns = (max(WINDOW, -(-side // STEP) * STEP) for side in (height, width))
+        padded = cv2.copyMakeBorder(
+            block, 0, rows - height, 0, columns - width, cv2.BORDER_CONSTANT, value=PADDING
+        )
+        inputs = np.asarray(cv2.LUT(padded, LEVELS), np.float32)
         outputs = self._network.run(inputs[np.newaxis])
         logits = outputs["classificators"][0, :, 0].astype(np.float64)
         sure = np.flatnonzero(logits > np.log(MIN_SCORE / (1 - MIN_SCORE)))
         values = outputs["regressors"][0, sure].astype(np.float64)
-        places = _places(shape[0], shape[1])[sure] + (left, top)
+        places = _places(rows, columns)[sure] + (left, top)
         values[:, :2] += places
         values[:, 4:] += np.tile(places, 6)
         return np.column_stack([values, 1 / (1 + np.exp(-np.clip(logits[sure], -100, 100)))])

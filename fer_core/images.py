@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pillow_heif
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from fer_core.errors import ImageTooLargeError, InvalidImageError
 
@@ -48,7 +48,8 @@ def load_image(source: ImageSource) -> NDArray[np.uint8]:
             an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) uint8, grey, RGB or RGBA.
 
     Returns:
-        (H, W, 3) uint8 RGB, C-contiguous. An RGB array comes back as it is, not copied.
+        (H, W, 3) uint8 RGB, C-contiguous, not to be written to. An RGB array comes back as it is,
+        not copied.
 
     Raises:
         ImageTooLargeError: more than `MAX_PIXELS` pixels, `MAX_SIDE` pixels on one side or
@@ -94,13 +95,16 @@ def _from_pillow(image: Image.Image) -> NDArray[np.uint8]:
     _check_size(width, height)
     try:
         image.load()
-        upright = ImageOps.exif_transpose(image)
-        rgb = _to_rgb(upright)
+        # Every step copies, which a large picture notices: none that is not needed.
+        if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:
+            image = ImageOps.exif_transpose(image)
+        if image.mode != "RGB" or image.has_transparency_data:
+            image = _to_rgb(image)
+        return np.asarray(image, dtype=np.uint8)
     except InvalidImageError:
         raise
     except Exception as error:  # as above: decoders raise OSError, SyntaxError, struct.error, ...
         raise InvalidImageError(TRUNCATED) from error
-    return np.array(rgb, dtype=np.uint8)
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

@@ -7,6 +7,7 @@ exactly than a detector can that looks at the whole picture.
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,7 +17,8 @@ from fer_core.inference import Network
 
 LANDMARKER_FILE = "face_landmark.tflite"
 LANDMARKER_SHA256 = "1055cb9d4a9ca8b8c688902a3a5194311138ba256bcc94e336d8373a5f30c814"
-INPUT_SIZE = 192  # pixels, RGB 0..1
+INPUT_SIZE = 192  # pixels, RGB
+LEVELS = (np.arange(256) / 255).astype(np.float32)  # what the network takes for each grey
 POINTS = 468
 LOOK_SIDE = 1.5  # sides of a face; what the network was trained to look at
 # Names of the outputs: x, y, z of the points; logit of a face being there.
@@ -63,6 +65,10 @@ class FaceMesh:
         center = apply(invert(upright), (low + high) / 2)[0]
         return center, LOOK_SIDE * float((high - low).max()), roll
 
+    def moved(self, scale: float) -> "FaceMesh":
+        """The same in pixels of a picture that is so many times larger."""
+        return FaceMesh(self.presence, self.points * scale)
+
 
 class FaceLandmarker:
     """The face mesh network. One instance may be shared by any number of threads."""
@@ -94,7 +100,8 @@ class FaceLandmarker:
         """
         transform = similarity(center, side, roll, INPUT_SIZE)
         crop = cut_square(image, transform, INPUT_SIZE)
-        outputs = self._network.run((crop * np.float32(1 / 255))[np.newaxis])
+        inputs = np.asarray(cv2.LUT(crop, LEVELS), np.float32)
+        outputs = self._network.run(inputs[np.newaxis])
         flat = outputs[MESH].reshape(POINTS, 3)[:, :2].astype(np.float64)
         presence = 1.0 / (1.0 + np.exp(-float(outputs[PRESENCE].item())))
         return FaceMesh(presence, apply(invert(transform), flat))

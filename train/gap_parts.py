@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_core.alignment import align_face
-from fer_core.detection import FaceDetector, _fit_window
+from fer_core.blazeface import WINDOW
+from fer_core.detection import FaceDetector, _level_sides, _views
 from fer_core.emotions import FER2013_LABELS
 from fer_core.geometry import apply, invert, scale_of
 from fer_core.images import load_image
@@ -597,13 +598,14 @@ def _detection_parts(
     detector: FaceDetector, picture: UInt8Array
 ) -> dict[str, Callable[[], object]]:
     """The detector's steps, which only this measure takes apart."""
-    # ruff: noqa: SLF001
-    small, scale = _fit_window(picture)
-    seen = detector._look(small, scale)
+    longest = max(picture.shape[:2])
+    views = _views(picture, [*_level_sides(longest), WINDOW])
+    seen = detector._look(views[-1])  # noqa: SLF001
     return {
-        "find: whole picture": lambda: detector._look(*_fit_window(picture)),
-        "confirm: whole picture": lambda: detector._confirm(picture, seen, []),
-        "find: finer levels": lambda: detector._search_levels(picture),
+        "make smaller": lambda: _views(picture, [*_level_sides(longest), WINDOW]),
+        "find: whole picture": lambda: detector._look(views[-1]),  # noqa: SLF001
+        "find: finer levels": lambda: [detector._look(view) for view in views[1:-1]],  # noqa: SLF001
+        "confirm: whole picture": lambda: detector._confirm(views, seen, []),  # noqa: SLF001
         "find and confirm, all": lambda: detector.detect(picture),
     }
 
