@@ -1,7 +1,8 @@
-"""The one command-line argument that several commands share: where the data lies."""
+"""What several commands share: the argument that says where the data lies, and needed packages."""
 
 import argparse
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 
@@ -23,3 +24,20 @@ def data_dir(parser: argparse.ArgumentParser, options: argparse.Namespace) -> Pa
         parser.error("name the data with --data DIR or the FER_DATA variable")
     data: Path = options.data
     return data
+
+
+def need(what: str, *packages: str) -> None:
+    """End the program with a sentence, before minutes of work, where a package is missing.
+
+    Args:
+        what: needs them, for the sentence.
+        packages: names to import, of train/requirements.txt; none for those that training takes.
+    """
+    if not packages:
+        backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+        packages = ("keras", backend)
+    missing = [name for name in packages if find_spec(name) is None]
+    if missing:
+        raise SystemExit(
+            f"error: {what} needs {' and '.join(missing)}: pip install -r train/requirements.txt"
+        )

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from fer_core.errors import ModelLoadError
 from fer_core.model import EmotionModel, ModelInfo
-from train.arguments import add_data_argument, data_dir
+from train.arguments import add_data_argument, data_dir, need
 from train.errors import DataError
 from train.networks import HEADS
 from train.runs import RunError, git_commit, load_network
@@ -108,6 +108,7 @@ def main(arguments: list[str] | None = None) -> None:
         "--answers", action="store_true", help="the mean of the answers, not of the weights"
     )
     options = parser.parse_args(arguments)
+    need("averaging")
     data = data_dir(parser, options)
     if len(options.models) < 2:
         parser.error("name two or more models")

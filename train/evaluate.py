@@ -33,7 +33,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -47,14 +46,12 @@ from fer_core.emotions import FER2013_LABELS, FERPLUS_LABELS
 from fer_core.errors import FerError
 from fer_core.model import EmotionModel, ModelInfo
 from fer_core.preprocessing import preprocess
-from train.arguments import add_data_argument, data_dir
+from train.arguments import add_data_argument, data_dir, need
 from train.calibrate import dataset_logits
 from train.clean import Faults, load_faults
 from train.dataset import DataError, Dataset, load_splits
 from train.peer_fer import PeerError
 from train.photographs import Photograph, cut_photographs, read_photographs
-
-REQUIREMENTS = "train/requirements.txt"
 
 
 @dataclass(frozen=True)
@@ -230,7 +227,7 @@ def main(arguments: list[str] | None = None) -> None:
     from train.export import write_info
 
     options, data = _parse(arguments)
-    _require_packages(drawing=options.report is not None)
+    need("evaluation", "sklearn", *(["matplotlib"] if options.report else []))
     try:
         photographs = read_photographs(options.press) if options.press else []
         print(f"reading {data}", flush=True)
@@ -379,18 +376,6 @@ def _origin(options: argparse.Namespace, info: ModelInfo) -> dict[str, str]:
         "date": datetime.now(UTC).date().isoformat(),
         "command": " ".join(words),
     }
-
-
-def _require_packages(*, drawing: bool) -> None:
-    """End with a sentence, before minutes of measuring, where a package is missing."""
-    try:
-        for name in ("sklearn", "matplotlib") if drawing else ("sklearn",):
-            import_module(name)
-    except ImportError as error:
-        raise SystemExit(
-            f"error: evaluation needs {error.name}, which is in {REQUIREMENTS}: "
-            f"pip install -r {REQUIREMENTS}"
-        ) from error
 
 
 def _number(value: float | None, digits: int) -> str:

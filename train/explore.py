@@ -23,7 +23,6 @@ quarter of a minute for FER2013, most of it for reading a CSV.
 import argparse
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -33,7 +32,7 @@ from numpy.typing import NDArray
 from fer_core.emotions import BY_NAME, FER2013_LABELS, FERPLUS_LABELS
 from fer_core.filters import FILTERS
 from fer_core.preprocessing import UInt8Array
-from train.arguments import add_data_argument, data_dir
+from train.arguments import add_data_argument, data_dir, need
 from train.clean import DOUBTFUL, Faults, load_faults
 from train.dataset import SPLITS, DataError, Dataset, load_splits
 from train.duplicates import connected_groups, copies_between, equal_groups, pairs_between
@@ -44,7 +43,6 @@ if TYPE_CHECKING:  # matplotlib takes a second, which `--help` should not
 NONE = "none"  # the key of pictures whose annotators have no majority
 SAMPLES = 10  # faces of a class in a figure
 BINS = 32  # of a histogram
-REQUIREMENTS = "train/requirements.txt"
 NO_VOTES = "There are no FER+ votes beside these pictures, so nothing is said about them here."
 OWN_EYES = "Pictures of the data set: they may not be passed on."
 NOT_LOOKED_FOR = (
@@ -660,13 +658,7 @@ def _save(figure: "Figure", path: Path) -> None:
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
     options, data = _parse(arguments)
-    try:
-        import_module("matplotlib")  # missed now rather than after the counting
-    except ImportError as error:
-        raise SystemExit(
-            f"error: exploring needs matplotlib, which is in {REQUIREMENTS}: "
-            f"pip install -r {REQUIREMENTS}"
-        ) from error
+    need("exploring", "matplotlib")
     try:
         print(f"reading {data}", flush=True)
         splits = load_splits(data)

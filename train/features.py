@@ -19,7 +19,6 @@ is, while the answer is also that of its mirror image. About ten seconds, most o
 import argparse
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +31,12 @@ from fer_core.explanation import draw_evidence, evidence_maps
 from fer_core.model import EmotionModel
 from fer_core.preprocessing import Float32Array, UInt8Array, preprocess
 from fer_core.results import EmotionPrediction, FaceResult
+from train.arguments import need
 
 CHANNELS = 16  # shown of a layer, at most
 CHANNELS_A_ROW = 8
 STAGE_SHRINK = 2 / 3  # a picture of this share of the side or less begins a new stage
 EVIDENCE_SIZE = 240  # pixels
-REQUIREMENTS = "train/requirements.txt"
 
 
 class FeatureError(Exception):
@@ -289,17 +288,11 @@ def _evidence_title(emotion: EmotionPrediction) -> str:
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
     options = _parse(arguments)
+    need("drawing features", "matplotlib", "keras", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from fer_core.recognizer import EmotionRecognizer
     from train.runs import RunError, load_network
 
-    try:
-        import_module("matplotlib")  # missed now rather than after the loading
-    except ImportError as error:
-        raise SystemExit(
-            f"error: drawing needs matplotlib, which is in {REQUIREMENTS}: "
-            f"pip install -r {REQUIREMENTS}"
-        ) from error
     try:
         print(f"loading the model of {options.model}", flush=True)
         recognizer = EmotionRecognizer.load(options.model)

@@ -23,7 +23,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from train.arguments import add_data_argument, data_dir
+from train.arguments import add_data_argument, data_dir, need
 from train.config import PRESETS, TrainConfig, override
 from train.networks import NETWORKS
 from train.runs import RunError, best, claim, read_history, save_epoch
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
     options = _parse(arguments)
+    need("training")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from fer_core.errors import ModelLoadError
     from train.errors import DataError
@@ -124,6 +125,7 @@ def _train(
     teachers: Sequence[Path],
 ) -> None:
     import cv2
+    import keras
 
     from train.batches import make_batches, select_faces, select_training_faces, training_targets
     from train.dataset import load_splits
@@ -172,7 +174,9 @@ def _train(
         history = [*history, row]
         if is_first_worker():
             save_epoch(training.network, out, history, training.average)
-    if is_first_worker():
+    if is_first_worker() and keras.backend.backend() != "tensorflow":
+        print("done; the same command on TensorFlow's backend writes the model", flush=True)
+    elif is_first_worker():
         export_run(config, out, splits["PublicTest"], best(history))
         print(f"done: {out} holds a model that the app can load", flush=True)
 

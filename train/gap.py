@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from fer_core.errors import FerError
-from train.arguments import add_data_argument, data_dir
+from train.arguments import add_data_argument, data_dir, need
 from train.errors import DataError
 
 PARTS = (
@@ -84,13 +84,8 @@ def measure(options: argparse.Namespace, data: Path) -> dict[str, Any]:
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
     options, data = _parse(arguments)
-    try:
-        from train.gap_report import write_report
-    except ImportError as error:
-        raise SystemExit(
-            f"error: {error.name} is missing; the report needs it: "
-            "pip install -r train/requirements.txt"
-        ) from error
+    need("the report", "matplotlib", "mediapipe")
+    from train.gap_report import write_report
     from train.runs import git_commit
 
     path = options.out / "gap.json"

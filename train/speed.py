@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from train.arguments import add_data_argument, data_dir
+from train.arguments import add_data_argument, data_dir, need
 from train.config import PRESETS, TrainConfig, override
 from train.errors import DataError
 
@@ -97,6 +97,7 @@ def main(arguments: list[str] | None = None) -> None:
         "--set", action="append", default=[], metavar="KEY=VALUE", help="as for train.fit"
     )
     options = parser.parse_args(arguments)
+    need("measuring training")
     data = data_dir(parser, options)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from train.runs import RunError

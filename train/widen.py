@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from train.arguments import need
 from train.networks import HEADS, NETWORKS
 from train.runs import NETWORK_FILE, RunError, best_weights
 
@@ -91,6 +92,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
     options = parser.parse_args(arguments)
+    need("widening")
     from fer_core.preprocessing import PreprocessingSpec
     from train.networks import build_network
 

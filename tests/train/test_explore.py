@@ -430,7 +430,7 @@ def test_without_matplotlib_the_command_says_where_to_get_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(SystemExit, match=r"needs matplotlib, .* pip install -r train/requ"):
+    with pytest.raises(SystemExit, match=r"needs matplotlib: pip install -r train/requ"):
         main(["--data", str(tmp_path), "--out", str(tmp_path / "out")])
 
 

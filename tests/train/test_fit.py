@@ -10,6 +10,7 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
@@ -349,3 +350,27 @@ def test_wrong_use_is_one_sentence_without_a_traceback(
     assert finished.returncode != 0
     assert said in finished.stderr
     assert "Traceback" not in finished.stderr
+
+
+def test_without_the_packages_of_training_it_says_where_to_get_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "keras", None)
+    with pytest.raises(SystemExit, match=r"training needs keras: pip install -r train/requ"):
+        fit_main(["--smoke"])
+
+
+def test_on_another_backend_a_run_ends_without_a_model_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    write_synthetic_dataset(data, faces_per_split=(32, 14, 14))
+    config = replace(PRESETS["smoke"], epochs=1)
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    fit(config, data, tmp_path / "run")
+    assert "the same command on TensorFlow's backend writes the model" in capsys.readouterr().out
+    assert not (tmp_path / "run" / "model.json").exists()
+    monkeypatch.undo()
+    fit(config, data, tmp_path / "run")
+    assert EmotionModel.load(tmp_path / "run").info.training["epoch"] == 1
