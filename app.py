@@ -2,7 +2,7 @@
 
 import gradio as gr
 
-from fer_core import EmotionRecognizer
+from fer_core import EmotionRecognizer, ModelLoadError
 from page import copies
 from page.layout import SCRIPT, STYLE, build_page
 from page.texts import i18n
@@ -51,7 +51,10 @@ def build_demo(recognizer: EmotionRecognizer) -> gr.Blocks:
 def main() -> None:
     """Load, warm up, launch; Gradio's own variables move host, port and folder of copies."""
     copies.set_up()
-    recognizer = EmotionRecognizer.load()
+    try:
+        recognizer = EmotionRecognizer.load()
+    except ModelLoadError as error:
+        raise SystemExit(f"error: {error}") from error
     build_demo(recognizer).launch(
         theme=THEME,
         css=STYLE,

@@ -4,6 +4,7 @@ All visitors share one recognizer; a visitor's state holds the answer of the las
 picture.
 """
 
+import logging
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -38,6 +39,12 @@ EXAMPLES = {
 MAX_VIEW = 2048  # pixels; more is not seen on a screen, and is slow to draw and send
 NOT_SHOWN = {".heic", ".heif", ".tif", ".tiff"}  # by most browsers
 SEVEN, TWO = "seven", "two"
+BROKEN = "Something broke on our side; please try again in a moment."
+LOG = logging.getLogger(__name__)
+
+
+class BrokenError(FerError):
+    """A fault of ours, or of the machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +87,27 @@ class Handlers:
         self._recognizer = recognizer
         self._examples = [self.read(str(EXAMPLES_DIR / name)) for name in EXAMPLES]
 
-    def read(self, path: str) -> Reading:
-        """Decode once, recognize."""
-        picture = load_image(path)
-        return Reading(picture, self._recognizer.recognize(picture))
+    def read(self, source: str | bytes, *, live: bool = False) -> Reading:
+        """Decode once, recognize.
+
+        Args:
+            source: a path or the bytes of a picture file.
+            live: mirror it as a camera's preview is, and be quick: leave small faces out.
+
+        Raises:
+            InvalidImageError, ImageTooLargeError: not a picture that can be read.
+            BrokenError: anything else went wrong, which the log tells.
+        """
+        try:
+            picture = load_image(source)
+            if live:
+                picture = np.ascontiguousarray(picture[:, ::-1])
+            return Reading(picture, self._recognizer.recognize(picture, small_faces=not live))
+        except FerError:
+            raise
+        except Exception as error:  # visitors and programs get a sentence, whatever it was
+            LOG.exception("a picture could not be read")
+            raise BrokenError(BROKEN) from error
 
     def show(self, path: str | None, language: str, mode: str) -> list[Any]:
         """What to show for a picture, or for none."""
@@ -197,14 +221,14 @@ class Handlers:
         if frame is None:
             return [skip] * 8
         try:
-            picture = np.ascontiguousarray(load_image(frame)[:, ::-1])
+            reading = self.read(frame, live=True)
         except FerError:  # a frame that was cut off; the next one comes at once
             return [skip] * 8
         before = shown.result if shown is not None and shown.path is None else None
-        result = smooth(self._recognizer.recognize(picture, small_faces=False), before)
+        result = smooth(reading.result, before)
         faces = range(len(result.faces))
         shown = Shown(result, number if number is not None and number in faces else 0)
-        page = self._page(shown, Reading(picture, result), language, mode)
+        page = self._page(shown, replace(reading, result=result), language, mode)
         if before is not None and len(before.faces) == len(faces):
             # What would close the fold or move the focus stays as it is.
             page[2:4] = page[5:7] = [skip, skip]

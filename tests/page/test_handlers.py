@@ -11,6 +11,7 @@ from PIL import Image
 
 from fer_core import EmotionRecognizer
 from page.handlers import (
+    BROKEN,
     EXAMPLES,
     SEVEN,
     TWO,
@@ -247,3 +248,21 @@ def test_live_a_face_that_left_is_chosen_no_more(handlers: Handlers) -> None:
     assert not empty.mode.visible
     assert empty.text == ""
     assert named(handlers.live(frame, empty.shown, None, "en", SEVEN)).mode.visible
+
+
+def test_whatever_breaks_inside_is_one_sentence_and_the_next_picture_is_read(
+    handlers: Handlers, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(gr, "Warning", lambda text, title: told.append(text))
+
+    def broken(*_: Any, **__: Any) -> None:
+        raise RuntimeError("a network of 7 tensors fell over")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(handlers._recognizer.detector, "detect", broken)
+        values = named(handlers.show(GROUP, "en", SEVEN))
+        assert all_skipped(handlers.live(Path(GROUP).read_bytes(), None, None, "en", SEVEN))
+    assert values.status == told[0] == BROKEN
+    assert "tensors" in caplog.text  # for who runs the app
+    assert len(named(handlers.show(GROUP, "en", SEVEN)).shown.result.faces) == 3
