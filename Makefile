@@ -1,6 +1,10 @@
 # make run    set up what is missing and serve the app
 # make test   set up what is missing and run format check, lint, types and all tests
 # make fix    let the tools put format and lint right
+# make bench  measure speed, alone and through the server (an idle machine, ten minutes)
+# make soak   32 clients for five minutes, then a kill in the middle
+# make fuzz   ten thousand damaged pictures
+# make audit  look the pinned packages up among known vulnerabilities (asks the network)
 # make clean  remove what make set up
 
 VENV := .venv
@@ -12,7 +16,7 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3; do \
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
-.PHONY: run test fix clean
+.PHONY: run test fix bench soak fuzz audit clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/installed-app
@@ -33,6 +37,19 @@ test: $(VENV)/installed-tests chromium
 fix: $(VENV)/installed-tests
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+bench: $(VENV)/installed-tests
+	$(BIN)/python -m tests.benchmark_speed
+	$(BIN)/python -m tests.benchmark_server
+
+soak: $(VENV)/installed-tests
+	$(BIN)/python -m tests.soak
+
+fuzz: $(VENV)/installed-tests
+	$(BIN)/python -m tests.fuzz
+
+audit: $(VENV)/installed-tests
+	$(BIN)/pip-audit -r requirements.txt -r train/requirements.txt -r tests/requirements.txt
 
 clean:
 	rm -rf $(VENV)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-MAX_THREADS = 4  # of one network; small ones gain nothing from more
+MAX_THREADS = 2  # of one network: more help little, and hosts that give two cores often show many
 MAX_SHAPES = 6  # of inputs, for which a network is kept ready
 
 
