@@ -1,5 +1,7 @@
 """The Space: loads the recognizer once, builds the page, launches it."""
 
+import os
+
 import gradio as gr
 
 from fer_core import EmotionRecognizer, ModelLoadError
@@ -21,6 +23,12 @@ else:
 # Gradio breaks off a larger upload in its own words; up to here fer_core refuses it in ours.
 MAX_UPLOAD = "32mb"
 
+
+# Every call of a program is a session to Gradio, which keeps 85 kB of each.
+MAX_SESSIONS = 500
+
+# Statistics of its queue that Gradio would compute anew, over 10,000 events, after each answer.
+GRADIO_SETTINGS = {"GRADIO_ANALYTICS_CACHE_FREQUENCY": "100", "GRADIO_ANALYTICS_MAX_EVENTS": "100"}
 
 # Soft's own greys and its accent on labels are too faint for WCAG 2.2 AA.
 THEME = gr.themes.Soft(font=["system-ui", "sans-serif"], font_mono=["ui-monospace"]).set(
@@ -51,6 +59,8 @@ def build_demo(recognizer: EmotionRecognizer) -> gr.Blocks:
 def main() -> None:
     """Load, warm up, launch; Gradio's own variables move host, port and folder of copies."""
     copies.set_up()
+    for name, value in GRADIO_SETTINGS.items():
+        os.environ.setdefault(name, value)
     try:
         recognizer = EmotionRecognizer.load()
     except ModelLoadError as error:
@@ -65,6 +75,7 @@ def main() -> None:
         run_history=False,
         ssr_mode=False,
         mcp_server=True,
+        state_session_capacity=MAX_SESSIONS,
         footer_links=["api", "settings"],
     )
 
