@@ -3,9 +3,11 @@
 import os
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from fer_core import EmotionRecognizer, ModelLoadError
 from page import copies
+from page.guard import Guard
 from page.layout import SCRIPT, STYLE, build_page
 from page.texts import i18n
 
@@ -22,6 +24,7 @@ else:
 
 # Gradio breaks off a larger upload in its own words; up to here fer_core refuses it in ours.
 MAX_UPLOAD = "32mb"
+MAX_BODY = 34 << 20  # bytes of any request
 
 
 # Every call of a program is a session to Gradio, which keeps 85 kB of each.
@@ -76,6 +79,8 @@ def main() -> None:
         ssr_mode=False,
         mcp_server=True,
         state_session_capacity=MAX_SESSIONS,
+        enable_monitoring=False,
+        app_kwargs={"max_body_size": MAX_BODY, "middleware": [Middleware(Guard)]},
         footer_links=["api", "settings"],
     )
 

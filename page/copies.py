@@ -7,6 +7,9 @@ import threading
 import time
 from pathlib import Path
 
+import gradio.mcp
+import gradio.routes
+
 # A copy of an upload lives at most five minutes: swept every half minute when older than four.
 SWEEP_SECONDS, COPY_SECONDS = 30, 240
 
@@ -16,7 +19,12 @@ def set_up() -> None:
     # A folder of our own inside the one that is named, since all that is old in it is deleted.
     named = os.environ.get("GRADIO_TEMP_DIR", tempfile.gettempdir())
     copies = Path(named) / "face-emotion-reader"
+    copies.mkdir(parents=True, exist_ok=True)
     os.environ["GRADIO_TEMP_DIR"] = str(copies)
+    # Parts of Gradio asked for the folder when they were imported, or take the system's.
+    for module in (gradio.mcp, gradio.routes):
+        vars(module)["DEFAULT_TEMP_DIR"] = str(copies)
+    tempfile.tempdir = str(copies)
     keep_swept(copies)
 
 

@@ -1,5 +1,7 @@
 """The page: what stands where, and which event calls what."""
 
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -7,6 +9,7 @@ import gradio as gr
 
 from fer_core import EmotionRecognizer
 from page.endpoints import Endpoints
+from page.guard import Page
 from page.handlers import EXAMPLES_DIR, SEVEN, TWO, Handlers, Shown, gallery_value
 from page.pictures import CameraInput, PictureInput, PictureOutput, PicturesInput
 from page.texts import ENGLISH, FRENCH, TEXTS, about_text, i18n, known_language, say
@@ -99,7 +102,7 @@ def build_page(recognizer: EmotionRecognizer) -> gr.Blocks:
     """The page and its endpoints, not launched."""
     handlers, texts = Handlers(recognizer), Texts()
     gr.set_static_paths([EXAMPLES_DIR, CONFUSION])  # served where they lie, not from copies
-    demo = gr.Blocks(title=TEXTS["title"]["en"], analytics_enabled=False)
+    demo = Page(title=TEXTS["title"]["en"], analytics_enabled=False)
     with demo:
         language = gr.Textbox(visible=False, elem_id="language")
         turn = texts.keep(
@@ -308,9 +311,20 @@ def _add_endpoints(endpoints: Endpoints) -> None:
         trigger.click(endpoints.predict, image, faces, api_name="predict", **MODEL_QUEUE)
         trigger.click(endpoints.annotate, image, drawn, api_name="annotate", **MODEL_QUEUE)
         trigger.click(
-            endpoints.predict_batch,
+            _without_tool(endpoints.predict_batch),
             images,
             [several, table],
             api_name="predict_batch",
             **MODEL_QUEUE,
         )
+
+
+def _without_tool(endpoint: Callable[..., Any]) -> Callable[..., Any]:
+    """The endpoint, but not as an MCP tool: Gradio does not convert lists of files for these."""
+
+    @wraps(endpoint)
+    def called(*given: Any) -> Any:
+        return endpoint(*given)
+
+    called._mcp_type = "none"  # type: ignore[attr-defined]  # noqa: SLF001  Gradio's own mark
+    return called

@@ -7,12 +7,14 @@ writes a copy of every picture that the page shows.
 
 import base64
 from abc import ABCMeta
+from pathlib import Path
 from typing import Any
 
 import cv2
 import gradio as gr
 import numpy as np
 from gradio.data_classes import ImageData, ListFiles
+from gradio.utils import get_upload_folder
 from numpy.typing import NDArray
 
 NO_PICTURE = "Please give a picture."
@@ -23,16 +25,22 @@ def uploaded_path(payload: ImageData | None) -> str | None:
     """Where Gradio put the upload, or None when there is no picture."""
     if payload is None:
         return None
-    if payload.path is None:  # a client sent the pixels in a URL, or something else
-        raise gr.Error(NO_PICTURE, print_exception=False)
-    return payload.path
+    return _within_uploads(payload.path)
 
 
 def uploaded_paths(payload: ListFiles | None) -> list[str] | None:
     """Where Gradio put the uploads."""
     if payload is None:
         return None
-    return [file.path for file in payload.root]
+    return [_within_uploads(file.path) for file in payload.root]
+
+
+def _within_uploads(path: str | None) -> str:
+    """The path, if it is an upload: Gradio takes any path of the server that a program names."""
+    uploads = Path(get_upload_folder()).resolve()
+    if path is None or not Path(path).resolve().is_relative_to(uploads):
+        raise gr.Error(NO_PICTURE, print_exception=False)
+    return path
 
 
 def frame_bytes(payload: ImageData | None) -> bytes | None:

@@ -1,11 +1,13 @@
 import base64
 import io
+from pathlib import Path
 
 import gradio as gr
 import numpy as np
 import pytest
 from gradio.blocks import postprocess_update_dict
 from gradio.data_classes import ImageData
+from gradio.utils import get_upload_folder
 from PIL import Image
 
 from page.pictures import (
@@ -31,7 +33,8 @@ def test_a_component_that_is_updated_keeps_its_ways() -> None:
         taken = anew(PictureInput(type="filepath"))
         frames = anew(CameraInput(sources=["webcam"], streaming=True))
         shown = anew(PictureOutput())
-    assert taken.preprocess(ImageData(path="/a/picture.heic")) == "/a/picture.heic"
+    upload = str(Path(get_upload_folder()) / "abc" / "picture.heic")
+    assert taken.preprocess(ImageData(path=upload)) == upload
     assert frames.preprocess(ImageData(url="data:image/jpeg;base64,AAAA")) == bytes(3)
     update = postprocess_update_dict(shown, {"value": np.zeros((8, 8, 3), np.uint8)})
     assert update["value"]["path"] is None
@@ -70,3 +73,9 @@ def test_a_picture_for_the_page_comes_inside_the_answer() -> None:
 def test_an_upload_without_a_file_is_refused() -> None:
     with pytest.raises(gr.Error, match="Please give a picture"):
         uploaded_path(ImageData(url="data:image/png;base64,AAAA"))
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "docs/page.jpg", "{}/../page.jpg", "{}x/page.jpg"])
+def test_a_file_that_nobody_uploaded_is_refused(path: str) -> None:
+    with pytest.raises(gr.Error, match="Please give a picture"):
+        uploaded_path(ImageData(path=path.format(get_upload_folder())))
