@@ -1,4 +1,4 @@
-"""What programs call: `/predict`, `/annotate`, `/predict_batch`; the first two are MCP tools, too."""
+"""What programs call: `/predict`, `/annotate`, `/predict_batch`; the first two are MCP tools too."""
 
 import csv
 import io
