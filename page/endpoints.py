@@ -1,4 +1,4 @@
-"""What programs call: `/predict`, `/annotate`, `/predict_batch`; the first two are MCP tools too."""
+"""What programs call: `/predict`, `/annotate` and, not as an MCP tool, `/predict_batch`."""
 
 import csv
 import io

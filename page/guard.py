@@ -1,5 +1,6 @@
 """What Gradio offers to strangers that a public page of ours should not."""
 
+import errno
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -16,8 +17,11 @@ Application = Callable[[Scope, Any, Any], Awaitable[None]]
 CLOSED = re.compile(r"/file[=/]\s*https?:|/proxy=|/process_recording", re.IGNORECASE)
 
 
+NO_ROOM = "There is no room for your picture right now; please try again in a few minutes."
+
+
 class Guard:
-    """ASGI middleware that answers 404 to `CLOSED`."""
+    """ASGI middleware that answers 404 to `CLOSED`, and with a sentence when the disk is full."""
 
     def __init__(self, app: Application) -> None:
         """Stand before an application."""
@@ -27,8 +31,14 @@ class Guard:
         """Answer, or pass on."""
         if scope["type"] == "http" and CLOSED.search(scope["path"]):
             await PlainTextResponse("Not found", status_code=404)(scope, receive, send)
-        else:
+            return
+        try:
             await self._app(scope, receive, send)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            # The copies are swept within minutes, so nothing need be done but to wait.
+            await PlainTextResponse(NO_ROOM, status_code=507)(scope, receive, send)
 
 
 class Page(gr.Blocks):
