@@ -15,6 +15,8 @@ from gradio_client import Client, handle_file
 from PIL import Image
 from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
+from fer_core import EmotionRecognizer
+from fer_core.emotions import BY_NAME
 from fer_core.images import TRUNCATED
 from page.texts import say
 from tests.conftest import EXAMPLES, chromium_arguments, film
@@ -190,21 +192,27 @@ def test_a_visitor_clicks_an_example(page: Page) -> None:
     expect(page.locator("#annotated img")).to_be_in_viewport(ratio=0.9)
 
 
-def test_a_visitor_chooses_one_of_several_faces(page: Page) -> None:
+@pytest.fixture(scope="module")
+def largest(recognizer: EmotionRecognizer) -> str:
+    """What the largest face of the group is read as: a hard one, angry or disgust."""
+    return BY_NAME[recognizer.recognize(GROUP).faces[0].emotion.label].title
+
+
+def test_a_visitor_chooses_one_of_several_faces(page: Page, largest: str) -> None:
     upload(page, GROUP)
     expect(page.locator("#status")).to_contain_text("3 faces", timeout=ANSWER_LIMIT)
-    for emotion in ("Surprise", "Angry", "Happy"):
+    for emotion in ("Surprise", largest, "Happy"):
         page.locator("#faces label", has_text=emotion).click()
         expect_answer(page, emotion)
 
 
-def test_a_visitor_clicks_a_face_in_the_picture(page: Page) -> None:
+def test_a_visitor_clicks_a_face_in_the_picture(page: Page, largest: str) -> None:
     upload(page, GROUP)
     expect(page.locator("#status")).to_contain_text("3 faces", timeout=ANSWER_LIMIT)
     picture = page.locator("#annotated img")
     box = picture.bounding_box()
     assert box is not None
-    for emotion, across in (("Happy", 0.17), ("Surprise", 0.5), ("Angry", 0.82)):
+    for emotion, across in (("Happy", 0.17), ("Surprise", 0.5), (largest, 0.82)):
         picture.click(position={"x": across * box["width"], "y": 0.6 * box["height"]})
         expect_answer(page, emotion)
         expect(page.locator("#faces input:checked")).to_have_count(1)
@@ -356,7 +364,7 @@ def serious_violations(page: Page) -> list[str]:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_everybody_can_use_it(browser: Browser, served_app: str, scheme: str) -> None:
+def test_everybody_can_use_it(browser: Browser, served_app: str, scheme: str, largest: str) -> None:
     """No serious violation that axe-core finds, before and after an answer, folds open."""
     context = browser.new_context(viewport=DESK, locale="en-US", color_scheme=scheme)
     page = context.new_page()
@@ -364,7 +372,7 @@ def test_everybody_can_use_it(browser: Browser, served_app: str, scheme: str) ->
     expect(page.get_by_role("tab", name="Upload")).to_be_visible(timeout=ANSWER_LIMIT)
     assert serious_violations(page) == []
     upload(page, GROUP)
-    expect_answer(page, "Angry")
+    expect_answer(page, largest)
     page.get_by_role("button", name="Why this answer?").click()
     expect(page.locator("#reasons figure")).to_have_count(7, timeout=ANSWER_LIMIT)
     page.get_by_role("button", name="About").click()
