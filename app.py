@@ -6,7 +6,7 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from fer_core import EmotionRecognizer, ModelLoadError
-from page import copies
+from page import copies, memory
 from page.guard import Guard
 from page.layout import SCRIPT, STYLE, build_page
 from page.texts import i18n
@@ -61,6 +61,7 @@ def build_demo(recognizer: EmotionRecognizer) -> gr.Blocks:
 
 def main() -> None:
     """Load, warm up, launch; Gradio's own variables move host, port and folder of copies."""
+    memory.use_few_arenas()
     copies.set_up()
     for name, value in GRADIO_SETTINGS.items():
         os.environ.setdefault(name, value)

@@ -10,6 +10,8 @@ from pathlib import Path
 import gradio.mcp
 import gradio.routes
 
+from page import memory
+
 # A copy of an upload lives at most five minutes: swept every half minute when older than four.
 SWEEP_SECONDS, COPY_SECONDS = 30, 240
 
@@ -41,11 +43,12 @@ def sweep(folder: Path, older_than: float) -> None:
 
 
 def keep_swept(folder: Path) -> None:
-    """Sweep a folder from now on, beside everything else."""
+    """Sweep a folder from now on, beside everything else, and give memory back."""
 
     def forever() -> None:
         while True:
             sweep(folder, COPY_SECONDS)
+            memory.trim()
             time.sleep(SWEEP_SECONDS)
 
     threading.Thread(target=forever, name="sweep", daemon=True).start()
