@@ -10,6 +10,7 @@ table replaces what stands between `<!-- compare NAME -->` and `<!-- end -->` in
 """
 
 import argparse
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -72,13 +73,19 @@ def _row(run: Path, splits: dict[str, Any]) -> dict[str, str]:
         f"{training.get('parameters', 0):,}",
         f"{len(faces):,} {'faces' if not emotions else ' and '.join(emotions) + ' faces'}",
         f"{len(history)}" if history else "-",
-        f"{min(row['seconds'] for row in history):.0f}" if history else "-",
+        _fastest(history),
         scores["FER+"],
         scores["FER2013"],
         "-" if happy_sad is None else f"{happy_sad:.3f}",
         REPORTED.get(network, "-"),
     )
     return dict(zip(COLUMNS, cells, strict=True))
+
+
+def _fastest(history: Sequence[dict[str, Any]]) -> str:
+    """Seconds of the fastest epoch; older runs did not note them."""
+    noted = [row["seconds"] for row in history if math.isfinite(row["seconds"])]
+    return f"{min(noted):.0f}" if noted else "-"
 
 
 def _differences(config: dict[str, Any]) -> str:
