@@ -18,8 +18,9 @@ from pathlib import Path
 import numpy as np
 
 from fer_core import EmotionRecognizer
-from tests.clients import Server, Tally, load, served
+from tests.clients import Tally, load
 from tests.pictures import Picture, known_portraits
+from tests.serving import Server, served
 
 WARM_UP = 2  # seconds that do not count, for each number of clients
 SHOWN = 5  # of what went wrong

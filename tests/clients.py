@@ -8,26 +8,20 @@ import http.client
 import json
 import os
 import re
-import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import numpy as np
 
-from tests.conftest import ROOT, free_port, wait_until_served
 from tests.pictures import Picture, facts
 
 LIMIT = 120  # seconds that a client waits for an answer
-STOP_LIMIT = 20  # seconds that an app may take to end
 PAUSE = 0.2  # seconds before the next try where the queue was full or the server is gone
 BOUNDARY = "a-line-that-no-picture-has"
 HEAD = (
@@ -47,81 +41,6 @@ class RefusedError(Exception):
 
 class UnexpectedError(Exception):
     """Any other answer than the promised ones."""
-
-
-@dataclass(frozen=True)
-class Server:
-    """A running app.
-
-    Attributes:
-        address: where it serves, once it does.
-        process: the app.
-        copies: folder of the copies of uploads.
-        log: what it prints.
-    """
-
-    address: str
-    process: "subprocess.Popen[bytes]"
-    copies: Path
-    log: Path
-
-    @property
-    def resident_mb(self) -> float:
-        """Memory that it holds now."""
-        return memory_mb("VmRSS", self.process.pid)
-
-    def kill(self) -> None:
-        """End it without a chance to clean up."""
-        self.process.kill()
-        self.process.wait()
-
-
-@contextmanager
-def started(folder: Path) -> Iterator[Server]:
-    """`python app.py`, not waited for; in a folder where another one ran before if need be."""
-    port, log, copies = free_port(), folder / "log.txt", folder / "copies"
-    copies.mkdir(exist_ok=True)
-    environment = {
-        **os.environ,
-        "GRADIO_SERVER_PORT": str(port),
-        "GRADIO_SERVER_NAME": "127.0.0.1",
-        "GRADIO_TEMP_DIR": str(copies),
-    }
-    with log.open("a") as output:
-        process = subprocess.Popen(
-            [sys.executable, "app.py"],
-            cwd=ROOT,
-            env=environment,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        yield Server(f"http://127.0.0.1:{port}", process, copies, log)
-    finally:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(timeout=STOP_LIMIT)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-@contextmanager
-def served(folder: Path) -> Iterator[Server]:
-    """The same, once its page answers."""
-    with started(folder) as server:
-        wait_until_served(server.address, server.process, server.log)
-        yield server
-
-
-def memory_mb(field: str, pid: int | str = "self") -> float:
-    """`VmRSS`, resident now, or `VmHWM`, resident at most, of a process.
-
-    Not from `getrusage`: its maximum is handed on to a child at its start.
-    """
-    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    (kilobytes,) = re.findall(rf"^{field}:\s+(\d+) kB", status, re.MULTILINE)
-    return int(kilobytes) / 1024
 
 
 class Client:

@@ -3,13 +3,8 @@
 import math
 import os
 import shutil
-import signal
-import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,11 +13,10 @@ import cv2
 import pytest
 
 from fer_core import EmotionRecognizer
+from tests.serving import ROOT, served
 
-ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
 PORTRAITS = sorted(EXAMPLES.glob("*_[fm]_*.jpg"))  # one face each
-START_LIMIT = 120  # seconds; a slow machine, not a speed test
 
 
 @pytest.fixture(scope="session")
@@ -53,33 +47,8 @@ def serve(folder: Path) -> Iterator[str]:
     Yields:
         The address that it serves.
     """
-    port, log = free_port(), folder / "log.txt"
-    (folder / "copies").mkdir()
-    environment = {
-        **os.environ,
-        "GRADIO_SERVER_PORT": str(port),
-        "GRADIO_SERVER_NAME": "127.0.0.1",
-        "GRADIO_TEMP_DIR": str(folder / "copies"),
-    }
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            [sys.executable, "app.py"],
-            cwd=ROOT,
-            env=environment,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    address = f"http://127.0.0.1:{port}"
-    try:
-        wait_until_served(address, process, log)
-        yield address
-    finally:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+    with served(folder) as server:
+        yield server.address
 
 
 @pytest.fixture(scope="session")
@@ -130,25 +99,3 @@ def film(picture: Path, to: Path) -> Path:
         frames.append(jpeg.tobytes())
     to.write_bytes(b"".join(frames))
     return to
-
-
-def free_port() -> int:
-    """A port of the loopback interface that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def wait_until_served(address: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    """Return once the page answers; fail with the log when the process ends before."""
-    deadline = time.monotonic() + START_LIMIT
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            pytest.fail(f"the app ended with {process.returncode}:\n{log.read_text()}")
-        try:
-            with urllib.request.urlopen(address, timeout=5):
-                return
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
-            time.sleep(0.2)
-    pytest.fail(f"the app did not answer in {START_LIMIT} s:\n{log.read_text()}")

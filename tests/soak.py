@@ -23,8 +23,9 @@ from pathlib import Path
 
 from fer_core import EmotionRecognizer
 from page.copies import COPY_SECONDS
-from tests.clients import Client, Server, Tally, UnexpectedError, check, load, served
+from tests.clients import Client, Tally, UnexpectedError, check, load
 from tests.pictures import Picture, mixed
+from tests.serving import Server, served
 
 WARM_UP = 60  # seconds, until every thread and every shape of input has had its memory
 REST = 10  # seconds after the load, before the memory is read

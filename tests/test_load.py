@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from fer_core import EmotionRecognizer
-from tests.clients import served
 from tests.pictures import Picture, mixed
+from tests.serving import served
 from tests.soak import kill_and_restart, under_load
 
 CLIENTS, SECONDS = 8, 6

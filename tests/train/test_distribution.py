@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, free_port
+from tests.serving import ROOT, free_port
 from train.distribution import find_strategy, is_first_worker
 from train.runs import RunError, read_history
 
