@@ -33,9 +33,9 @@ from fer_core.inference import Network
 from fer_core.landmarks import INPUT_SIZE
 from fer_core.preprocessing import Float32Array, preprocess, to_grey
 from tests.clients import Client, UnexpectedError
-from tests.conftest import ROOT, START_LIMIT
+from tests.conftest import ROOT
 from tests.pictures import encode, scene, several
-from tests.serving import memory_mb, started
+from tests.serving import START_LIMIT, memory_mb, started
 
 SIZES = ((640, 480), (1920, 1080), (4000, 3000))
 FACES = (0, 1, 10)
