@@ -103,11 +103,24 @@ def cut_square(
         (size, size, 3) or (size, size) uint8.
     """
     source, to_picture = _antialiased_source(image, transform, size)
-    matrix = _compose(transform, to_picture)
+    return warp_square(source, _compose(transform, to_picture), size, interpolation)
+
+
+def warp_square(
+    image: NDArray[np.uint8],
+    transform: Transform,
+    size: int,
+    interpolation: int = cv2.INTER_LINEAR,
+) -> NDArray[np.uint8]:
+    """Cut a square out of a picture that is less than about twice as large as the result.
+
+    Of a larger one it would skip pixels: `cut_square` averages them. The rest is as there.
+    """
     half = np.array([0.5, 0.5])
+    matrix = transform.copy()
     matrix[:, 2] += matrix[:, :2] @ half - half
     crop = cv2.warpAffine(
-        source, matrix, (size, size), flags=interpolation, borderMode=cv2.BORDER_REPLICATE
+        image, matrix, (size, size), flags=interpolation, borderMode=cv2.BORDER_REPLICATE
     )
     return np.asarray(crop, dtype=np.uint8)
 

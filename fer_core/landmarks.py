@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_core.assets import read_verified
-from fer_core.geometry import apply, cut_square, invert, similarity
+from fer_core.geometry import apply, invert, similarity, warp_square
 from fer_core.inference import Network
 
 LANDMARKER_FILE = "face_landmark.tflite"
@@ -99,7 +99,7 @@ class FaceLandmarker:
             roll: of the face, clockwise, in radians; it is turned upright.
         """
         transform = similarity(center, side, roll, INPUT_SIZE)
-        crop = cut_square(image, transform, INPUT_SIZE)
+        crop = warp_square(image, transform, INPUT_SIZE)
         inputs = np.asarray(cv2.LUT(crop, LEVELS), np.float32)
         outputs = self._network.run(inputs[np.newaxis])
         flat = outputs[MESH].reshape(POINTS, 3)[:, :2].astype(np.float64)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fer_core.alignment import align_face
 from fer_core.blazeface import WINDOW
-from fer_core.detection import FaceDetector, _level_sides, _views
+from fer_core.detection import FaceDetector, _halves, _level, _level_sides, _View
 from fer_core.emotions import FER2013_LABELS
 from fer_core.geometry import apply, invert, scale_of
 from fer_core.images import load_image
@@ -598,14 +598,19 @@ def _detection_parts(
     detector: FaceDetector, picture: UInt8Array
 ) -> dict[str, Callable[[], object]]:
     """The detector's steps, which only this measure takes apart."""
-    longest = max(picture.shape[:2])
-    views = _views(picture, [*_level_sides(longest), WINDOW])
-    seen = detector._look(views[-1])  # noqa: SLF001
+    sides = [WINDOW, *_level_sides(max(picture.shape[:2]))]
+
+    def smaller() -> list[_View]:
+        halves = _halves(picture)
+        return [_level(halves, side) for side in sides]
+
+    halves, (whole, *finer) = _halves(picture), smaller()
+    seen = detector._look(whole)  # noqa: SLF001
     return {
-        "make smaller": lambda: _views(picture, [*_level_sides(longest), WINDOW]),
-        "find: whole picture": lambda: detector._look(views[-1]),  # noqa: SLF001
-        "find: finer levels": lambda: [detector._look(view) for view in views[1:-1]],  # noqa: SLF001
-        "confirm: whole picture": lambda: detector._confirm(views, seen, []),  # noqa: SLF001
+        "make smaller": smaller,
+        "find: whole picture": lambda: detector._look(whole),  # noqa: SLF001
+        "find: finer levels": lambda: [detector._look(level) for level in finer],  # noqa: SLF001
+        "confirm: whole picture": lambda: detector._confirm(halves, seen, []),  # noqa: SLF001
         "find and confirm, all": lambda: detector.detect(picture),
     }
 

@@ -19,6 +19,7 @@ from fer_core.blazeface import (
     WINDOW,
     BlazeFace,
     _blocks,
+    _places,
 )
 from fer_core.geometry import shrink
 from fer_core.images import load_image
@@ -113,3 +114,20 @@ def test_the_mirrored_picture_has_the_mirrored_face(blazeface: BlazeFace) -> Non
     picture, _ = shrink(load_image(EXAMPLES / "surprise_m_african_01.jpg"), WINDOW)
     (seen,), (mirrored,) = blazeface.look(picture), blazeface.look(cv2.flip(picture, 1))
     np.testing.assert_allclose(mirrored.center, (WINDOW - seen.center[0], seen.center[1]), atol=3)
+
+
+@pytest.mark.parametrize(("places", "promised"), [(2, 0), (40, 1)])
+def test_a_large_face_is_answered_for_from_many_places(
+    blazeface: BlazeFace, monkeypatch: pytest.MonkeyPatch, places: int, promised: int
+) -> None:
+    """The network's answers replaced: boxes of 80 pixels around (64, 64), all of them sure."""
+    anchors = _places(WINDOW, WINDOW)
+    chosen = np.argsort(np.abs(anchors - 64).max(axis=1), kind="stable")[:places]
+    logits, coordinates = np.full((1, 896, 1), -9.0), np.zeros((1, 896, 16))
+    logits[0, chosen] = 3
+    coordinates[0, chosen, :2] = 64 - anchors[chosen]
+    coordinates[0, chosen, 2:4] = 80
+    answers = {"classificators": logits, "regressors": coordinates}
+    monkeypatch.setattr(blazeface._network, "run", lambda _: answers)
+    seen = blazeface.look(np.zeros((WINDOW, WINDOW, 3), np.uint8))
+    assert [round(proposal.side) for proposal in seen] == [80] * promised

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from fer_core.assets import MODELS_DIR
-from fer_core.blazeface import DETECTOR_FILE
-from fer_core.detection import MAX_FACES, FaceDetector
+from fer_core.blazeface import DETECTOR_FILE, STEP, WINDOW
+from fer_core.detection import FINEST, MAX_FACES, FaceDetector, _halves, _level, _level_sides
 from fer_core.errors import ChecksumMismatchError, ModelLoadError
 from fer_core.geometry import apply, cut_square, similarity
 from fer_core.images import load_image
@@ -389,3 +389,32 @@ def test_a_missing_directory_is_refused_as_missing(tmp_path):
     with pytest.raises(ModelLoadError) as caught:
         FaceDetector.load(tmp_path / "nowhere")
     assert caught.type is ModelLoadError
+
+
+class TestLevels:
+    @pytest.mark.parametrize("shape", [(1, 1), (97, 130), (481, 641), (1, 900), (1201, 799)])
+    def test_halves_lie_exactly_over_the_picture(self, shape):
+        rows, columns = np.mgrid[: shape[0], : shape[1]]
+        picture = np.stack([rows % 256, columns % 256, rows * 0], axis=-1).astype(np.uint8)
+        for image, scale in _halves(picture)[1:]:
+            length = int(scale)
+            assert image.shape[:2] == (shape[0] // length, shape[1] // length)
+            assert max(image.shape[:2]) >= WINDOW
+            # A pixel is the mean of the square that it covers.
+            square = picture[:length, :length].reshape(-1, 3).mean(axis=0)
+            np.testing.assert_allclose(image[0, 0], square, atol=1.5)
+
+    @pytest.mark.parametrize("side", [128, 200, 384, 640, 900])
+    def test_a_level_has_the_side_that_is_asked_for(self, portrait, side):
+        picture = cv2.resize(portrait, (640, 480))
+        image, scale = _level(_halves(picture), side)
+        assert image.shape[:2] == (round(0.75 * side), side)
+        assert scale == pytest.approx(640 / side)
+
+    def test_the_finest_level_comes_last_and_grows_with_the_picture_up_to_a_limit(self):
+        for longest in (300, 640, 1280, 1920):
+            sides = _level_sides(longest)
+            assert sides == sorted(sides)
+            assert WINDOW * longest / FINEST - STEP < sides[-1] <= WINDOW * longest / FINEST
+        assert _level_sides(4000) == _level_sides(1920)
+        assert _level_sides(200) == []
