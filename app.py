@@ -61,7 +61,7 @@ def build_demo(recognizer: EmotionRecognizer) -> gr.Blocks:
 
 def main() -> None:
     """Load, warm up, launch; Gradio's own variables move host, port and folder of copies."""
-    memory.use_few_arenas()
+    memory.keep_little()
     copies.set_up()
     for name, value in GRADIO_SETTINGS.items():
         os.environ.setdefault(name, value)

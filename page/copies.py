@@ -13,7 +13,7 @@ import gradio.routes
 from page import memory
 
 # A copy of an upload lives at most five minutes: swept every half minute when older than four.
-SWEEP_SECONDS, COPY_SECONDS = 30, 240
+SWEEP_SECONDS, COPY_SECONDS = 10, 240
 
 
 def set_up() -> None:

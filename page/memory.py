@@ -7,8 +7,9 @@ and for each thread, so that the app seems to grow for hours.
 import ctypes
 import ctypes.util
 
-M_ARENA_MAX = -8  # of glibc's malloc.h
+M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8  # of glibc's malloc.h
 ARENAS = 2
+LARGE = 2**20  # bytes
 
 
 def _glibc() -> ctypes.CDLL | None:
@@ -17,10 +18,15 @@ def _glibc() -> ctypes.CDLL | None:
     return library if hasattr(library, "mallopt") and hasattr(library, "malloc_trim") else None
 
 
-def use_few_arenas() -> None:
-    """Let all threads share two heaps; before threads are started."""
+def keep_little() -> None:
+    """Let all threads share two heaps, and large arrays have pages of their own; at the start.
+
+    Those pages go back to the system with the array. Without this glibc takes ever larger arrays
+    from the heaps once it has seen some go.
+    """
     if (library := _glibc()) is not None:
         library.mallopt(M_ARENA_MAX, ARENAS)
+        library.mallopt(M_MMAP_THRESHOLD, LARGE)
 
 
 def trim() -> None:

@@ -11,7 +11,7 @@ def resident():
     with open("/proc/self/status") as lines:
         return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) // 1024
 
-memory.use_few_arenas()
+memory.keep_little()
 pieces = [bytes(60_000) for _ in range(4_000)]
 pieces = pieces[::1000]
 full = resident()
