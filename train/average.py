@@ -101,9 +101,11 @@ def main(arguments: list[str] | None = None) -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--models", type=Path, nargs="+", required=True, metavar="DIR")
+    parser.add_argument(
+        "--models", type=Path, nargs="+", required=True, metavar="DIR", help="two or more"
+    )
     add_data_argument(parser)
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="for the model")
     parser.add_argument(
         "--answers", action="store_true", help="the mean of the answers, not of the weights"
     )

@@ -115,7 +115,9 @@ def main(arguments: list[str] | None = None) -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--model", type=Path, default=Path("models"), metavar="DIR")
+    parser.add_argument(
+        "--model", type=Path, default=Path("models"), metavar="DIR", help="default: models"
+    )
     add_data_argument(parser)
     parser.add_argument(
         "--fer2013-share", type=_share, metavar="SHARE", help="0 to 1 (default: as it is)"

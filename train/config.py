@@ -220,8 +220,9 @@ PRESETS = {
         dropout=0.0,
         fer2013_weight=1.0,
     ),
-    # Add --set pretrained=imagenet where the network allows, or a path, and --set frozen_epochs=3
-    # for its trunk to stay frozen so long. Random weights learn little from so few faces.
+    # Two minutes an epoch of 1,000 faces; .369 FER+ after four from random weights, which is what
+    # answering neutral always reaches. Add --set pretrained=imagenet where the network allows, or a
+    # path, and --set frozen_epochs=3 for its trunk to stay frozen so long.
     "resnet50": TrainConfig(
         network="resnet50",
         faces=2000,

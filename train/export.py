@@ -139,7 +139,9 @@ def main(arguments: list[str] | None = None) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--run", type=Path, required=True, metavar="DIR", help="a training run")
-    parser.add_argument("--to", type=Path, default=Path("models"), metavar="DIR")
+    parser.add_argument(
+        "--to", type=Path, default=Path("models"), metavar="DIR", help="default: models"
+    )
     parser.add_argument("--name", help="the model's name (default: as the run says)")
     options = parser.parse_args(arguments)
     try:

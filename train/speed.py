@@ -92,7 +92,9 @@ def main(arguments: list[str] | None = None) -> None:
     )
     add_data_argument(parser)
     parser.add_argument("--preset", choices=sorted(PRESETS), default="base", help="default: base")
-    parser.add_argument("--steps", type=int, default=60, help="of each measurement (default: 60)")
+    parser.add_argument(
+        "--steps", type=int, default=60, metavar="N", help="of each measurement (default: 60)"
+    )
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="as for train.fit"
     )

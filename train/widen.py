@@ -87,10 +87,18 @@ def main(arguments: list[str] | None = None) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--run", type=Path, required=True, metavar="DIR", help="the narrower run")
-    parser.add_argument("--from-network", choices=sorted(NETWORKS), default="vgg", metavar="NAME")
-    parser.add_argument("--network", choices=sorted(NETWORKS), required=True, metavar="NAME")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
+    parser.add_argument(
+        "--from-network",
+        choices=sorted(NETWORKS),
+        default="vgg",
+        metavar="NAME",
+        help="the narrower run's (default: vgg)",
+    )
+    parser.add_argument(
+        "--network", choices=sorted(NETWORKS), required=True, metavar="NAME", help="the wider one"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="of the noise (default: 1)")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="for the model")
     options = parser.parse_args(arguments)
     need("widening")
     from fer_core.preprocessing import PreprocessingSpec
