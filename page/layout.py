@@ -1,7 +1,7 @@
 """The page: what stands where, and which event calls what."""
 
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,6 +28,7 @@ STATE_SECONDS = 300  # that an answer is remembered for another look
 FILE: dict[str, Any] = {"type": "filepath", "image_mode": None, "height": PICTURE_HEIGHT}
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 QUICK: dict[str, Any] = {**PRIVATE, "queue": False, "show_progress": "hidden"}
+FAULTS = ("denied", "none", "busy", "insecure", "lost")  # of a camera, as page.js calls them
 
 
 # Runs in the browser before the handler; the attribute is for who has the page read aloud.
@@ -121,6 +122,7 @@ def build_page(recognizer: EmotionRecognizer) -> gr.Blocks:
         texts.keep(gr.Markdown(i18n("note")), "note", "value")
         about = _build_about(recognizer, texts)
         _wire(handlers, inputs, answer, language)
+        _tell_faults(answer.status, language)
 
         def moving(said: str) -> list[Any]:
             return [gallery_value(said), *about_text(recognizer.model.info, said)]
@@ -199,6 +201,12 @@ def _build_inputs(texts: Texts) -> Inputs:
         (agree_live, ask_live, live),
     ):
         button.click(_reveal, None, [ask, reveal], **QUICK)
+        with reveal:  # so that page.js finds it only where somebody agreed
+            anew = gr.Button(elem_classes="fer-anew")
+        # Gradio goes on with a camera that is gone; only one that is built anew opens it again.
+        anew.click(lambda: gr.Column(visible=False), None, reveal, **QUICK).then(
+            lambda: gr.Column(visible=True), None, reveal, **QUICK
+        )
     return Inputs(upload, webcam, camera, gallery)
 
 
@@ -285,6 +293,20 @@ def _wire(handlers: Handlers, inputs: Inputs, answer: Answer, language: gr.Textb
     )
     mode.input(handlers.switch, [shown, language, mode], answer.text, **QUICK)
     answer.why.expand(handlers.explain, [shown, language], answer.reasons, **on_model)
+
+
+def _tell_faults(status: gr.Markdown, language: gr.Textbox) -> None:
+    """Buttons that nobody sees; page.js clicks one when a camera fails."""
+
+    def told(fault: str, said: str) -> str:
+        text = say(f"camera.{fault}", said)
+        gr.Warning(text)
+        return text
+
+    for fault in FAULTS:
+        button = gr.Button(visible="hidden", elem_id=f"camera-{fault}")
+        # Queued, as Gradio shows no warning of an event that is not.
+        button.click(partial(told, fault), language, status, show_progress="hidden", **PRIVATE)
 
 
 def _consent(texts: Texts) -> tuple[gr.Column, gr.Button]:

@@ -37,4 +37,24 @@
   for (const name of ["dragover", "drop"]) {
     window.addEventListener(name, (event) => event.preventDefault());
   }
+
+  // Gradio does not tell why a camera does not open, and goes on with one that was unplugged.
+  const faults = { NotAllowedError: "denied", NotFoundError: "none" };
+  const media = (navigator.mediaDevices ??= {}); // browsers keep it from pages that are not on https
+  const open = media.getUserMedia?.bind(media);
+  const tell = (fault) => document.querySelector(`#camera-${fault}`).click();
+
+  media.getUserMedia = async (...wanted) => {
+    try {
+      const stream = await open(...wanted);
+      stream.getVideoTracks()[0].addEventListener("ended", () => {
+        tell("lost");
+        document.querySelectorAll(".fer-anew").forEach((button) => button.click());
+      });
+      return stream;
+    } catch (error) {
+      tell(open ? (faults[error.name] ?? "busy") : "insecure");
+      return new Promise(() => {}); // never kept: Gradio would leave the error to the console
+    }
+  };
 }
