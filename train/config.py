@@ -170,8 +170,8 @@ PRESETS = {
     # python -m train.fit --data DIR: 70 minutes on two cores of an AMD EPYC with other work beside;
     # with flip averaging PublicTest .668 by FER2013 and .870 by FER+, PrivateTest .683 and .861.
     "base": TrainConfig(),
-    # python -m train.fit --data DIR --preset continued --init runs/base: 29 minutes more, the model
-    # in models/; PublicTest .675 and .874, PrivateTest .694 and .866.
+    # python -m train.fit --data DIR --preset continued --init runs/base: 29 minutes more;
+    # PublicTest .675 and .874, PrivateTest .694 and .866.
     "continued": TrainConfig(epochs=14, learning_rate=0.03, warmup_epochs=0.5),
     # python -m train.fit --data DIR --preset photo --init models: on with faults of photographs, 52
     # minutes; .680 and .874 on PublicTest, without flip averaging.
