@@ -4,7 +4,7 @@ import tempfile
 from typing import TYPE_CHECKING, Any
 
 from fer_core.model import MAPS
-from train.networks import HEADS
+from train.networks import HEADS, weighted_members
 
 if TYPE_CHECKING:
     import keras
@@ -58,19 +58,6 @@ def to_tflite(network: "keras.Model") -> bytes:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         content: bytes = converter.convert()
     return content
-
-
-def weighted_members(network: Any, weight: float = 1.0) -> list[tuple[Any, float]]:
-    """The networks that a model is the mean of, each with its weight; itself where it is one."""
-    parts = [part for part in network.layers if _has_heads(part)]
-    return [member for part in parts for member in weighted_members(part, weight / len(parts))] or [
-        (network, weight)
-    ]
-
-
-def _has_heads(part: Any) -> bool:
-    """Whether it is a network with heads of its own, as a layer of a mean."""
-    return {layer.name for layer in getattr(part, "layers", [])} >= set(HEADS)
 
 
 def _map_side(member: Any) -> int | None:

@@ -32,6 +32,7 @@ from fer_core.model import EmotionModel
 from fer_core.preprocessing import Float32Array, UInt8Array, preprocess
 from fer_core.results import EmotionPrediction, FaceResult
 from train.arguments import need
+from train.networks import weighted_members
 
 CHANNELS = 16  # shown of a layer, at most
 CHANNELS_A_ROW = 8
@@ -49,9 +50,8 @@ def find_members(network: Any) -> list[Any]:
     Raises:
         FeatureError: the network is neither.
     """
-    parts = [network, *getattr(network, "layers", [])]
-    members = [part for part in parts if _has_heads(part)]
-    if not members:
+    members = [member for member, _ in weighted_members(network)]
+    if not all(_has_heads(member) for member in members):
         raise FeatureError("this network has no heads of its own, so its layers cannot be shown.")
     return members
 

@@ -181,6 +181,14 @@ def thaw(network: "keras.Model") -> None:
                 layer.trainable = layer.name.startswith(THAWED) and not normalizes
 
 
+def weighted_members(network: Any, weight: float = 1.0) -> list[tuple[Any, float]]:
+    """The networks that a model is the mean of, each with its weight; itself where it is one."""
+    parts = [part for part in network.layers if _has_heads(part)]
+    return [member for part in parts for member in weighted_members(part, weight / len(parts))] or [
+        (network, weight)
+    ]
+
+
 NETWORKS = {
     "vgg": vgg,
     "wide": wide,
@@ -244,3 +252,8 @@ def _decay(how: Regularization) -> Any:
     from keras import regularizers
 
     return regularizers.L2(how.l2) if how.l2 else None
+
+
+def _has_heads(part: Any) -> bool:
+    """Whether it is a network with heads of its own, as a layer of a mean."""
+    return {layer.name for layer in getattr(part, "layers", [])} >= set(HEADS)

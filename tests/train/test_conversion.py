@@ -8,8 +8,8 @@ from fer_core.emotions import FER2013_LABELS
 from fer_core.inference import Network
 from fer_core.model import MAPS
 from fer_core.preprocessing import PreprocessingSpec, prepare_dataset_faces, preprocess
-from train.conversion import to_tflite, weighted_members
-from train.networks import HEADS, build_network
+from train.conversion import to_tflite
+from train.networks import HEADS, build_network, weighted_members
 from train.runs import load_network
 from train.synthetic import draw_face
 

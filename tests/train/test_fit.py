@@ -30,8 +30,10 @@ from train.dataset import load_splits
 from train.export import publish
 from train.fit import fit
 from train.fit import main as fit_main
-from train.runs import RunError, best, claim
+from train.networks import weighted_members
+from train.runs import RunError, best, claim, load_network
 from train.synthetic import draw_face, write_synthetic_dataset
+from train.training import Training
 
 CHANCE = 1 / 7
 
@@ -101,6 +103,21 @@ def test_a_run_can_begin_with_the_weights_of_a_run_or_of_a_model(
     )
     assert from_run < 0.9 * fresh
     assert from_model < 0.9 * fresh
+
+
+def test_a_run_can_begin_with_the_shipped_model_whose_last_network_it_takes() -> None:
+    last, _ = weighted_members(load_network(MODELS_DIR))[-1]
+    begun = Training(PRESETS["photo"], 1, None, MODELS_DIR).network
+    for expected, actual in zip(last.get_weights(), begun.get_weights(), strict=True):
+        np.testing.assert_array_equal(actual, expected)
+
+
+@pytest.mark.parametrize("network", ["small", "predecessor_b"])
+def test_beginning_with_another_network_is_told(smoke_run: Path, network: str) -> None:
+    config = replace(PRESETS["smoke"], network=network)
+    for folder in (smoke_run, MODELS_DIR):
+        with pytest.raises(RunError, match="another network"):
+            Training(config, 1, None, folder)
 
 
 def test_beginning_with_a_folder_without_weights_is_told(data: Path, tmp_path: Path) -> None:
