@@ -25,7 +25,7 @@ BEYOND_DOUBT = 0.99999  # presence at the second look, below which other ways up
 WORTH_TURNING = 0.1  # best presence of both looks; no face on its head had less than .3
 HOPELESS = 0.01  # presence at the first look, below which a second is not worth its time
 MAX_FACES = 50
-MAX_PROPOSALS = 100  # that are looked at closely; noise can raise hundreds
+MAX_PROPOSALS = 100  # that are looked at closely at each level; noise can raise hundreds
 FINEST = 204  # pixels of the picture that fill the window at the finest level
 LEVEL_RATIO = 3.2  # at most, between one level and the next
 LEFT_TO_FINER = 28  # pixels: what is smaller at one level is seen better, and larger, at the next
@@ -214,7 +214,7 @@ def _level_sides(longest: int) -> list[int]:
     From the whole picture in one window to there in as few even steps as `LEVEL_RATIO` lets.
     """
     finest = FINEST * max(1.0, longest / MAX_FINE_SIDE)
-    if longest <= 1.2 * finest:
+    if longest * WINDOW < (WINDOW + STEP) * finest:  # no larger than the window, in whole steps
         return []
     ratio = longest / finest  # between the finest level and the window
     count = math.ceil(math.log(ratio) / math.log(LEVEL_RATIO))

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 Transform = NDArray[np.float64]
 
+MAX_WARPED = 2**15 - 2  # pixels: OpenCV warps no longer picture, but a part of it
+
 
 def similarity(center: NDArray[np.float64], side: float, roll: float, size: int) -> Transform:
     """The transform that takes a square of a picture to an upright one at the origin.
@@ -116,6 +118,8 @@ def warp_square(
 
     Of a larger one it would skip pixels: `cut_square` averages them. The rest is as there.
     """
+    if max(image.shape[:2]) > MAX_WARPED:
+        return cut_square(image, transform, size, interpolation)
     half = np.array([0.5, 0.5])
     matrix = transform.copy()
     matrix[:, 2] += matrix[:, :2] @ half - half

@@ -12,7 +12,7 @@ import gradio.routes
 
 from page import memory
 
-# A copy of an upload lives at most five minutes: swept every half minute when older than four.
+# A copy of an upload lives at most five minutes: swept every ten seconds when older than four.
 SWEEP_SECONDS, COPY_SECONDS = 10, 240
 
 

@@ -39,7 +39,7 @@
   }
 
   // Gradio does not tell why a camera does not open, and goes on with one that was unplugged.
-  const faults = { NotAllowedError: "denied", NotFoundError: "none" };
+  const faults = { NotAllowedError: "denied", NotFoundError: "none", OverconstrainedError: "none" };
   const media = (navigator.mediaDevices ??= {}); // browsers keep it from pages that are not on https
   const open = media.getUserMedia?.bind(media);
   const tell = (fault) => document.querySelector(`#camera-${fault}`).click();
@@ -48,8 +48,10 @@
     try {
       const stream = await open(...wanted);
       stream.getVideoTracks()[0].addEventListener("ended", () => {
+        const gone = [...document.querySelectorAll("video")].find((it) => it.srcObject === stream);
+        const buttons = [...document.querySelectorAll(".fer-anew")];
         tell("lost");
-        document.querySelectorAll(".fer-anew").forEach((button) => button.click());
+        buttons.find((button) => button.parentElement.contains(gone))?.click();
       });
       return stream;
     } catch (error) {

@@ -76,7 +76,7 @@ def main() -> None:
             )
         print(report(seen, before, after, len(files(server.copies))), flush=True)
         broken = kill_and_restart(Path(name), server, pictures, options.clients)
-    print("killed and started again: " + ("see below" if broken else "answers, copies deleted"))
+    print("\nkilled and started again: " + ("see below" if broken else "answers, copies deleted"))
     failures += broken
     if failures:
         raise SystemExit("\n".join(["error: limits are broken", *failures]))

@@ -28,7 +28,7 @@ AS_URL = "data:image/jpeg;base64," + base64.b64encode(JPEG).decode()
 ENCODED = [base64.b64encode(bytes(shift) + PATTERN)[4:-8] for shift in range(3)]
 PICTURE_HEADS = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"RIFF", b"GIF8")
 
-# The thread that sweeps need not be waited for half a minute.
+# The thread that sweeps need not be waited for ten seconds.
 IMPATIENT = """
 import threading, time
 sleep = time.sleep

@@ -51,12 +51,12 @@ def find_members(network: Any) -> list[Any]:
         FeatureError: the network is neither.
     """
     members = [member for member, _ in weighted_members(network)]
-    if not all(_has_heads(member) for member in members):
+    if not all(_computes_heads(member) for member in members):
         raise FeatureError("this network has no heads of its own, so its layers cannot be shown.")
     return members
 
 
-def _has_heads(part: Any) -> bool:
+def _computes_heads(part: Any) -> bool:
     """Whether the head ferplus is computed here, not averaged over members."""
     layers = getattr(part, "layers", [])
     return any(layer.name == "ferplus" and hasattr(layer, "kernel") for layer in layers)

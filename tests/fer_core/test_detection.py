@@ -155,8 +155,8 @@ class TestSmallFaces:
         assert np.abs(face.keypoints - points).max() < 0.05 * height
 
     @pytest.mark.parametrize("step", range(8))
-    def test_wherever_tiles_overlap_it_is_found_once(self, detector, heads, step):
-        """On the way from one place to the next, edges of tiles go through the face."""
+    def test_wherever_blocks_overlap_it_is_found_once(self, detector, heads, step):
+        """On the way from one place to the next, edges of blocks go through the face."""
         canvas = background(1280, 720, np.random.default_rng(5))
         points = paste(canvas, heads[1], 400 + 19 * step, 200 + 21 * step, 60)
         (face,) = detector.detect(canvas)
@@ -395,14 +395,17 @@ class TestLevels:
     @pytest.mark.parametrize("shape", [(1, 1), (97, 130), (481, 641), (1, 900), (1201, 799)])
     def test_halves_lie_exactly_over_the_picture(self, shape):
         rows, columns = np.mgrid[: shape[0], : shape[1]]
-        picture = np.stack([rows % 256, columns % 256, rows * 0], axis=-1).astype(np.uint8)
-        for image, scale in _halves(picture)[1:]:
+        picture = np.stack([rows // 5, columns // 5, rows * 0], axis=-1).astype(np.uint8)
+        halves = _halves(picture)
+        assert len(halves) == (1 if min(shape) < 2 else 1 + max(0, int(np.log2(max(shape) / 128))))
+        for image, scale in halves[1:]:
             length = int(scale)
             assert image.shape[:2] == (shape[0] // length, shape[1] // length)
-            assert max(image.shape[:2]) >= WINDOW
-            # A pixel is the mean of the square that it covers.
-            square = picture[:length, :length].reshape(-1, 3).mean(axis=0)
-            np.testing.assert_allclose(image[0, 0], square, atol=1.5)
+            # A pixel is the mean of the square that it covers, the last one, too.
+            for y, x in ((0, 0), (image.shape[0] - 1, image.shape[1] - 1)):
+                square = picture[y * length : (y + 1) * length, x * length : (x + 1) * length]
+                mean = square.reshape(-1, 3).mean(axis=0)
+                np.testing.assert_allclose(image[y, x], mean, atol=0.6 * np.log2(length))
 
     @pytest.mark.parametrize("side", [128, 200, 384, 640, 900])
     def test_a_level_has_the_side_that_is_asked_for(self, portrait, side):
@@ -417,4 +420,5 @@ class TestLevels:
             assert sides == sorted(sides)
             assert WINDOW * longest / FINEST - STEP < sides[-1] <= WINDOW * longest / FINEST
         assert _level_sides(4000) == _level_sides(1600)
+        assert not any(WINDOW in _level_sides(longest) for longest in range(1, 400))
         assert _level_sides(200) == []

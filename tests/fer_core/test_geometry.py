@@ -2,7 +2,15 @@ import cv2
 import numpy as np
 import pytest
 
-from fer_core.geometry import apply, cut_square, fit_similarity, invert, scale_of, similarity
+from fer_core.geometry import (
+    apply,
+    cut_square,
+    fit_similarity,
+    invert,
+    scale_of,
+    similarity,
+    warp_square,
+)
 
 ROLLS = [-170, -90, -35, 0, 12, 90, 180]
 rolls = pytest.mark.parametrize("roll", ROLLS)
@@ -179,3 +187,15 @@ class TestCut:
         picture = noise(50, 70, (3,))
         cut_square(picture, similarity(np.array([30.0, 20.0]), 60, 0.4, 16), 16)
         np.testing.assert_array_equal(picture, noise(50, 70, (3,)))
+
+
+@pytest.mark.parametrize("shape", [(1, 40_000), (40_000, 3), (20, 65_000)])
+def test_of_a_picture_that_opencv_does_not_warp_a_part_is_cut(shape):
+    picture = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    for center in ((5.0, 5.0), (shape[1] - 5.0, shape[0] - 5.0)):
+        transform = similarity(np.array(center), 48.0, 0.1, 48)
+        crop = warp_square(picture, transform, 48)
+        near = picture[:500, :500] if center == (5.0, 5.0) else picture[-500:, -500:]
+        moved = np.array(center) - (np.array(shape[::-1]) - near.shape[1::-1]) * (center[0] != 5.0)
+        expected = warp_square(near, similarity(moved, 48.0, 0.1, 48), 48)
+        np.testing.assert_allclose(crop.astype(int), expected.astype(int), atol=12)
