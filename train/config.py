@@ -221,8 +221,8 @@ PRESETS = {
         fer2013_weight=1.0,
     ),
     # Half an hour for four epochs of 1,000 faces, beside other work; .369 FER+ from random weights,
-    # which is what answering neutral always reaches. Add --set pretrained=imagenet where the network
-    # allows, or a path, and --set frozen_epochs=3 for its trunk to stay frozen so long.
+    # which is what answering neutral always reaches. Add --set pretrained=imagenet where the
+    # network allows, or a path, and --set frozen_epochs=3 for its trunk to stay frozen so long.
     "resnet50": TrainConfig(
         network="resnet50",
         faces=2000,
