@@ -7,24 +7,21 @@ Runs that went on from one another usually lie in one basin, where the mean of t
 well as the better of them or better, and serves at the cost of one (Wortsman et al. 2022, "Model
 soups"). Runs that began with different weights have no such mean; with --answers the result holds
 all of them and gives the mean of their logits (a deep ensemble, Lakshminarayanan et al. 2017), at
-the cost of all. It is a folder like a run's: temperature and threshold are fitted on PublicTest.
+the cost of all. A model that is such a mean already is taken apart: each network counts once. The
+result is a folder like a run's: temperature and threshold are fitted on PublicTest.
 """
 
 import argparse
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from fer_core.errors import ModelLoadError
 from fer_core.model import EmotionModel, ModelInfo
 from train.arguments import add_data_argument, data_dir, need
 from train.errors import DataError
-from train.networks import HEADS
+from train.networks import mean_of_answers
 from train.runs import RunError, git_commit, load_network
-
-if TYPE_CHECKING:
-    import keras
 
 
 def average(
@@ -61,7 +58,7 @@ def average(
         raise RunError(f"{out} is one of the models; name another folder with --out.")
     public = load_splits(data)["PublicTest"]
     if answers:
-        mean = _mean_of_answers(networks)
+        mean = mean_of_answers(networks)
     else:
         mean = networks[0]
         together = zip(*(network.get_weights() for network in networks), strict=True)
@@ -76,22 +73,6 @@ def average(
     return export_network(
         mean, out, public, name=infos[0].name, spec=infos[0].preprocessing, training=training
     )
-
-
-def _mean_of_answers(networks: "Sequence[keras.Model]") -> "keras.Model":
-    """One network of all, each with a name of its own, as Keras wants it of layers."""
-    import keras
-
-    inputs = keras.Input(networks[0].input_shape[1:], name="faces")
-    members = [
-        keras.Model(network.inputs, network.output, name=f"member_{number}")(inputs)
-        for number, network in enumerate(networks, 1)
-    ]
-    outputs = {
-        head: keras.layers.Average(name=head)([member[head] for member in members])
-        for head in HEADS
-    }
-    return keras.Model(inputs, outputs, name="mean")
 
 
 def main(arguments: list[str] | None = None) -> None:

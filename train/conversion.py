@@ -4,7 +4,7 @@ import tempfile
 from typing import TYPE_CHECKING, Any
 
 from fer_core.model import MAPS
-from train.networks import HEADS, weighted_members
+from train.networks import HEADS, members_of
 
 if TYPE_CHECKING:
     import keras
@@ -31,15 +31,15 @@ def to_tflite(network: "keras.Model") -> bytes:
         convert_variables_to_constants_v2,
     )
 
-    members = weighted_members(network)
-    sides = {_map_side(member) for member, _ in members}
+    parts = members_of(network)
+    sides = {_map_side(part) for part in parts}
     linear = len(sides) == 1 and None not in sides
 
     def answer(faces: Any) -> dict[str, Any]:
         if not linear:
             return dict(network(faces, training=False))
-        parts = [(_linear_outputs(member, faces), weight) for member, weight in members]
-        return {name: sum(weight * part[name] for part, weight in parts) for name in parts[0][0]}
+        answers = [_linear_outputs(part, faces) for part in parts]
+        return {name: sum(answer[name] for answer in answers) / len(answers) for name in answers[0]}
 
     shape = tf.TensorSpec((None, *network.input_shape[1:]), name="faces")
     concrete = tf.function(answer, input_signature=[shape]).get_concrete_function()

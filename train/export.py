@@ -22,7 +22,7 @@ from fer_core.model import MODEL_JSON, EmotionModel, ModelInfo
 from fer_core.preprocessing import PreprocessingSpec
 from train.config import TrainConfig
 from train.dataset import Dataset
-from train.runs import NETWORK_FILE, SERVED_FILE, judged_weights, replace_file
+from train.runs import SERVED_FILE, judged_weights, network_files, replace_file, save_network
 
 if TYPE_CHECKING:
     import keras
@@ -81,7 +81,7 @@ def export_network(
     from train.calibrate import calibrate
     from train.conversion import to_tflite
 
-    network.save(to / NETWORK_FILE)
+    save_network(network, to)
     content = to_tflite(network)
     (to / SERVED_FILE).write_bytes(content)
     sha256 = hashlib.sha256(content).hexdigest()
@@ -122,10 +122,13 @@ def publish(run: Path, to: Path, name: str | None = None) -> ModelInfo:
         raise ModelLoadError(
             f"{run} cannot be published into itself; name another folder with --to."
         )
-    for file in (NETWORK_FILE, info.file):
-        temporary = to / f"{file}.tmp"
-        shutil.copyfile(run / file, temporary)
-        temporary.replace(to / file)
+    files = [run / info.file, *network_files(run)]
+    for file in files:
+        temporary = to / f"{file.name}.tmp"
+        shutil.copyfile(file, temporary)
+        temporary.replace(to / file.name)
+    for stale in set(to.glob("emotion*.keras")) - {to / file.name for file in files}:
+        stale.unlink()
     info = replace(info, name=name or info.name)
     write_info(to, info)
     return info

@@ -32,7 +32,7 @@ from fer_core.model import EmotionModel
 from fer_core.preprocessing import Float32Array, UInt8Array, preprocess
 from fer_core.results import EmotionPrediction, FaceResult
 from train.arguments import need
-from train.networks import weighted_members
+from train.networks import members_of
 
 CHANNELS = 16  # shown of a layer, at most
 CHANNELS_A_ROW = 8
@@ -50,7 +50,7 @@ def find_members(network: Any) -> list[Any]:
     Raises:
         FeatureError: the network is neither.
     """
-    members = [member for member, _ in weighted_members(network)]
+    members = members_of(network)
     if not all(_computes_heads(member) for member in members):
         raise FeatureError("this network has no heads of its own, so its layers cannot be shown.")
     return members

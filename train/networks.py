@@ -5,6 +5,7 @@ them, with our two heads in the place of their one, so that all learn from the s
 judged by the same figures. Where a predecessor's text and code disagree, the code counts.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fer_core.emotions import FER2013_LABELS, FERPLUS_LABELS
@@ -181,12 +182,28 @@ def thaw(network: "keras.Model") -> None:
                 layer.trainable = layer.name.startswith(THAWED) and not normalizes
 
 
-def weighted_members(network: Any, weight: float = 1.0) -> list[tuple[Any, float]]:
-    """The networks that a model is the mean of, each with its weight; itself where it is one."""
-    parts = [part for part in network.layers if _has_heads(part)]
-    return [member for part in parts for member in weighted_members(part, weight / len(parts))] or [
-        (network, weight)
+def mean_of_answers(networks: "Sequence[keras.Model]") -> "keras.Model":
+    """One network whose logits are the mean of those of several, or of their members."""
+    import keras
+
+    inputs = keras.Input(networks[0].input_shape[1:], name="faces")
+    # Each with a name of its own, as Keras wants it of layers.
+    answers = [
+        keras.Model(member.inputs, member.output, name=f"member_{number}")(inputs)
+        for number, member in enumerate(
+            (member for network in networks for member in members_of(network)), 1
+        )
     ]
+    outputs = {
+        head: keras.layers.Average(name=head)([answer[head] for answer in answers])
+        for head in HEADS
+    }
+    return keras.Model(inputs, outputs, name="mean")
+
+
+def members_of(network: "keras.Model") -> "list[keras.Model]":
+    """The networks that one is the mean of; itself where it is no mean."""
+    return [layer for layer in network.layers if _has_heads(layer)] or [network]
 
 
 NETWORKS = {

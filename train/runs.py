@@ -7,7 +7,8 @@
 - checkpoint-NNNN.weights.h5: weights and optimizer state after an epoch; the last and the best one
 - averaged-NNNN.weights.h5: beside it, the moving average that is judged, in runs that have one
 - lock: held by the process that trains
-- emotion.keras, at the end: the network of the best epoch, to look into or to train on
+- emotion.keras, at the end: the network of the best epoch, to look into or to train on; where the
+  model is the mean of the answers of several, emotion-1.keras and so on, one each
 - emotion.tflite and model.json: what the app loads
 """
 
@@ -15,10 +16,14 @@ import csv
 import fcntl
 import json
 import subprocess
+import warnings
+from contextlib import suppress
+from itertools import count, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from train.config import TrainConfig
+from train.networks import mean_of_answers, members_of
 
 if TYPE_CHECKING:
     import keras
@@ -26,6 +31,7 @@ if TYPE_CHECKING:
     from train.moving_average import MovingAverage
 
 NETWORK_FILE = "emotion.keras"
+MEMBER_FILE = "emotion-{}.keras"
 SERVED_FILE = "emotion.tflite"
 HISTORY_FIELDS = (
     "epoch", "loss", "public_ferplus", "public_fer2013", "score", "learning_rate", "seconds",
@@ -82,18 +88,21 @@ def git_commit() -> str:
         return "unknown"
 
 
-def best_weights(folder: Path) -> Path:
-    """The weights of a run's best epoch by PublicTest, or of a published model.
-
-    Raises:
-        RunError: the folder holds neither.
-    """
-    history = read_history(folder)
-    if history:
-        return judged_weights(folder, best(history)["epoch"])
+def network_files(folder: Path) -> list[Path]:
+    """The files of a model's networks: one, or those of the members of a mean, in order."""
     if (folder / NETWORK_FILE).exists():
-        return folder / NETWORK_FILE
-    raise RunError(f"{folder} holds neither a finished epoch nor a model to begin with.")
+        return [folder / NETWORK_FILE]
+    numbered = (folder / MEMBER_FILE.format(number) for number in count(1))
+    return list(takewhile(Path.exists, numbered))
+
+
+def save_network(network: "keras.Model", folder: Path) -> None:
+    """Write a model's networks, in the place of those that the folder had."""
+    for path in network_files(folder):
+        path.unlink()
+    parts = members_of(network)
+    for number, part in enumerate(parts, 1):
+        part.save(folder / (NETWORK_FILE if len(parts) == 1 else MEMBER_FILE.format(number)))
 
 
 def load_network(folder: Path) -> "keras.Model":
@@ -105,9 +114,37 @@ def load_network(folder: Path) -> "keras.Model":
     import keras
 
     try:
-        return keras.saving.load_model(folder / NETWORK_FILE, compile=False)
+        parts = [
+            keras.saving.load_model(path, compile=False)
+            for path in network_files(folder) or [folder / NETWORK_FILE]
+        ]
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise RunError(f"{folder} holds no {NETWORK_FILE} that can be loaded.") from error
+    return parts[0] if len(parts) == 1 else mean_of_answers(parts)
+
+
+def load_weights(network: "keras.Model", folder: Path) -> None:
+    """Give a network the weights of a run's best epoch, or of a model's last network that fits.
+
+    Raises:
+        RunError: the folder has no weights, or those of another network.
+    """
+    history = read_history(folder)
+    if history:
+        with warnings.catch_warnings(), suppress(ValueError, UserWarning):
+            warnings.simplefilter("error", UserWarning)  # of layers that keep what they began with
+            network.load_weights(judged_weights(folder, best(history)["epoch"]))
+            return
+    elif network_files(folder):
+        shapes = [weight.shape for weight in network.get_weights()]
+        for member in reversed(members_of(load_network(folder))):
+            weights = member.get_weights()
+            if [weight.shape for weight in weights] == shapes:
+                network.set_weights(weights)
+                return
+    else:
+        raise RunError(f"{folder} holds neither a finished epoch nor a model to begin with.")
+    raise RunError(f"{folder} holds the weights of another network; name it with --set network=.")
 
 
 def read_history(run: Path) -> list[dict[str, Any]]:

@@ -1,14 +1,13 @@
 """A network in training: weights, optimizer, learning rate, moving average, epoch by epoch."""
 
-import warnings
 from collections.abc import Sequence
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from train.config import TrainConfig
-from train.networks import Regularization, build_network, thaw, weighted_members
-from train.runs import NETWORK_FILE, RunError, averaged, best_weights, checkpoint, load_network
+from train.networks import Regularization, build_network, thaw
+from train.runs import RunError, averaged, checkpoint, load_weights
 from train.schedule import peak_rate, phase_of, plateau_rate
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ class Training:
         finally:
             keras.config.set_dtype_policy("float32")
         if init is not None:
-            _begin_with(self.network, init)
+            load_weights(self.network, init)
         self.average: MovingAverage | None = None
         if config.averaging:
             self.average = MovingAverage(self.network, config.averaging)
@@ -189,25 +188,3 @@ def _seed_dropout(network: "keras.Model", seed: int, epoch: int) -> None:
     ]
     for index, generator in enumerate(generators):
         generator.state.assign([seed * len(generators) + index, epoch << 20])
-
-
-def _begin_with(network: Any, folder: Path) -> None:
-    """Give a network the weights of a run, or of a model, of several networks the last that fits.
-
-    Raises:
-        RunError: the folder has no weights, or those of another network.
-    """
-    path = best_weights(folder)
-    if path.name == NETWORK_FILE:
-        shapes = [weight.shape for weight in network.get_weights()]
-        for member, _ in reversed(weighted_members(load_network(folder))):
-            weights = member.get_weights()
-            if [weight.shape for weight in weights] == shapes:
-                network.set_weights(weights)
-                return
-    else:
-        with warnings.catch_warnings(), suppress(ValueError, UserWarning):
-            warnings.simplefilter("error", UserWarning)  # of layers that keep what they began with
-            network.load_weights(path)
-            return
-    raise RunError(f"{folder} holds the weights of another network; name it with --set network=.")

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from train.arguments import need
 from train.networks import HEADS, NETWORKS
-from train.runs import NETWORK_FILE, RunError, best_weights
+from train.runs import RunError, load_weights, save_network
 
 if TYPE_CHECKING:
     import keras
@@ -107,12 +107,12 @@ def main(arguments: list[str] | None = None) -> None:
     spec = PreprocessingSpec()
     narrow, wide = (build_network(name, spec) for name in (options.from_network, options.network))
     try:
-        narrow.load_weights(best_weights(options.run))
+        load_weights(narrow, options.run)
         widen(narrow, wide, np.random.default_rng(options.seed))
     except (RunError, ValueError) as error:
         raise SystemExit(f"error: {error}") from error
     options.out.mkdir(parents=True, exist_ok=True)
-    wide.save(options.out / NETWORK_FILE)
+    save_network(wide, options.out)
     print(f"{options.out} holds {options.network} with the weights of {options.run}")
 
 

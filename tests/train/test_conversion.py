@@ -9,7 +9,7 @@ from fer_core.inference import Network
 from fer_core.model import MAPS
 from fer_core.preprocessing import PreprocessingSpec, prepare_dataset_faces, preprocess
 from train.conversion import to_tflite
-from train.networks import HEADS, build_network, weighted_members
+from train.networks import HEADS, build_network, mean_of_answers, members_of
 from train.runs import load_network
 from train.synthetic import draw_face
 
@@ -53,10 +53,12 @@ def test_only_networks_with_linear_heads_have_maps(
         np.testing.assert_allclose(answers[head], expected[head], atol=limit)
 
 
-def test_a_mean_of_means_keeps_the_weights_of_its_members() -> None:
-    from train.average import _mean_of_answers
-
+def test_a_mean_of_means_counts_each_network_once() -> None:
     one, two, three = (build_network("tiny", PreprocessingSpec()) for _ in range(3))
-    mean = _mean_of_answers([_mean_of_answers([one, two]), three])
-    assert [weight for _, weight in weighted_members(mean)] == [0.25, 0.25, 0.5]
-    assert [weight for _, weight in weighted_members(one)] == [1.0]
+    mean = mean_of_answers([mean_of_answers([one, two]), three])
+    inputs = np.random.default_rng(0).normal(size=(2, 48, 48, 1)).astype(np.float32)
+    expected = [part.predict_on_batch(inputs)["ferplus"] for part in (one, two, three)]
+    answer = mean.predict_on_batch(inputs)["ferplus"]
+    np.testing.assert_allclose(answer, np.mean(expected, axis=0), atol=1e-5)
+    assert len(members_of(mean)) == 3
+    assert members_of(one) == [one]

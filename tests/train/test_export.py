@@ -7,9 +7,12 @@ import pytest
 
 from fer_core.errors import ChecksumMismatchError, ModelLoadError
 from fer_core.model import EmotionModel
+from fer_core.preprocessing import PreprocessingSpec
 from train.calibrate import main as calibrate_main
 from train.export import main as export_main
 from train.export import publish
+from train.networks import build_network, mean_of_answers
+from train.runs import load_network, network_files, save_network
 from train.synthetic import write_synthetic_dataset
 
 
@@ -20,6 +23,28 @@ def test_publishing_copies_a_model_that_answers_the_same(smoke_run: Path, tmp_pa
     inputs = np.random.default_rng(0).normal(size=(5, 48, 48, 1)).astype(np.float32)
     assert np.array_equal(before.logits(inputs)["ferplus"], after.logits(inputs)["ferplus"])
     assert after.info.name == "renamed"
+
+
+def test_the_networks_of_a_mean_have_files_of_their_own_and_replace_those_before(
+    tmp_path: Path,
+) -> None:
+    networks = [build_network("tiny", PreprocessingSpec()) for _ in range(3)]
+    mean, inputs = mean_of_answers(networks[:2]), np.ones((1, 48, 48, 1), np.float32)
+    save_network(networks[2], tmp_path)
+    assert [path.name for path in network_files(tmp_path)] == ["emotion.keras"]
+    save_network(mean, tmp_path)
+    names = ["emotion-1.keras", "emotion-2.keras"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+    expected, actual = (
+        network.predict_on_batch(inputs)["fer2013"] for network in (mean, load_network(tmp_path))
+    )
+    np.testing.assert_allclose(actual, expected, atol=1e-5)
+
+
+def test_publishing_leaves_no_network_of_the_model_before(smoke_run: Path, tmp_path: Path) -> None:
+    save_network(mean_of_answers([build_network("tiny", PreprocessingSpec())] * 2), tmp_path)
+    publish(smoke_run, tmp_path)
+    assert [path.name for path in tmp_path.glob("*.keras")] == ["emotion.keras"]
 
 
 def test_the_stored_checksum_is_that_of_the_file(smoke_run: Path) -> None:

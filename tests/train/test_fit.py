@@ -30,7 +30,7 @@ from train.dataset import load_splits
 from train.export import publish
 from train.fit import fit
 from train.fit import main as fit_main
-from train.networks import weighted_members
+from train.networks import members_of
 from train.runs import RunError, best, claim, load_network
 from train.synthetic import draw_face, write_synthetic_dataset
 from train.training import Training
@@ -106,7 +106,7 @@ def test_a_run_can_begin_with_the_weights_of_a_run_or_of_a_model(
 
 
 def test_a_run_can_begin_with_the_shipped_model_whose_last_network_it_takes() -> None:
-    last, _ = weighted_members(load_network(MODELS_DIR))[-1]
+    last = members_of(load_network(MODELS_DIR))[-1]
     begun = Training(PRESETS["photo"], 1, None, MODELS_DIR).network
     for expected, actual in zip(last.get_weights(), begun.get_weights(), strict=True):
         np.testing.assert_array_equal(actual, expected)
