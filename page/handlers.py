@@ -138,7 +138,7 @@ class Handlers:
             (f"{number} · {face_text(face, language)}", number - 1)
             for number, face in enumerate(faces, 1)
         ]
-        several, label = len(faces) > 1, say("answer.picture", language)
+        several = len(faces) > 1
         text = picture_text(shown.result, language)
         drawn: dict[str, Any] = (
             {} if reading is None else {"value": reading.view(language), "visible": True}
@@ -146,7 +146,7 @@ class Handlers:
         modes = [(say("answer.seven", language), SEVEN), (say("answer.two", language), TWO)]
         return [
             status_text(shown.result, language),
-            gr.update(label=label, alt_text=text, **drawn),
+            gr.update(alt_text=text, **drawn),
             gr.Radio(
                 label=say("answer.face", language),
                 choices=choices,

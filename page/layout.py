@@ -213,7 +213,7 @@ def _build_inputs(texts: Texts) -> Inputs:
 def _build_answer() -> Answer:
     status = gr.Markdown(i18n("answer.waiting"), elem_id="status")
     picture = PictureOutput(
-        label=i18n("answer.picture"),
+        show_label=False,  # Gradio lays it over the picture, on the label of a face
         elem_id="annotated",
         interactive=False,
         visible=False,
