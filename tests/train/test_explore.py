@@ -13,20 +13,14 @@ from PIL import Image
 from fer_core.emotions import FER2013_LABELS, FERPLUS_LABELS
 from fer_core.filters import FILTERS
 from tests.conftest import ROOT
-from train import explore as module
+from train import explore_plots
 from train.clean import Faults, data_digest, save_faults
 from train.dataset import SPLITS, Dataset
 from train.duplicates import NearPairs
-from train.explore import (
-    NO_VOTES,
-    SAMPLES,
-    Drawing,
-    brightness_and_contrast,
-    draw_figures,
-    explore,
-    main,
-    write_report,
-)
+from train.explore import main, write_report
+from train.explore_numbers import brightness_and_contrast, explore
+from train.explore_plots import SAMPLES, Drawing, draw_figures
+from train.explore_report import NO_VOTES
 from train.synthetic import draw_face, write_synthetic_dataset
 
 ANGRY, DISGUST, FEAR, HAPPY, SAD, SURPRISE, NEUTRAL, CONTEMPT = range(8)
@@ -102,7 +96,9 @@ def faults(splits: Mapping[str, Dataset], pairs: list[tuple[int, int]]) -> Fault
 def drawn(monkeypatch: pytest.MonkeyPatch) -> dict[str, Figure]:
     """The figures by file name, which are not saved: that takes seconds."""
     figures: dict[str, Figure] = {}
-    monkeypatch.setattr(module, "_save", lambda figure, path: figures.setdefault(path.name, figure))
+    monkeypatch.setattr(
+        explore_plots, "_save", lambda figure, path: figures.setdefault(path.name, figure)
+    )
     return figures
 
 
@@ -305,7 +301,7 @@ def test_histograms_are_of_the_class_and_its_mean_is_marked(
         for patch in axes.patches:  # of the class, and of all: shares that sum up to 1
             x, y = patch.get_path().vertices.T
             area = abs(np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y)) / 2
-            assert area == pytest.approx(np.ptp(axes.get_xlim()) / module.BINS)
+            assert area == pytest.approx(np.ptp(axes.get_xlim()) / explore_plots.BINS)
 
 
 def test_white_pictures_are_in_the_histogram(
