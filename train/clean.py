@@ -13,11 +13,10 @@ again) and PNGs. The PNGs show pictures of the data set, which may not be passed
 """
 
 import argparse
-import csv
 import hashlib
 import json
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -25,13 +24,12 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
 
 from fer_core.assets import MODELS_DIR
 from fer_core.detection import FaceDetector
 from fer_core.emotions import FER2013_LABELS
 from fer_core.errors import ModelLoadError
-from fer_core.preprocessing import Float32Array, UInt8Array
+from fer_core.preprocessing import Float32Array
 from train.arguments import add_data_argument, data_dir
 from train.dataset import SPLITS, DataError, Dataset, load_splits
 from train.duplicates import (
@@ -50,15 +48,6 @@ DETECTION_SIDE = 96  # pixels, to which a picture is enlarged for the detector; 
 FLAGS = ("duplicate_of", "leaks", "conflicting", "not_a_face", "undetected", "doubt")
 ARRAYS = (*FLAGS, "public_leaked", "private_leaked")
 FAULTS_FILE = "faults.npz"
-TILES, ENLARGED, SHEET_WIDTH = 60, 2, 1200  # of a contact sheet; the width in pixels
-COPIES_EXPLAINED = (
-    "Pictures of the row's split of which the column's split has a copy (their own: another copy): "
-    "an equal one, and in brackets any of the same photograph."
-)
-SHEETS_EXPLAINED = (
-    "They show pictures of the data set, which may not be passed on. Numbers are rows within the "
-    "split, from 0."
-)
 
 BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.int64]
@@ -253,19 +242,6 @@ def load_faults(path: Path, splits: Mapping[str, Dataset]) -> Faults:
     return faults
 
 
-def write_report(faults: Faults, splits: Mapping[str, Dataset], out: Path) -> list[Path]:
-    """Write all files into a folder, made when missing; the files, report.md first."""
-    out.mkdir(parents=True, exist_ok=True)
-    save_faults(faults, out / FAULTS_FILE)
-    _write_table(faults, splits["Training"], out / "faults.csv")
-    numbers = {**faults.summary, "weights": _weight_sums(faults)}
-    (out / "faults.json").write_text(json.dumps(numbers, indent=2) + "\n", "utf-8")
-    sheets = _draw_sheets(faults, splits, out)
-    (out / "report.md").write_text(_report(numbers, sheets), "utf-8")
-    names = ("report.md", "faults.json", "faults.csv", FAULTS_FILE)
-    return [out / name for name in (*names, *sheets)]
-
-
 def _undetected(training: Dataset, detector: FaceDetector) -> BoolArray:
     missed = np.zeros(len(training), bool)
     side = (DETECTION_SIDE, DETECTION_SIDE)
@@ -342,154 +318,10 @@ def _label_pairs(group: IntArray, labels: IntArray) -> dict[str, int]:
     return dict(sorted(pairs.items(), key=lambda item: -item[1]))
 
 
-def _weight_sums(faults: Faults) -> dict[str, dict[str, float]]:
-    weights = {mode: training_weights(faults, mode) for mode in MODES}
-    return {
-        mode: {"pictures": int((values > 0).sum()), "weight": round(float(values.sum()), 1)}
-        for mode, values in weights.items()
-    }
-
-
-def _write_table(faults: Faults, training: Dataset, path: Path) -> None:
-    flags = {name: getattr(faults, name) for name in FLAGS}
-    flagged = faults.duplicate_of >= 0
-    for name in ("leaks", "conflicting", "not_a_face", "undetected"):
-        flagged |= flags[name]
-    with path.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["row", "emotion", *flags])
-        for row in np.flatnonzero(flagged):
-            values = (flags[name][row] for name in flags)
-            written = (f"{v:.2f}" if isinstance(v, np.floating) else int(v) for v in values)
-            writer.writerow([row, FER2013_LABELS[training.labels[row]], *written])
-
-
-def _draw_sheets(faults: Faults, splits: Mapping[str, Dataset], out: Path) -> dict[str, str]:
-    """Draw contact sheets of what there is; titles by file name."""
-    everything = [splits[name] for name in SPLITS]
-    faces = np.concatenate([dataset.faces for dataset in everything])
-    names = [
-        f"{split} {row} {FER2013_LABELS[label]}"
-        for split in SPLITS
-        for row, label in enumerate(splits[split].labels)
-    ]
-    equal = equal_groups([mark for dataset in everything for mark in dataset.fingerprints()])
-    copies = np.flatnonzero(equal != np.arange(len(equal)))
-    near = np.stack([faults.near.first, faults.near.second], axis=1)
-    weakest = near[np.argsort(faults.near.correlation)[:TILES]]
-    misses = np.flatnonzero(faults.undetected & ~faults.not_a_face)
-    rejected = np.flatnonzero(faults.not_a_face)
-    kinds = {
-        "equal.png": ("Equal pictures", np.stack([equal[copies], copies], axis=1), len(copies)),
-        "near.png": ("The same photograph", near, len(near)),
-        "near_weakest.png": ("The same photograph, the least alike", weakest, len(near)),
-        "not_a_face.png": ("Not a face by votes", rejected[:, np.newaxis], len(rejected)),
-        "undetected.png": ("A face by votes, not found", misses[:, np.newaxis], len(misses)),
-    }
-    titles = {}
-    for file, (title, rows, count) in kinds.items():
-        if not count:
-            continue
-        shown = _sample(rows)
-        tiles = [np.concatenate(faces[some], axis=1) for some in shown]
-        captions = ["\n".join(names[row] for row in some) for some in shown]
-        titles[file] = f"{title}, {len(shown)} of {count:,}"
-        _sheet(tiles, captions, titles[file], out / file)
-    return titles
-
-
-def _sample(rows: IntArray) -> IntArray:
-    """At most `TILES`, by chance but always the same, in their order."""
-    chosen = np.random.default_rng(0).permutation(len(rows))[:TILES]
-    return rows[np.sort(chosen)]
-
-
-def _sheet(tiles: Sequence[UInt8Array], captions: Sequence[str], title: str, path: Path) -> None:
-    """Draw pictures of one size, each over its caption, in a grid."""
-    font = ImageFont.load_default(11)
-    height, width = (ENLARGED * side for side in tiles[0].shape)
-    lines = 1 + captions[0].count("\n")
-    step_x, step_y = max(width, 120) + 8, height + 14 * lines + 8
-    across = SHEET_WIDTH // step_x
-    size = (across * step_x + 8, 28 + -(-len(tiles) // across) * step_y)
-    sheet = Image.new("L", size, 255)
-    draw = ImageDraw.Draw(sheet)
-    draw.text((8, 6), title, fill=0, font=ImageFont.load_default(15))
-    for index, (tile, caption) in enumerate(zip(tiles, captions, strict=True)):
-        x, y = 8 + index % across * step_x, 28 + index // across * step_y
-        large = Image.fromarray(tile).resize((width, height), Image.Resampling.BICUBIC)
-        sheet.paste(large, (x, y))
-        draw.multiline_text((x, y + height + 1), caption, fill=0, font=font, spacing=2)
-    sheet.save(path)
-
-
-def _report(numbers: dict[str, Any], sheets: Mapping[str, str]) -> str:
-    splits, training = numbers["splits"], numbers["training"]
-    looked = training["undetected"] is not None
-    kinds = {
-        "pictures": "pictures",
-        "equal_copies": "equal to an earlier one of the split",
-        "copies": "of the same photograph as an earlier one",
-        "not_a_face": "not a face by votes",
-        "doubtful": "half or more of the votes for unknown or not-a-face",
-    }
-    by_kind = [
-        [label, *(f"{splits[split][kind]:,}" for split in SPLITS)] for kind, label in kinds.items()
-    ]
-    found = f"{training['undetected']:,}" if looked else "not looked for"
-    by_kind.append(["no face found by the detector", found, "-", "-"])
-    parts = [
-        "# Faults of the pictures",
-        _table(["", *SPLITS], by_kind),
-        "## Copies across splits",
-        COPIES_EXPLAINED,
-        _split_table(numbers["pictures_with_copy"]),
-        "Pairs of pictures, each once:",
-        _split_table(numbers["pairs"]),
-        f"{training['leaks']:,} training pictures show a photograph of PublicTest or PrivateTest.",
-        "## Copies in the training split",
-        (
-            f"{training['photographs_with_copies']:,} photographs occur more than once, the most "
-            f"frequent {training['largest_group']} times. The FER2013 labels of "
-            f"{training['conflicting_pictures']:,} pictures of "
-            f"{training['conflicting_photographs']:,} photographs disagree:"
-        ),
-        _table(
-            ["labels", "photographs"],
-            [[pair, f"{count:,}"] for pair, count in training["conflicting_labels"].items()],
-        ),
-        "## What each mode leaves to train on",
-        _table(
-            ["mode", "pictures", "sum of weights"],
-            [
-                [mode, f"{sums['pictures']:,}", f"{sums['weight']:,.0f}"]
-                for mode, sums in numbers["weights"].items()
-            ],
-        ),
-        "## Contact sheets",
-        SHEETS_EXPLAINED,
-        *(f"{title}:\n\n![{title}]({file})" for file, title in sheets.items()),
-    ]
-    return "\n\n".join(parts) + "\n"
-
-
-def _split_table(counts: Mapping[str, Mapping[str, Mapping[str, int]]]) -> str:
-    equal, same = counts["equal"], counts["same_photograph"]
-    rows = [
-        [one, *(f"{equal[one][other]:,} ({same[one][other]:,})" for other in SPLITS)]
-        for one in SPLITS
-    ]
-    return _table(["", *SPLITS], rows)
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table: names to the left, numbers to the right."""
-    rules = ["---", *("---:" for _ in header[1:])]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, rules, *rows))
-
-
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
+    from train.clean_report import write_report
+
     options, data = _parse(arguments)
     try:
         print(f"reading {data}", flush=True)

@@ -1,12 +1,13 @@
 """What `train.explore` counted and drew, as Markdown."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fer_core.emotions import FER2013_LABELS
 from train.dataset import SPLITS
 from train.explore_numbers import VOTE_KINDS
 from train.explore_plots import Drawing, class_title, share_of
+from train.markdown import table
 
 NO_VOTES = "There are no FER+ votes beside these pictures, so nothing is said about them here."
 NOT_LOOKED_FOR = (
@@ -65,7 +66,7 @@ def _class_table(counts: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
         for name in counts[SPLITS[0]]
     ]
     totals = [sum(row["pictures"] for row in counts[split].values()) for split in SPLITS]
-    return _table(["", *SPLITS], [*rows, ["all", *(f"{total:,}" for total in totals)]])
+    return table(["", *SPLITS], [*rows, ["all", *(f"{total:,}" for total in totals)]])
 
 
 def _counted(row: Mapping[str, Any]) -> str:
@@ -85,9 +86,9 @@ def _grey_level_words(levels: Mapping[str, Any]) -> list[str]:
     flat = ", ".join(f"{split} {levels[split]['single_level']:,}" for split in SPLITS)
     return [
         "Grey levels 0..255: mean and standard deviation of all pixels.",
-        _table(["", *SPLITS], rows("mean", "deviation")),
+        table(["", *SPLITS], rows("mean", "deviation")),
         "Contrast is the standard deviation within a picture; its mean and spread over pictures:",
-        _table(["", *SPLITS], rows("contrast", "contrast_deviation")),
+        table(["", *SPLITS], rows("contrast", "contrast_deviation")),
         f"Pictures of a single grey level: {flat}.",
     ]
 
@@ -128,7 +129,7 @@ def _copies_of_a_kind(kind: Mapping[str, Any]) -> list[str]:
 
 def _split_table(counts: Mapping[str, Mapping[str, int]]) -> str:
     rows = [[one, *(f"{counts[one][other]:,}" for other in SPLITS)] for one in SPLITS]
-    return _table(["", *SPLITS], rows)
+    return table(["", *SPLITS], rows)
 
 
 def _vote_words(votes: Mapping[str, Mapping[str, int]]) -> list[str]:
@@ -136,7 +137,7 @@ def _vote_words(votes: Mapping[str, Mapping[str, int]]) -> list[str]:
         [words, *(share_of(votes[split][kind], votes[split]["pictures"]) for split in SPLITS)]
         for kind, words in VOTE_KINDS.items()
     ]
-    return [_table(["pictures", *SPLITS], rows)]
+    return [table(["pictures", *SPLITS], rows)]
 
 
 def _agreement_words(agreement: Mapping[str, Any]) -> list[str]:
@@ -151,15 +152,9 @@ def _agreement_words(agreement: Mapping[str, Any]) -> list[str]:
     ]
     return [
         "Over the pictures with a majority. FER2013 has no contempt, so that it never agrees.",
-        _table(["", "pictures", "agreeing", "share"], rows),
+        table(["", "pictures", "agreeing", "share"], rows),
     ]
 
 
 def _embedded(drawing: Drawing) -> str:
     return f"{drawing.text}\n\n![{drawing.title}]({drawing.path.name})"
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table: names to the left, numbers to the right."""
-    rules = ["---", *("---:" for _ in header[1:])]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, rules, *rows))

@@ -40,7 +40,9 @@ def measure(options: argparse.Namespace, data: Path) -> dict[str, Any]:
         ModelLoadError: the model cannot be loaded.
     """
     from fer_core.recognizer import EmotionRecognizer
-    from train import gap_parts as parts
+    from train import gap_photographs as real
+    from train import gap_scenes as scenes
+    from train import gap_time
     from train.dataset import load_splits
     from train.photographs import read_photographs, read_portraits
     from train.pipelines import OURS, build_pipelines
@@ -50,31 +52,31 @@ def measure(options: argparse.Namespace, data: Path) -> dict[str, Any]:
     print(f"reading {data}", flush=True)
     split = "PrivateTest" if options.private else "PublicTest"
     dataset = load_splits(data)[split]
-    faces, _ = parts.ceiling_faces(dataset)
+    faces, _ = scenes.ceiling_faces(dataset)
     recognizer = EmotionRecognizer.load(options.model)
     pipelines = build_pipelines(recognizer)
     ours, count = pipelines[OURS], options.scenes
     few = max(1, count // 4)
     wide = {"sizes": ((1280, 720), (1280, 960)), "heights": (48.0, 64.0)}
     runs: dict[str, Callable[[], dict[str, Any]]] = {
-        "scenes": lambda: parts.measure_scenes(recognizer, pipelines, faces, count),
-        "strengths": lambda: parts.measure_strengths(recognizer, pipelines, faces, few),
-        "several": lambda: parts.measure_several(ours, faces, few),
-        "small": lambda: parts.measure_several(ours, faces, max(1, count // 10), **wide),
-        "empty": lambda: parts.measure_empty(pipelines, 200),
-        "corruptions": lambda: parts.measure_corruptions(recognizer.model, dataset, 1000),
+        "scenes": lambda: scenes.measure_scenes(recognizer, pipelines, faces, count),
+        "strengths": lambda: scenes.measure_strengths(recognizer, pipelines, faces, few),
+        "several": lambda: scenes.measure_several(ours, faces, few),
+        "small": lambda: scenes.measure_several(ours, faces, max(1, count // 10), **wide),
+        "empty": lambda: scenes.measure_empty(pipelines, 200),
+        "corruptions": lambda: scenes.measure_corruptions(recognizer.model, dataset, 1000),
     }
     if press:
         runs |= {
-            "photographs": lambda: parts.measure_photographs(recognizer, pipelines, press),
-            "rolls": lambda: parts.measure_rolls(recognizer, press),
-            "settings": lambda: parts.measure_photographs_in_scenes(recognizer, press),
+            "photographs": lambda: real.measure_photographs(recognizer, pipelines, press),
+            "rolls": lambda: real.measure_rolls(recognizer, press),
+            "settings": lambda: real.measure_photographs_in_scenes(recognizer, press),
         }
     if portraits:
-        runs["portraits"] = lambda: parts.measure_portraits(recognizer, portraits)
+        runs["portraits"] = lambda: real.measure_portraits(recognizer, portraits)
     timed = {item.path.name: item.path.read_bytes() for item in [*portraits[:1], *press[:1]]}
-    timed |= parts.scene_files(faces)
-    runs["time"] = lambda: parts.measure_time(recognizer, timed)
+    timed |= gap_time.scene_files(faces)
+    runs["time"] = lambda: gap_time.measure_time(recognizer, timed)
     info = recognizer.model.info
     result: dict[str, Any] = {"origin": {"model": info.name, "version": info.version}}
     result["split"] = split

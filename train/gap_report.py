@@ -1,6 +1,5 @@
 """What `train.gap` measured, as gap.md with figures; needs matplotlib (train/requirements.txt)."""
 
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from train.corruptions import STRENGTHS
+from train.markdown import table
 from train.plots import BLUE, DPI, GREEN, GREY, ORANGE
 
 # name: color, line and mark, so that none hangs on color alone
@@ -56,14 +56,6 @@ def write_report(result: dict[str, Any], folder: Path) -> list[Path]:
     return [path, *written]
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    return [
-        "| " + " | ".join(head) + " |",
-        "|" + " --- |" + " ---: |" * (len(head) - 1),
-        *("| " + " | ".join(row) + " |" for row in rows),
-    ]
-
-
 def _percent(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.1f}"
 
@@ -99,7 +91,7 @@ def _scenes(part: dict[str, Any]) -> list[str]:
         )
         head = ("", "faces", "found", "invented", "right, misses wrong", "right, of found",
                 "below ceiling")  # fmt: skip
-        lines += ["", f"### {title}", "", *_table(head, rows)]
+        lines += ["", f"### {title}", "", table(head, rows)]
     return lines
 
 
@@ -109,7 +101,7 @@ def _strengths(part: dict[str, Any]) -> list[str]:
     )
     head = ("right, misses wrong", *(f"x {strength:g}" for strength in part["strengths"]))
     return [f"## Faults of the photograph, times a strength ({part['n']} scenes)", "",
-            *_table(head, rows)]  # fmt: skip
+            table(head, rows)]  # fmt: skip
 
 
 def _several(part: dict[str, Any], title: str = "Two to five faces a picture") -> list[str]:
@@ -125,7 +117,7 @@ def _several(part: dict[str, Any], title: str = "Two to five faces a picture") -
            if part["found_from_64"] is not None else "")
         + f"; {part['invented_or_twice']} invented or found twice.",
         "",
-        *_table(("face's height", "faces", "found, %"), rows),
+        table(("face's height", "faces", "found, %"), rows),
     ]  # fmt: skip
 
 
@@ -136,7 +128,7 @@ def _small(part: dict[str, Any]) -> list[str]:
 def _empty(part: dict[str, Any]) -> list[str]:
     rows = ((name, str(number)) for name, number in part["with_a_face"].items())
     return [f"## {part['pictures']} generated pictures without a face", "",
-            *_table(("", "pictures in which one was found"), rows)]  # fmt: skip
+            table(("", "pictures in which one was found"), rows)]  # fmt: skip
 
 
 def _photographs(part: dict[str, Any]) -> list[str]:
@@ -152,7 +144,7 @@ def _photographs(part: dict[str, Any]) -> list[str]:
     )
     return [f"## Real photographs ({part['n']})", "",
             "Largest face of each; a miss is wrong. In per cent.", "",
-            *_table(("", "found", "mean recall", *names), rows)]  # fmt: skip
+            table(("", "found", "mean recall", *names), rows)]  # fmt: skip
 
 
 def _rolls(part: dict[str, Any]) -> list[str]:
@@ -168,7 +160,7 @@ def _rolls(part: dict[str, Any]) -> list[str]:
             f"answer of {_percent(part['changed_up_to_45'])} %, misses included."
         ),
         "",
-        *_table(("clockwise", "changed, %", "not found, %"), rows),
+        table(("clockwise", "changed, %", "not found, %"), rows),
     ]
 
 
@@ -186,7 +178,7 @@ def _settings(part: dict[str, Any]) -> list[str]:
             )
         )
     head = ("", "found", "mean recall, misses wrong", "of found: as they are", "of found: in scene")
-    return [f"## The photographs set into larger pictures ({part['n']})", "", *_table(head, rows)]
+    return [f"## The photographs set into larger pictures ({part['n']})", "", table(head, rows)]
 
 
 def _corruptions(part: dict[str, Any]) -> list[str]:
@@ -197,7 +189,7 @@ def _corruptions(part: dict[str, Any]) -> list[str]:
             f"{_percent(part['clean'])} % when clean)"
         ),
         "",
-        *_table(("kept, %", *map(str, STRENGTHS)), rows),
+        table(("kept, %", *map(str, STRENGTHS)), rows),
     ]
 
 
@@ -225,13 +217,13 @@ def _portraits(part: dict[str, Any]) -> list[str]:
     return [
         f"## Rendered portraits ({part['n']})",
         "",
-        *_table(("", "right, %"), changed),
+        table(("", "right, %"), changed),
         "",
         "Spread: of the probability of the right answer, over persons.",
         "",
-        *_table(("", "right, %", "largest difference", "standard deviation"), expression),
+        table(("", "right, %", "largest difference", "standard deviation"), expression),
         "",
-        *_table(("person", "pictures", "right, %", "probability of the right answer"), person),
+        table(("person", "pictures", "right, %", "probability of the right answer"), person),
         "",
         f"Of {neutral['n']} neutral faces, answered as: {', '.join(pulls)}.",
     ]
@@ -246,7 +238,7 @@ def _time(part: dict[str, Any]) -> list[str]:
     ]
     head = ("milliseconds, median", *pictures)
     rows = ((row, *(f"{part[name]['milliseconds'][row]:.1f}" for name in names)) for row in parts)
-    return ["## Time", "", *_table(head, rows)]
+    return ["## Time", "", table(head, rows)]
 
 
 SECTIONS = {

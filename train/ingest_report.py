@@ -1,6 +1,6 @@
 """What `train.ingest` did: report.md and its contact sheet."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from fer_core.emotions import FER2013_LABELS
 from fer_core.preprocessing import UInt8Array
 from train.ingest_faces import BLURRED, NO_FACE, SMALL, UNREADABLE, Face, LeftOut
 from train.ingest_splits import CONFLICT, EQUAL, NEAR
+from train.markdown import table
 
 REPORT, NUMBERS, SHEET = "report.md", "report.json", "sheet.png"
 REASONS = (UNREADABLE, NO_FACE, SMALL, BLURRED, EQUAL, NEAR, CONFLICT)
@@ -99,9 +100,9 @@ def markdown(numbers: Mapping[str, Any]) -> str:
             f"asked for. {len(numbers['passed_over']):,} other files were passed over."
         ),
         "## Kept",
-        _table(["", *kept], by_class),
+        table(["", *kept], by_class),
         "## Left out",
-        _table(["reason", "count"], [[reason, f"{len(left_out[reason]):,}"] for reason in REASONS]),
+        table(["reason", "count"], [[reason, f"{len(left_out[reason]):,}"] for reason in REASONS]),
         *(_listed(reason, items) for reason, items in left_out.items() if items),
         *_detection(numbers["detection"]),
         "## Contact sheet",
@@ -139,11 +140,5 @@ def _detection(figures: Mapping[str, Any] | None) -> list[str]:
             "Of all faces, before any is left out; a face is found where intersection over union "
             f"with its own box is {figures['intersection_over_union']} or more."
         ),
-        _table([f"{figures['pictures']:,} pictures", ""], rows),
+        table([f"{figures['pictures']:,} pictures", ""], rows),
     ]
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table: names to the left, numbers to the right."""
-    rules = ["---", *("---:" for _ in header[1:])]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, rules, *rows))

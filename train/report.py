@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fer_core.calibration import risk_coverage
 from fer_core.emotions import BY_NAME, EMOTIONS, FER2013_LABELS, FERPLUS_LABELS
+from train.markdown import table
 
 if TYPE_CHECKING:
     from train.evaluate import Answers
@@ -234,7 +235,7 @@ def _scores(figures: dict[str, Any]) -> str:
     if any("n_without_near_copies" in values for _, values in _sets(figures)):
         columns += ["accuracy without near copies", "pictures without near copies"]
         note += " Without near copies: on those whose photograph Training does not show at all."
-    return f"## Scores\n\n{note}\n\n" + _table(columns, rows)
+    return f"## Scores\n\n{note}\n\n" + table(columns, rows)
 
 
 def _without_near_copies(values: dict[str, Any]) -> tuple[str, ...]:
@@ -278,7 +279,7 @@ def _answer(figures: dict[str, Any]) -> str:
     )
     if any(row != "FER+ majority" for row in rows[0][1:]):
         note += " There are no FER+ votes for these pictures: FER2013's labels are the judge."
-    return f"## The answer\n\n{note}\n\n" + _table(("", *(split for split, _ in splits)), rows)
+    return f"## The answer\n\n{note}\n\n" + table(("", *(split for split, _ in splits)), rows)
 
 
 def _classes(title: str, values: dict[str, Any]) -> str:
@@ -298,7 +299,7 @@ def _classes(title: str, values: dict[str, Any]) -> str:
         )
         for kind in ("macro", "weighted")
     ]
-    return f"## {title}\n\n" + _table(
+    return f"## {title}\n\n" + table(
         ("", "precision", "recall", "F1", "AUC (one against the rest)", "pictures"), rows
     )
 
@@ -321,8 +322,7 @@ def _steps(figures: dict[str, Any]) -> str:
     return (
         "## Labels in step with pictures\n\nBy chance: the same answers dealt out to the pictures "
         "at random; z: standard deviations above it. Rows and names: what would fit far better."
-        "\n\n"
-        + _table(("", "accuracy", "by chance", "z", "labels moved by", "names read as"), rows)
+        "\n\n" + table(("", "accuracy", "by chance", "z", "labels moved by", "names read as"), rows)
     )
 
 
@@ -338,9 +338,3 @@ def _measured(values: dict[str, Any], key: str) -> str:
 
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table: names to the left, numbers to the right."""
-    rules = ("---", *("---:" for _ in header[1:]))
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in (header, rules, *rows))

@@ -21,8 +21,8 @@ from train.clean import (
     main,
     save_faults,
     training_weights,
-    write_report,
 )
+from train.clean_report import write_report
 from train.dataset import SPLITS, DataError, Dataset, load_splits
 from train.duplicates import NearPairs, connected_groups, near_pairs
 from train.synthetic import draw_face, write_synthetic_dataset
