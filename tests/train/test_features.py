@@ -16,7 +16,7 @@ from fer_core import EmotionRecognizer
 from fer_core.assets import MODELS_DIR
 from fer_core.explanation import draw_evidence, evidence_maps
 from fer_core.model import EmotionModel
-from fer_core.preprocessing import preprocess
+from fer_core.preprocessing import PreprocessingSpec, preprocess
 from fer_core.results import FaceResult
 from tests.conftest import EXAMPLES, ROOT
 from train.features import (
@@ -33,14 +33,16 @@ from train.features import (
     stage_layers,
     strongest_channels,
 )
+from train.networks import build_network, mean_of_answers
 from train.runs import load_network
 
 PICTURE = EXAMPLES / "happy_f_asian_01.jpg"
 
 
 @pytest.fixture(scope="module")
-def shipped() -> keras.Model:
-    return load_network(MODELS_DIR)
+def pair() -> keras.Model:
+    """The shipped network, and one that knows nothing."""
+    return mean_of_answers([load_network(MODELS_DIR), build_network("vgg", PreprocessingSpec())])
 
 
 @pytest.fixture(scope="module")
@@ -104,8 +106,8 @@ def last_logits(member: keras.Model, maps: np.ndarray) -> np.ndarray:
     return maps.mean(axis=(0, 1)) @ np.asarray(head.kernel) + np.asarray(head.bias)
 
 
-def test_the_shipped_pair_has_two_members_with_four_stages(shipped: keras.Model) -> None:
-    members = find_members(shipped)
+def test_the_shipped_pair_has_two_members_with_four_stages(pair: keras.Model) -> None:
+    members = find_members(pair)
     assert len(members) == 2
     for member in members:
         stages = [member.get_layer(name) for name in stage_layers(member)]
@@ -145,9 +147,9 @@ def test_a_network_without_activations_is_told() -> None:
 
 @pytest.mark.parametrize("member", [0, 1])
 def test_the_last_maps_are_those_that_the_heads_read(
-    shipped: keras.Model, inputs: np.ndarray, member: int
+    pair: keras.Model, inputs: np.ndarray, member: int
 ) -> None:
-    chosen = find_members(shipped)[member]
+    chosen = find_members(pair)[member]
     last = stage_layers(chosen)[-1]
     maps = feature_maps(chosen, inputs, [last])[last]
     assert maps.dtype == np.float32
@@ -182,13 +184,13 @@ def test_channels_are_ranked_by_mean_magnitude() -> None:
 
 def test_the_figure_has_face_evidence_and_the_strongest_channels(
     recognizer: EmotionRecognizer,
-    shipped: keras.Model,
+    pair: keras.Model,
     face: FaceResult,
     inputs: np.ndarray,
     tmp_path: Path,
     drawn: list[Figure],
 ) -> None:
-    maps = show_features(recognizer.model, shipped, face, tmp_path / "x.png")
+    maps = show_features(recognizer.model, pair, face, tmp_path / "x.png")
     (axes,) = drawn[0].axes
     images = [np.asarray(image.get_array()) for image in axes.images]
     assert len(images) == 3 + 4 * CHANNELS
@@ -209,12 +211,12 @@ def test_the_figure_has_face_evidence_and_the_strongest_channels(
 
 def test_pictures_and_words_stay_within_the_figure_and_apart(
     recognizer: EmotionRecognizer,
-    shipped: keras.Model,
+    pair: keras.Model,
     face: FaceResult,
     tmp_path: Path,
     drawn: list[Figure],
 ) -> None:
-    show_features(recognizer.model, shipped, face, tmp_path / "x.png")
+    show_features(recognizer.model, pair, face, tmp_path / "x.png")
     (axes,) = drawn[0].axes
     _, right = axes.get_xlim()
     bottom, _ = axes.get_ylim()
@@ -228,17 +230,15 @@ def test_pictures_and_words_stay_within_the_figure_and_apart(
 
 def test_chosen_layers_of_the_second_member_are_shown(
     recognizer: EmotionRecognizer,
-    shipped: keras.Model,
+    pair: keras.Model,
     face: FaceResult,
     inputs: np.ndarray,
     tmp_path: Path,
     drawn: list[Figure],
 ) -> None:
-    second = find_members(shipped)[1]
+    second = find_members(pair)[1]
     name = next(iter(map_layers(second)))
-    maps = show_features(
-        recognizer.model, shipped, face, tmp_path / "x.png", layers=[name], member=2
-    )
+    maps = show_features(recognizer.model, pair, face, tmp_path / "x.png", layers=[name], member=2)
     assert list(maps) == [name]
     assert np.array_equal(maps[name], feature_maps(second, inputs, [name])[name])
     assert drawn[0].get_suptitle().endswith("network 2 of 2")
@@ -247,13 +247,13 @@ def test_chosen_layers_of_the_second_member_are_shown(
 @pytest.mark.parametrize("member", [0, 3])
 def test_a_member_that_is_not_there_is_told(
     recognizer: EmotionRecognizer,
-    shipped: keras.Model,
+    pair: keras.Model,
     face: FaceResult,
     tmp_path: Path,
     member: int,
 ) -> None:
     with pytest.raises(FeatureError, match=f"no member {member}; this model has 1 to 2"):
-        show_features(recognizer.model, shipped, face, tmp_path / "x.png", member=member)
+        show_features(recognizer.model, pair, face, tmp_path / "x.png", member=member)
 
 
 def test_a_network_whose_heads_read_no_pooled_maps_is_shown_without_evidence(

@@ -30,8 +30,8 @@ from train.dataset import load_splits
 from train.export import publish
 from train.fit import fit
 from train.fit import main as fit_main
-from train.networks import members_of
-from train.runs import RunError, best, claim, load_network
+from train.networks import build_network, mean_of_answers
+from train.runs import RunError, best, claim, load_network, save_network
 from train.synthetic import draw_face, write_synthetic_dataset
 from train.training import Training
 
@@ -105,10 +105,19 @@ def test_a_run_can_begin_with_the_weights_of_a_run_or_of_a_model(
     assert from_model < 0.9 * fresh
 
 
-def test_a_run_can_begin_with_the_shipped_model_whose_last_network_it_takes() -> None:
-    last = members_of(load_network(MODELS_DIR))[-1]
-    begun = Training(PRESETS["photo"], 1, None, MODELS_DIR).network
-    for expected, actual in zip(last.get_weights(), begun.get_weights(), strict=True):
+def test_a_run_can_begin_with_the_shipped_model() -> None:
+    shipped = load_network(MODELS_DIR)
+    begun = Training(replace(PRESETS["photo"], network="wide"), 1, None, MODELS_DIR).network
+    for expected, actual in zip(shipped.get_weights(), begun.get_weights(), strict=True):
+        np.testing.assert_array_equal(actual, expected)
+
+
+def test_a_run_takes_the_last_network_that_fits_of_a_mean(tmp_path: Path) -> None:
+    names = ("tiny", "tiny", "small")
+    networks = [build_network(name, PRESETS["smoke"].preprocessing) for name in names]
+    save_network(mean_of_answers(networks), tmp_path)
+    begun = Training(PRESETS["smoke"], 1, None, tmp_path).network
+    for expected, actual in zip(networks[1].get_weights(), begun.get_weights(), strict=True):
         np.testing.assert_array_equal(actual, expected)
 
 
