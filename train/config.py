@@ -173,8 +173,8 @@ PRESETS = {
     # python -m train.fit --data DIR --preset continued --init runs/base: 29 minutes more;
     # PublicTest .675 and .874, PrivateTest .694 and .866.
     "continued": TrainConfig(epochs=14, learning_rate=0.03, warmup_epochs=0.5),
-    # python -m train.fit --data DIR --preset photo --init runs/continued: on with faults of photographs, 52
-    # minutes; .680 and .874 on PublicTest, without flip averaging.
+    # python -m train.fit --data DIR --preset photo --init runs/continued: on with faults of
+    # photographs, 52 minutes; .680 and .874 on PublicTest, without flip averaging.
     "photo": TrainConfig(
         epochs=16,
         learning_rate=0.03,
