@@ -144,7 +144,9 @@ def load_weights(network: "keras.Model", folder: Path) -> None:
                 return
     else:
         raise RunError(f"{folder} holds neither a finished epoch nor a model to begin with.")
-    raise RunError(f"{folder} holds the weights of another network; name it with --set network=.")
+    raise RunError(
+        f"{folder} holds the weights of another network than {network.name}; name the one it has."
+    )
 
 
 def read_history(run: Path) -> list[dict[str, Any]]:
