@@ -153,6 +153,11 @@ class Dataset:
         return [hashlib.blake2b(face.tobytes(), digest_size=16).digest() for face in self.faces]
 
 
+def is_judged(reference: NDArray[np.integer]) -> NDArray[np.bool_]:
+    """(N,) whether the label is one of the seven emotions of an answer."""
+    return (reference >= 0) & (reference < len(FER2013_LABELS))
+
+
 def load_splits(data_dir: Path) -> dict[str, Dataset]:
     """All of FER2013, with FER+ where it is there, by official split.
 

@@ -49,7 +49,7 @@ from fer_core.preprocessing import preprocess
 from train.arguments import add_data_argument, data_dir, need
 from train.calibrate import dataset_logits
 from train.clean import Faults, load_faults
-from train.dataset import DataError, Dataset, load_splits
+from train.dataset import DataError, Dataset, is_judged, load_splits
 from train.peer_fer import PeerError
 from train.photographs import Photograph, cut_photographs, read_photographs
 
@@ -162,7 +162,7 @@ def all_figures(answers: dict[str, Answers], threshold: float) -> dict[str, Any]
     for split, said in answers.items():
         suffix, ending = ("public", "_public") if split == "PublicTest" else ("private", "")
         dataset, reference = said.dataset, said.dataset.reference
-        if not metrics.is_judged(reference).any():
+        if not is_judged(reference).any():
             raise DataError(f"no picture of {split} has a majority among its FER+ votes.")
         figures[f"fer2013_{suffix}"] = metrics.classification_figures(
             said.fer2013, dataset.labels, said.copies, FER2013_LABELS, said.near_copies

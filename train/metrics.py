@@ -30,6 +30,7 @@ from fer_core.calibration import (
     risk_coverage,
 )
 from fer_core.emotions import FER2013_LABELS, HAPPY, SAD
+from train.dataset import is_judged
 from train.photographs import mean_recall
 
 COVERAGES = (0.7, 0.8, 0.9, 1.0)
@@ -187,11 +188,6 @@ def answer_figures(
             "accuracy_answered": mean(right[answered]),
         },
     }
-
-
-def is_judged(reference: IntArray) -> NDArray[np.bool_]:
-    """(N,) whether the label is one of the seven emotions of an answer."""
-    return (reference >= 0) & (reference < len(FER2013_LABELS))
 
 
 def confident_mistakes(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fer_core.calibration import risk_coverage
 from fer_core.emotions import BY_NAME, EMOTIONS, FER2013_LABELS, FERPLUS_LABELS
+from train.dataset import is_judged
 from train.markdown import table
 
 if TYPE_CHECKING:
@@ -159,7 +160,7 @@ def _plots_of_answer(
 
     ending, faces, reference = ENDINGS[split], said.dataset.faces, said.dataset.reference
     by, calibration = figures[f"reference{ending}"], figures[f"calibration{ending}"]
-    judged, chosen = metrics.is_judged(reference), said.seven.argmax(axis=1)
+    judged, chosen = is_judged(reference), said.seven.argmax(axis=1)
     confidence = said.seven.max(axis=1)
     drawn = [
         Plot(

@@ -16,14 +16,14 @@ import pytest
 
 from fer_core import EmotionRecognizer
 from fer_core.assets import MODELS_DIR
-from fer_core.calibration import softmax
+from fer_core.calibration import expected_calibration_error, fit_temperature, softmax
 from fer_core.emotions import CONTEMPT
 from fer_core.model import EmotionModel
 from fer_core.preprocessing import prepare_dataset_face, preprocess
 from tests.conftest import EXAMPLES, ROOT
 from train.augmentation import AugmentationConfig
 from train.batches import make_batches, select_training_faces, training_targets
-from train.calibrate import SHARES, dataset_logits
+from train.calibrate import dataset_logits
 from train.calibrate import main as calibrate_main
 from train.config import PRESETS, TrainConfig
 from train.dataset import load_splits
@@ -32,6 +32,8 @@ from train.fit import fit
 from train.fit import main as fit_main
 from train.networks import build_network, mean_of_answers
 from train.runs import RunError, best, claim, load_network, save_network
+from train.shares import SHARES
+from train.shares import main as shares_main
 from train.synthetic import draw_face, write_synthetic_dataset
 from train.training import Training
 
@@ -338,7 +340,7 @@ def test_shares_are_compared_on_public_test_and_photographs_and_nothing_is_writt
     (press / "labels.csv").write_text("file,label\nhappy_f_asian_01.jpg,happy\n")
     before = (run / "model.json").read_bytes()
     words = ["--model", str(run), "--data", str(data)]
-    calibrate_main([*words, "--press", str(press)])
+    shares_main([*words, "--press", str(press)])
     table = capsys.readouterr().out.splitlines()[-1 - len(SHARES) :]
     rows = [dict(zip(table[0].split(), map(float, row.split()), strict=True)) for row in table[1:]]
     assert [row["share"] for row in rows] == list(SHARES)
@@ -350,6 +352,10 @@ def test_shares_are_compared_on_public_test_and_photographs_and_nothing_is_writt
         right = (pooled.argmax(axis=1) == labels)[(labels >= 0) & (labels < 7)]
         assert row["accuracy"] == pytest.approx(right.mean(), abs=1e-4)
         assert row["photographs"] in {0, 1}
+    likely, judged = heads["ferplus"][:, :7], (labels >= 0) & (labels < 7)
+    likely, wanted = likely[judged], labels[judged]
+    error = expected_calibration_error(softmax(likely, fit_temperature(likely, wanted)), wanted)
+    assert rows[0]["ece"] == pytest.approx(error, abs=1e-3)
     assert (run / "model.json").read_bytes() == before
     calibrate_main([*words, "--fer2013-share", "0.25"])
     assert json.loads((run / "model.json").read_text())["fer2013_share"] == 0.25
