@@ -10,7 +10,7 @@ from train.dataset import is_judged
 from train.markdown import table
 
 if TYPE_CHECKING:
-    from train.evaluate import Answers
+    from train.evaluate_answers import Answers
 
 SETS = {
     "fer2013_public": "PublicTest by FER2013",
@@ -82,8 +82,8 @@ def write_report(
 
     Args:
         folder: where to, made when missing.
-        figures: from `evaluate.all_figures`.
-        answers: from `evaluate.answer_splits`.
+        figures: from `evaluate_figures.all_figures`.
+        answers: from `evaluate_answers.answer_splits`.
         origin: model, version, commit, date and command.
         history: the epochs of the run, as `runs.read_history` gives them; may be empty.
 

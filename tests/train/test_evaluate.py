@@ -19,7 +19,8 @@ from tests.conftest import EXAMPLES, ROOT
 from tests.test_architecture import imports
 from train import metrics, peer_fer
 from train.dataset import DataError, Dataset, load_splits
-from train.evaluate import compact, evaluate, main, summary
+from train.evaluate import evaluate, main
+from train.evaluate_figures import compact, summary
 from train.metrics import (
     answer_figures,
     chance_agreement,

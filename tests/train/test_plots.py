@@ -11,7 +11,8 @@ from fer_core.calibration import reliability, risk_coverage, softmax
 from fer_core.emotions import FER2013_LABELS
 from train import plots
 from train.dataset import Dataset
-from train.evaluate import Answers, all_figures
+from train.evaluate_answers import Answers
+from train.evaluate_figures import all_figures
 from train.report import write_report
 
 ORIGIN = {

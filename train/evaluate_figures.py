@@ -1,0 +1,153 @@
+"""What answers are worth: all figures of an evaluation, and the tables that tell them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from fer_core.emotions import FER2013_LABELS, FERPLUS_LABELS
+from train.dataset import DataError, is_judged
+from train.evaluate_answers import Answers
+
+
+def all_figures(
+    answers: dict[str, Answers],
+    threshold: float,
+    wanted: Sequence[str] = (),
+    named: Sequence[str | None] = (),
+) -> dict[str, Any]:
+    """What the answers are worth.
+
+    Args:
+        answers: from `answer_splits`.
+        threshold: the confidence below which the answer is "not sure".
+        wanted: labels of photographs.
+        named: what was answered to them, None where no face was found.
+
+    Returns:
+        Figures by name: `fer2013_*` and, where there are votes, `ferplus_*` as
+        `metrics.classification_figures` gives them; `answer`, `happy_sad`, `calibration` and
+        `coverage` as `metrics.answer_figures` does, and `reference`, what these four are judged by.
+        These five are PrivateTest's; those of PublicTest end in `_public`. `photographs` as
+        `metrics.photograph_figures` gives them, where there are some. And `warnings`, sentences.
+
+    Raises:
+        DataError: the annotators of a split agree on none of its pictures.
+    """
+    from train import metrics
+    from train.report import warnings
+
+    figures: dict[str, Any] = {}
+    for split, said in answers.items():
+        suffix, ending = ("public", "_public") if split == "PublicTest" else ("private", "")
+        dataset, reference = said.dataset, said.dataset.reference
+        if not is_judged(reference).any():
+            raise DataError(f"no picture of {split} has a majority among its FER+ votes.")
+        figures[f"fer2013_{suffix}"] = metrics.classification_figures(
+            said.fer2013, dataset.labels, said.copies, FER2013_LABELS, said.near_copies
+        )
+        if dataset.has_votes:
+            figures[f"ferplus_{suffix}"] = metrics.classification_figures(
+                said.ferplus, dataset.majority, said.copies, FERPLUS_LABELS, said.near_copies
+            )
+        served = metrics.answer_figures(
+            said.seven, reference, threshold, said.copies, said.near_copies
+        )
+        figures |= {f"{name}{ending}": values for name, values in served.items()}
+        figures[f"reference{ending}"] = "FER+ majority" if dataset.has_votes else "FER2013 label"
+    if wanted:
+        figures["photographs"] = metrics.photograph_figures(wanted, named)
+    figures["warnings"] = warnings(figures)
+    return figures
+
+
+def summary(figures: dict[str, Any]) -> str:
+    """The figures as a table for the terminal, warnings last."""
+    header = ("accuracy", "macro F1", "macro AUC", "no copies")
+    lines = [f"{'':16}{''.join(f'{name:>11}' for name in header)}{'n':>7}"]
+    for name in ("fer2013_public", "fer2013_private", "ferplus_public", "ferplus_private"):
+        if name in figures:
+            row = figures[name]
+            keys = ("accuracy", "macro_f1", "macro_auc", "accuracy_deduplicated")
+            cells = [f"{_number(row[key], 4):>11}" for key in keys]
+            lines.append(f"{name:16}{''.join(cells)}{row['n']:>7}")
+            lines.append(f"{'  recall':18}{_pairs(row['recall'])}")
+    for split, ending in (("PublicTest", "_public"), ("PrivateTest", "")):
+        if f"happy_sad{ending}" in figures:
+            answer, happy_sad, calibration, coverage = (
+                figures[f"{name}{ending}"]
+                for name in ("answer", "happy_sad", "calibration", "coverage")
+            )
+            of_answer = {key: answer[key] for key in ("accuracy", "macro_f1", "main_five_f1")}
+            shares = {k: v for k, v in coverage.items() if k.startswith("accuracy_at")}
+            measured = {key: calibration[key] for key in ("ece", "nll", "brier")}
+            lines += [
+                f"{split}, by {figures[f'reference{ending}']}",
+                f"  answer            {_pairs(of_answer)}",
+                f"  happy or sad      {_number(happy_sad['accuracy'], 4)} of {happy_sad['n']}",
+                f"  calibration       {_pairs(measured)}",
+                f"  coverage          {_pairs(shares)}",
+            ]
+    return "\n".join([*lines, *(f"WARNING: {sentence}" for sentence in figures["warnings"])])
+
+
+def compact(figures: dict[str, Any]) -> dict[str, Any]:
+    """The figures that model.json keeps: numbers by name, rounded, no matrices."""
+    numbers = {
+        name: {
+            key: round(value, 4) for key, value in values.items() if isinstance(value, int | float)
+        }
+        for name, values in figures.items()
+        if isinstance(values, dict)
+    }
+    return {name: values for name, values in numbers.items() if values}
+
+
+def side_by_side(figures: dict[str, Any]) -> str:
+    """Ours and each peer, figure by figure with 95 % intervals, for the terminal or Markdown."""
+    names = list(figures["peers"])
+    columns = [figures, *figures["peers"].values()]
+    ending = "" if "answer" in figures else "_public"
+    suffix = "private" if ending == "" else "public"
+    rows = [
+        ("FER2013, accuracy", f"fer2013_{suffix}", "accuracy"),
+        ("without copies of training pictures", f"fer2013_{suffix}", "accuracy_deduplicated"),
+        ("without near copies", f"fer2013_{suffix}", "accuracy_without_near_copies"),
+        ("FER+, eight classes, accuracy", f"ferplus_{suffix}", "accuracy"),
+        ("without copies of training pictures", f"ferplus_{suffix}", "accuracy_deduplicated"),
+        ("answer by FER+, accuracy", f"answer{ending}", "accuracy"),
+        ("macro F1", f"answer{ending}", "macro_f1"),
+        ("mean F1 without disgust and fear", f"answer{ending}", "main_five_f1"),
+        ("happy or sad, accuracy", f"happy_sad{ending}", "accuracy"),
+        ("expected calibration error", f"calibration{ending}", "ece"),
+        ("accuracy of the surest 70 %", f"coverage{ending}", "accuracy_at_70%"),
+        ("photographs, mean recall", "photographs", "mean_recall"),
+        ("photographs, face found", "photographs", "found"),
+    ]
+    split = suffix.capitalize() + "Test"
+    lines = [f"| {split} | {' | '.join(('ours', *names))} |", f"|---|{'---:|' * len(columns)}"]
+    for title, group, key in rows:
+        if key in figures.get(group, {}):
+            cells = [_with_interval(column.get(group, {}), key) for column in columns]
+            lines.append(f"| {title} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def log_row(figures: dict[str, Any], origin: dict[str, str]) -> str:
+    """The row that a reading of PrivateTest adds to the log, the reason left to be filled in."""
+    private = (figures.get(f"{name}_private") for name in ("fer2013", "ferplus"))
+    scores = [*private, figures["happy_sad"]]
+    cells = [_number(values and values["accuracy"], 4) for values in scores]
+    model = f"{origin['model']} {origin['version']}"
+    return f"| {origin['date']} | {origin['commit'][:12]} | {model} | {' | '.join(cells)} | why |"
+
+
+def _with_interval(values: dict[str, Any], key: str) -> str:
+    text, interval = _number(values.get(key), 3), values.get(f"{key}_interval")
+    return text if interval is None else f"{text} [{interval[0]:.3f}, {interval[1]:.3f}]"
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def _pairs(values: dict[str, float | None]) -> str:
+    return "  ".join(f"{name} {_number(value, 3)}" for name, value in values.items())
