@@ -221,8 +221,8 @@ def read_info(directory: Path) -> ModelInfo:
         values = json.loads((directory / MODEL_JSON).read_text(encoding="utf-8"))
     except OSError as error:
         raise ModelLoadError(
-            f"There is no {MODEL_JSON} in the model folder; train a model or clone the repository "
-            "again."
+            f"There is no {MODEL_JSON} in {directory}; train a model to its end or clone the "
+            "repository again."
         ) from error
     except ValueError as error:
         raise ModelLoadError(f"{MODEL_JSON} is not valid JSON: {error}.") from error

@@ -8,7 +8,8 @@ well as the better of them or better, and serves at the cost of one (Wortsman et
 soups"). Runs that began with different weights have no such mean; with --answers the result holds
 all of them and gives the mean of their logits (a deep ensemble, Lakshminarayanan et al. 2017), at
 the cost of all. A model that is such a mean already is taken apart: each network counts once. The
-result is a folder like a run's: temperature and threshold are fitted on PublicTest.
+result is a folder like a run's: temperature and threshold are fitted on PublicTest. Its share of
+the fer2013 head is that of the models, or 0 where they differ; `train.calibrate` sets another.
 """
 
 import argparse
@@ -21,7 +22,7 @@ from fer_core.model import EmotionModel, ModelInfo
 from train.arguments import add_data_argument, data_dir, need
 from train.errors import DataError
 from train.networks import mean_of_answers
-from train.runs import RunError, git_commit, load_network
+from train.runs import RunError, git_commit, load_network, refuse_run
 
 
 def average(
@@ -56,6 +57,7 @@ def average(
         raise RunError("only models of the same network have a mean of weights; see --answers.")
     if any(out.resolve() == folder.resolve() for folder in folders):
         raise RunError(f"{out} is one of the models; name another folder with --out.")
+    refuse_run(out)
     public = load_splits(data)["PublicTest"]
     if answers:
         mean = mean_of_answers(networks)
@@ -70,8 +72,15 @@ def average(
         "mean": "answers" if answers else "weights",
         "mean_of": [{"version": info.version, **info.training} for info in infos],
     }
+    shares = {info.fer2013_share for info in infos}
     return export_network(
-        mean, out, public, name=infos[0].name, spec=infos[0].preprocessing, training=training
+        mean,
+        out,
+        public,
+        name=infos[0].name,
+        spec=infos[0].preprocessing,
+        training=training,
+        fer2013_share=shares.pop() if len(shares) == 1 else 0.0,
     )
 
 
@@ -103,7 +112,10 @@ def main(arguments: list[str] | None = None) -> None:
         info = average(options.models, data, options.out, command, answers=options.answers)
     except (DataError, ModelLoadError, RunError) as error:
         raise SystemExit(f"error: {error}") from error
-    print(f"{options.out} holds {info.name} {info.version}, temperature {info.temperature}")
+    print(
+        f"{options.out} holds {info.name} {info.version}, temperature {info.temperature}, "
+        f"share of the fer2013 head {info.fer2013_share:g}"
+    )
 
 
 if __name__ == "__main__":

@@ -31,21 +31,40 @@ def dataset_logits(model: EmotionModel, dataset: Dataset) -> dict[str, Float32Ar
     return model.logits(preprocess(prepare_dataset_faces(dataset.faces, spec), spec))
 
 
-def calibrate(model: EmotionModel, public: Dataset) -> ModelInfo:
-    """The model's info with temperature and threshold fitted on PublicTest, for its own share."""
+def calibrate(
+    model: EmotionModel, public: Dataset, fer2013_share: float | None = None
+) -> ModelInfo:
+    """The model's info with temperature and threshold fitted on PublicTest.
+
+    Args:
+        model: as the app would load it.
+        public: PublicTest.
+        fer2013_share: of the fer2013 head in the answer; None: as the model has it.
+
+    Returns:
+        The new info; without the figures, where these belong to other answers.
+
+    Raises:
+        DataError: no picture of PublicTest has a majority among its votes.
+    """
+    share = model.info.fer2013_share if fer2013_share is None else fer2013_share
     reference = public.reference
     judged = is_judged(reference)
+    if not judged.any():
+        raise DataError("no picture of PublicTest has a majority among its FER+ votes.")
     labels = reference[judged]
     heads = dataset_logits(model, public.subset(judged))
-    logits = answer_logits(heads, model.info.fer2013_share)
+    logits = answer_logits(heads, share)
     temperature = fit_temperature(logits, labels)
     probabilities = softmax(logits, temperature)
     curve = risk_coverage(probabilities.max(axis=1), probabilities.argmax(axis=1) == labels)
-    return replace(
+    info = replace(
         model.info,
+        fer2013_share=share,
         temperature=round(temperature, 4),
         abstention_threshold=round(curve.threshold_at(COVERAGE), 4),
     )
+    return info if info == model.info else replace(info, figures={})
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -69,19 +88,22 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         model = EmotionModel.load(options.model)
         public = load_splits(data)["PublicTest"]
-        if options.fer2013_share is not None:
-            model.info = replace(model.info, fer2013_share=options.fer2013_share)
-        info = calibrate(model, public)
+        info = calibrate(model, public, options.fer2013_share)
     except (DataError, FerError) as error:
         raise SystemExit(f"error: {error}") from error
     write_info(options.model, info)
     print(f"temperature {info.temperature}, abstention threshold {info.abstention_threshold}")
+    if model.info.figures and not info.figures:
+        print("its figures were of other answers and are gone: python -m train.evaluate --record")
 
 
 def _share(value: str) -> float:
-    share = float(value)
+    try:
+        share = float(value)
+    except ValueError:
+        share = -1.0
     if not 0 <= share <= 1:
-        raise argparse.ArgumentTypeError("must lie within 0 and 1")
+        raise argparse.ArgumentTypeError("must be a number from 0 to 1")
     return share
 
 

@@ -70,12 +70,12 @@ def main(arguments: list[str] | None = None) -> None:
         faults = load_faults(options.faults, splits) if options.faults else None
         answers = answer_splits(model, splits, public_only=options.public_only, faults=faults)
         wanted = [photograph.label for photograph in photographs]
-        named = answer_photographs(model, photographs) if photographs else []
-        figures = all_figures(answers, model.info.abstention_threshold, wanted, named)
+        seven = answer_photographs(model, photographs) if photographs else None
+        figures = all_figures(answers, model.info.abstention_threshold, wanted, seven)
         if options.fer_python is not None:
             print("asking fer for its answers", flush=True)
-            version, said, fer_named = ask_fer(options.fer_python, answers, photographs)
-            figures["peers"] = {f"fer {version}": all_figures(said, 0.0, wanted, fer_named)}
+            version, said, seven = ask_fer(options.fer_python, answers, photographs)
+            figures["peers"] = {f"fer {version}": all_figures(said, 0.0, wanted, seven)}
     except (DataError, FerError, PeerError) as error:
         raise SystemExit(f"error: {error}") from error
     figures["file_bytes"] = (options.model / model.info.file).stat().st_size
@@ -83,14 +83,17 @@ def main(arguments: list[str] | None = None) -> None:
     if "peers" in figures:
         print(side_by_side(figures))
     origin = _origin(options, model.info)
-    for path in _write(options, figures, answers, origin):
-        print(f"wrote {path}")
-    if options.record:
-        write_info(options.model, replace(model.info, figures=compact(figures)))
-        print(f"wrote the figures into model.json of {options.model}")
     if not options.public_only:
         print("PrivateTest was read; the row for the log in train/RUNS.md:")
         print(log_row(figures, origin))
+    for path in _write(options, figures, answers, origin):
+        print(f"wrote {path}")
+    if options.record:
+        # What was not measured this time stays: the same answers gave it.
+        known = model.info.figures
+        new = {name: {**known.get(name, {}), **row} for name, row in compact(figures).items()}
+        write_info(options.model, replace(model.info, figures={**known, **new}))
+        print(f"wrote the figures into model.json of {options.model}")
 
 
 def _write(

@@ -95,18 +95,19 @@ def answer_of_peer(
     }
 
 
-def answer_photographs(model: EmotionModel, photographs: Sequence[Photograph]) -> list[str | None]:
-    """The emotion that the app would name in each photograph; None where it finds no face."""
+def answer_photographs(
+    model: EmotionModel, photographs: Sequence[Photograph]
+) -> NDArray[np.float64]:
+    """(N, 7) what the app would answer to each photograph; a row of NaN where it finds no face."""
     spec = model.info.preprocessing
     crops, found = cut_photographs(FaceDetector.load(MODELS_DIR), photographs, spec)
     seven, _ = model.answer(preprocess(crops, spec))
-    chosen = zip(seven.argmax(axis=1), found, strict=True)
-    return [FER2013_LABELS[answer] if is_found else None for answer, is_found in chosen]
+    return np.where(np.array(found)[:, None], seven, np.nan)
 
 
 def ask_fer(
     python: Path, answers: dict[str, Answers], photographs: Sequence[Photograph]
-) -> tuple[str, dict[str, Answers], list[str | None]]:
+) -> tuple[str, dict[str, Answers], NDArray[np.float64]]:
     """The `fer` package's answers to the same pictures, by its own code.
 
     Args:
@@ -115,7 +116,8 @@ def ask_fer(
         photographs: as `answer_photographs` takes them.
 
     Returns:
-        Its version; its answers by split; those to the photographs, None where it finds no face.
+        Its version; its answers by split; (N, 7) those to the photographs, a row of NaN where it
+        finds no face.
 
     Raises:
         PeerError: as `peer_fer.ask`.
@@ -125,7 +127,4 @@ def ask_fer(
     given, of_photographs, version = peer_fer.ask(python, faces, paths)
     ends = np.cumsum([len(said.dataset) for said in answers.values()])[:-1]
     by_split = dict(zip(answers, np.split(given, ends), strict=True))
-    named = [
-        None if np.isnan(row).any() else FER2013_LABELS[row.argmax()] for row in of_photographs
-    ]
-    return version, answer_of_peer(answers, by_split), named
+    return version, answer_of_peer(answers, by_split), of_photographs

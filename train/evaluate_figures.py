@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from fer_core.emotions import FER2013_LABELS, FERPLUS_LABELS
 from train.dataset import DataError, is_judged
 from train.evaluate_answers import Answers
@@ -12,7 +15,7 @@ def all_figures(
     answers: dict[str, Answers],
     threshold: float,
     wanted: Sequence[str] = (),
-    named: Sequence[str | None] = (),
+    of_photographs: NDArray[np.float64] | None = None,
 ) -> dict[str, Any]:
     """What the answers are worth.
 
@@ -20,7 +23,7 @@ def all_figures(
         answers: from `answer_splits`.
         threshold: the confidence below which the answer is "not sure".
         wanted: labels of photographs.
-        named: what was answered to them, None where no face was found.
+        of_photographs: (N, 7) what was answered to them, NaN where no face was found.
 
     Returns:
         Figures by name: `fer2013_*` and, where there are votes, `ferplus_*` as
@@ -53,8 +56,8 @@ def all_figures(
         )
         figures |= {f"{name}{ending}": values for name, values in served.items()}
         figures[f"reference{ending}"] = "FER+ majority" if dataset.has_votes else "FER2013 label"
-    if wanted:
-        figures["photographs"] = metrics.photograph_figures(wanted, named)
+    if of_photographs is not None and len(wanted):
+        figures["photographs"] = metrics.photograph_figures(wanted, of_photographs, threshold)
     figures["warnings"] = warnings(figures)
     return figures
 
@@ -113,6 +116,7 @@ def side_by_side(figures: dict[str, Any]) -> str:
         ("without near copies", f"fer2013_{suffix}", "accuracy_without_near_copies"),
         ("FER+, eight classes, accuracy", f"ferplus_{suffix}", "accuracy"),
         ("without copies of training pictures", f"ferplus_{suffix}", "accuracy_deduplicated"),
+        ("without near copies", f"ferplus_{suffix}", "accuracy_without_near_copies"),
         ("answer by FER+, accuracy", f"answer{ending}", "accuracy"),
         ("macro F1", f"answer{ending}", "macro_f1"),
         ("mean F1 without disgust and fear", f"answer{ending}", "main_five_f1"),
@@ -121,6 +125,7 @@ def side_by_side(figures: dict[str, Any]) -> str:
         ("accuracy of the surest 70 %", f"coverage{ending}", "accuracy_at_70%"),
         ("photographs, mean recall", "photographs", "mean_recall"),
         ("photographs, face found", "photographs", "found"),
+        ("photographs, expected calibration error", "photographs", "ece"),
     ]
     split = suffix.capitalize() + "Test"
     lines = [f"| {split} | {' | '.join(('ours', *names))} |", f"|---|{'---:|' * len(columns)}"]

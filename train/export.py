@@ -22,7 +22,14 @@ from fer_core.model import MODEL_JSON, EmotionModel, ModelInfo
 from fer_core.preprocessing import PreprocessingSpec
 from train.config import TrainConfig
 from train.dataset import Dataset
-from train.runs import SERVED_FILE, judged_weights, network_files, replace_file, save_network
+from train.runs import (
+    SERVED_FILE,
+    drop_networks,
+    judged_weights,
+    network_files,
+    replace_file,
+    save_network,
+)
 
 if TYPE_CHECKING:
     import keras
@@ -67,6 +74,7 @@ def export_network(
     name: str,
     spec: PreprocessingSpec,
     training: dict[str, Any],
+    fer2013_share: float = 0.0,
 ) -> ModelInfo:
     """Write emotion.keras, emotion.tflite and model.json, with flip averaging.
 
@@ -77,6 +85,7 @@ def export_network(
         name: of the model.
         spec: that the network was trained with.
         training: where it comes from.
+        fer2013_share: of the fer2013 head in the answer.
     """
     from train.calibrate import calibrate
     from train.conversion import to_tflite
@@ -93,6 +102,7 @@ def export_network(
         sha256=sha256,
         preprocessing=spec,
         flip_averaging=True,
+        fer2013_share=fer2013_share,
         temperature=1.0,
         abstention_threshold=0.0,
         figures={},
@@ -127,8 +137,7 @@ def publish(run: Path, to: Path, name: str | None = None) -> ModelInfo:
         temporary = to / f"{file.name}.tmp"
         shutil.copyfile(file, temporary)
         temporary.replace(to / file.name)
-    for stale in set(to.glob("emotion*.keras")) - {to / file.name for file in files}:
-        stale.unlink()
+    drop_networks(to, but=[file.name for file in files])
     info = replace(info, name=name or info.name)
     write_info(to, info)
     return info

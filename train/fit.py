@@ -1,7 +1,8 @@
 """Train a network on FER2013 and the FER+ votes, and leave a folder that the app can load.
 
     python -m train.fit --data DIR                 the shipped recipe, about an hour on two cores
-    python -m train.fit --data DIR --out runs/x    the same command again goes on where it stopped
+    python -m train.fit --data DIR --out runs/x    the same command again goes on where it stopped;
+                                                   with --finish it ends with the epochs there are
     python -m train.fit --data DIR --init runs/x --preset continued      from another run's weights
     python -m train.fit --data DIR --set augmentation.rotation=30 --out runs/y      one thing else
     python -m train.fit --data DIR --set teacher_share=0.5 --teachers runs/x runs/y --out runs/z
@@ -62,7 +63,7 @@ def main(arguments: list[str] | None = None) -> None:
 
             with tempfile.TemporaryDirectory() as folder:
                 write_synthetic_dataset(Path(folder), faces_per_split=(640, 140, 140))
-                fit(config, Path(folder), out, command, init=options.init)
+                fit(config, Path(folder), out, command, init=options.init, finish=options.finish)
         else:
             fit(
                 config,
@@ -72,6 +73,7 @@ def main(arguments: list[str] | None = None) -> None:
                 init=options.init,
                 faults=options.faults,
                 teachers=options.teachers,
+                finish=options.finish,
             )
     except (DataError, ModelLoadError, RunError) as error:
         raise SystemExit(f"error: {error}") from error
@@ -86,6 +88,7 @@ def fit(
     init: Path | None = None,
     faults: Path | None = None,
     teachers: Sequence[Path] = (),
+    finish: bool = False,
 ) -> None:
     """Train, or go on training, and export the best epoch.
 
@@ -97,26 +100,35 @@ def fit(
         init: another run or a published model, whose weights a new run begins with.
         faults: folder that `python -m train.clean` wrote, for a config that asks for cleaning.
         teachers: runs or published models to learn from, for a config with a teacher_share.
+        finish: train no further, export the best of the epochs that there are.
 
     Raises:
         DataError: the data cannot be read.
         ModelLoadError: a teacher cannot be loaded.
-        RunError: `out` belongs to another config or is in use, or `init` has no weights.
+        RunError: `out` belongs to another config or is in use, `init` has no weights, or no epoch
+            is there to finish with.
     """
     if config.network not in NETWORKS:  # before a folder is claimed for it
         raise RunError(f"there is no network {config.network!r}; known: {', '.join(NETWORKS)}.")
     if bool(teachers) != (config.teacher_share > 0):
         raise RunError("teachers and a teacher_share above 0 belong together: name both or none.")
+    from train.batches import select_faces
+    from train.dataset import load_splits
     from train.distribution import find_strategy, is_first_worker
 
     strategy = find_strategy()
     with claim(out, config, command) if is_first_worker() else nullcontext():
-        _train(config, data_dir, out, strategy, init=init, faults=faults, teachers=teachers)
+        print(f"reading {data_dir}", flush=True)
+        splits = select_faces(load_splits(data_dir), config.emotions)
+        if not finish:
+            _train(config, splits, out, strategy, init=init, faults=faults, teachers=teachers)
+        if is_first_worker():
+            _export(config, splits["PublicTest"], out)
 
 
 def _train(
     config: TrainConfig,
-    data_dir: Path,
+    splits: "dict[str, Dataset]",
     out: Path,
     strategy: Any | None,
     *,
@@ -125,16 +137,11 @@ def _train(
     teachers: Sequence[Path],
 ) -> None:
     import cv2
-    import keras
 
-    from train.batches import make_batches, select_faces, select_training_faces, training_targets
-    from train.dataset import load_splits
+    from train.batches import make_batches, select_training_faces, training_targets
     from train.distribution import is_first_worker
-    from train.export import export_run
     from train.samples import draw_samples
 
-    print(f"reading {data_dir}", flush=True)
-    splits = select_faces(load_splits(data_dir), config.emotions)
     faces, weights = select_training_faces(splits, config, faults)
     votes = "with FER+ votes" if faces.has_votes else "without FER+ votes: labels stand in for them"
     print(
@@ -148,8 +155,8 @@ def _train(
     if is_first_worker():
         cv2.imwrite(str(out / "samples.png"), draw_samples(faces, config))
     targets = training_targets(faces, config, teachers)
-    training = Training(config, steps, strategy, init)
     history = read_history(out)
+    training = Training(config, steps, strategy, None if history else init)
     if history:
         training.resume(out, len(history))
         print(f"going on after epoch {len(history)}", flush=True)
@@ -174,11 +181,21 @@ def _train(
         history = [*history, row]
         if is_first_worker():
             save_epoch(training.network, out, history, training.average)
-    if is_first_worker() and keras.backend.backend() != "tensorflow":
+
+
+def _export(config: TrainConfig, public: "Dataset", out: Path) -> None:
+    import keras
+
+    from train.export import export_run
+
+    history = read_history(out)
+    if not history:
+        raise RunError(f"{out} has no finished epoch yet.")
+    if keras.backend.backend() != "tensorflow":
         print("done; the same command on TensorFlow's backend writes the model", flush=True)
-    elif is_first_worker():
-        export_run(config, out, splits["PublicTest"], best(history))
-        print(f"done: {out} holds a model that the app can load", flush=True)
+        return
+    export_run(config, out, public, best(history))
+    print(f"done: {out} holds a model that the app can load", flush=True)
 
 
 def _public_inputs(
@@ -243,6 +260,11 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--smoke", action="store_true", help="generated faces and a miniature network"
+    )
+    parser.add_argument(
+        "--finish",
+        action="store_true",
+        help="train no further: write the model of the best of the epochs that there are",
     )
     options = parser.parse_args(arguments)
     if not options.smoke:

@@ -276,28 +276,41 @@ def macro_f1_interval(
     return interval((f1 * occurs).sum(axis=1) / np.maximum(occurs.sum(axis=1), 1))
 
 
-def photograph_figures(labels: Sequence[str], answers: Sequence[str | None]) -> dict[str, Any]:
+def photograph_figures(
+    labels: Sequence[str], probabilities: FloatArray, threshold: float
+) -> dict[str, Any]:
     """How well photographs are read, a face that is not found counting as wrong.
 
     Args:
         labels: (N,) names.
-        answers: (N,) names, None where no face was found.
+        probabilities: (N, 7), a row of NaN where no face was found.
+        threshold: the confidence below which the app answers "not sure".
 
     Returns:
         n; found, the share with a face; recall of each label and their mean_recall;
-        mean_recall_interval, as `interval`.
+        mean_recall_interval, as `interval`; of the faces found: ece, the calibration error;
+        answered, the share that is not "not sure", and accuracy_answered.
     """
-    wanted, given = np.array(labels), np.array([answer or "" for answer in answers])
+    found = ~np.isnan(probabilities).any(axis=1)
+    wanted = np.array([FER2013_LABELS.index(label) for label in labels])
+    given = np.where(found, np.nan_to_num(probabilities).argmax(axis=1), -1)
     of_label = (wanted[:, None] == np.unique(wanted)).astype(np.float64)
     means = resampled_means(np.hstack([of_label, of_label * (wanted == given)[:, None]]))
     share, hits = np.split(means, 2, axis=1)
     occurs = share > 0
     recalls = (hits / np.maximum(share, 1e-12)).sum(axis=1) / occurs.sum(axis=1)
+    chosen, right = probabilities[found], (wanted == given)[found]
+    answered = chosen.max(axis=1, initial=0.0) >= threshold
     return {
         "n": len(labels),
-        "found": float((given != "").mean()),
-        **mean_recall(labels, answers),
+        "found": float(found.mean()),
+        **mean_recall(
+            labels, [FER2013_LABELS[answer] if answer >= 0 else None for answer in given]
+        ),
         "mean_recall_interval": interval(recalls),
+        "ece": expected_calibration_error(chosen, wanted[found]) if found.any() else None,
+        "answered": mean(answered),
+        "accuracy_answered": mean(right[answered]),
     }
 
 

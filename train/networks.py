@@ -1,8 +1,8 @@
 """The networks, one function each, in plain Keras layers that every backend can train.
 
-Ours are `vgg`, `small` and `tiny`. The others are those of the predecessors, as their code had
-them, with our two heads in the place of their one, so that all learn from the same labels and are
-judged by the same figures. Where a predecessor's text and code disagree, the code counts.
+Ours are `vgg`, `wide`, `small` and `tiny`. The others are those of the predecessors, as their code
+had them, with our two heads in the place of their one, so that all learn from the same labels and
+are judged by the same figures. Where a predecessor's text and code disagree, the code counts.
 """
 
 from collections.abc import Sequence

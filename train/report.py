@@ -114,7 +114,13 @@ def markdown(
         INTERVALS,
         _scores(figures),
         _answer(figures),
-        *(_classes(SETS[name], values) for name, values in _sets(figures)),
+        *(
+            _classes(f"The answer on {split}", figures[f"answer{end}"], FER2013_LABELS)
+            for split, end in ENDINGS.items()
+            if f"answer{end}" in figures
+        ),
+        *([_photographs(figures["photographs"])] if "photographs" in figures else []),
+        *(_classes(SETS[name], values, _labels(name)) for name, values in _sets(figures)),
         _steps(figures),
         f"## Plots of {split}",
         *(
@@ -162,7 +168,18 @@ def _plots_of_answer(
     by, calibration = figures[f"reference{ending}"], figures[f"calibration{ending}"]
     judged, chosen = is_judged(reference), said.seven.argmax(axis=1)
     confidence = said.seven.max(axis=1)
+    answer = figures[f"answer{ending}"]
     drawn = [
+        Plot(
+            "Confusion of the answer",
+            "Per cent of each row; the diagonal is the recall.",
+            plots.confusion_matrix(
+                answer["confusion"],
+                FER2013_LABELS,
+                folder / "confusion.png",
+                title=f"{split} by {by}: {answer['accuracy']:.1%} right",
+            ),
+        ),
         Plot(
             "Reliability",
             "Accuracy over confidence of the app's answer, in bins; size and bars tell how many "
@@ -283,12 +300,13 @@ def _answer(figures: dict[str, Any]) -> str:
     return f"## The answer\n\n{note}\n\n" + table(("", *(split for split, _ in splits)), rows)
 
 
-def _classes(title: str, values: dict[str, Any]) -> str:
+def _classes(title: str, values: dict[str, Any], classes: Sequence[str]) -> str:
     rows = [
         (
             BY_NAME[name].title,
             *(_number(values[column].get(name)) for column in CLASS_COLUMNS),
             f"{pictures:,}",
+            _mistaken_for(values["confusion"], classes, name),
         )
         for name, pictures in values["support"].items()
     ]
@@ -297,12 +315,42 @@ def _classes(title: str, values: dict[str, Any]) -> str:
             kind,
             *(_number(values.get(f"{kind}_{column}")) for column in CLASS_COLUMNS),
             f"{values['n']:,}",
+            "",
         )
         for kind in ("macro", "weighted")
     ]
-    return f"## {title}\n\n" + table(
-        ("", "precision", "recall", "F1", "AUC (one against the rest)", "pictures"), rows
-    )
+    columns = ("", "precision", "recall", "F1", "AUC (one against the rest)", "pictures")
+    return f"## {title}\n\n" + table((*columns, "most often mistaken for"), rows)
+
+
+def _photographs(values: dict[str, Any]) -> str:
+    rows = [
+        ("pictures", f"{values['n']:,}"),
+        ("face found", _number(values["found"])),
+        ("mean recall", _measured(values, "mean_recall")),
+        *(
+            (f"recall of {BY_NAME[name].title}", _number(recall))
+            for name, recall in values["recall"].items()
+        ),
+        ("expected calibration error", _number(values["ece"])),
+        ("answered, not “not sure”", _number(values["answered"])),
+        ("accuracy of these", _number(values["accuracy_answered"])),
+    ]
+    note = "A face that is not found counts as read wrong; the last three are of the faces found."
+    return f"## Photographs\n\n{note}\n\n" + table(("", ""), rows)
+
+
+def _mistaken_for(counts: Sequence[Sequence[int]], classes: Sequence[str], name: str) -> str:
+    """The two most frequent wrong answers to the pictures of a class, with their share of them."""
+    row = dict(zip(classes, counts[classes.index(name)], strict=True))
+    wrong = [(count, answer) for answer, count in row.items() if answer != name and count]
+    often = sorted(wrong, key=lambda pair: -pair[0])[:2]
+    return ", ".join(f"{answer} ({count / sum(row.values()):.0%})" for count, answer in often)
+
+
+def _labels(name: str) -> Sequence[str]:
+    """The classes of one of the `SETS`."""
+    return FERPLUS_LABELS if name.startswith("ferplus") else FER2013_LABELS
 
 
 def _steps(figures: dict[str, Any]) -> str:

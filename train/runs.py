@@ -17,6 +17,7 @@ import fcntl
 import json
 import subprocess
 import warnings
+from collections.abc import Iterable
 from contextlib import suppress
 from itertools import count, takewhile
 from pathlib import Path
@@ -97,12 +98,35 @@ def network_files(folder: Path) -> list[Path]:
 
 
 def save_network(network: "keras.Model", folder: Path) -> None:
-    """Write a model's networks, in the place of those that the folder had."""
-    for path in network_files(folder):
-        path.unlink()
+    """Write a model's networks, in the place of those that the folder had.
+
+    A kill leaves each file as it was or as it is to be.
+    """
     parts = members_of(network)
-    for number, part in enumerate(parts, 1):
-        part.save(folder / (NETWORK_FILE if len(parts) == 1 else MEMBER_FILE.format(number)))
+    names = [MEMBER_FILE.format(number) for number in range(1, len(parts) + 1)]
+    names = names if len(parts) > 1 else [NETWORK_FILE]
+    for name, part in zip(names, parts, strict=True):
+        temporary = folder / f"new-{name}"
+        part.save(temporary)
+        temporary.replace(folder / name)
+    drop_networks(folder, but=names)
+
+
+def drop_networks(folder: Path, but: Iterable[str]) -> None:
+    """Delete the networks of a model that the folder held before, but not those of these names."""
+    for path in folder.glob("emotion*.keras"):
+        if path.name not in but:
+            path.unlink()
+
+
+def refuse_run(folder: Path) -> None:
+    """See that a folder may be written to by other commands than `train.fit`.
+
+    Raises:
+        RunError: a training run lives there, whose model it would replace.
+    """
+    if (folder / "config.json").exists():
+        raise RunError(f"{folder} holds a training run; name another folder with --out.")
 
 
 def load_network(folder: Path) -> "keras.Model":
@@ -115,11 +139,11 @@ def load_network(folder: Path) -> "keras.Model":
 
     try:
         parts = [
-            keras.saving.load_model(path, compile=False)
-            for path in network_files(folder) or [folder / NETWORK_FILE]
+            keras.saving.load_model(path := file, compile=False)
+            for file in network_files(folder) or [folder / NETWORK_FILE]
         ]
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise RunError(f"{folder} holds no {NETWORK_FILE} that can be loaded.") from error
+        raise RunError(f"{folder} holds no {path.name} that can be loaded.") from error
     return parts[0] if len(parts) == 1 else mean_of_answers(parts)
 
 
@@ -131,9 +155,12 @@ def load_weights(network: "keras.Model", folder: Path) -> None:
     """
     history = read_history(folder)
     if history:
+        weights_file = judged_weights(folder, best(history)["epoch"])
+        if not weights_file.exists():
+            raise RunError(f"{weights_file} is missing, which holds the run's best epoch.")
         with warnings.catch_warnings(), suppress(ValueError, UserWarning):
             warnings.simplefilter("error", UserWarning)  # of layers that keep what they began with
-            network.load_weights(judged_weights(folder, best(history)["epoch"]))
+            network.load_weights(weights_file)
             return
     elif network_files(folder):
         shapes = [weight.shape for weight in network.get_weights()]

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from train.arguments import need
 from train.networks import HEADS, NETWORKS
-from train.runs import RunError, load_weights, save_network
+from train.runs import RunError, load_weights, refuse_run, save_network
 
 if TYPE_CHECKING:
     import keras
@@ -107,6 +107,7 @@ def main(arguments: list[str] | None = None) -> None:
     spec = PreprocessingSpec()
     narrow, wide = (build_network(name, spec) for name in (options.from_network, options.network))
     try:
+        refuse_run(options.out)
         load_weights(narrow, options.run)
         widen(narrow, wide, np.random.default_rng(options.seed))
     except (RunError, ValueError) as error:

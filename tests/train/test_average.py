@@ -10,9 +10,12 @@ from fer_core.assets import MODELS_DIR
 from fer_core.model import EmotionModel
 from fer_core.preprocessing import preprocess
 from train.average import average, main
+from train.calibrate import main as calibrate_main
+from train.export import publish
 from train.networks import members_of
 from train.runs import RunError, load_network, network_files
 from train.synthetic import write_synthetic_dataset
+from train.widen import main as widen_main
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +87,29 @@ def test_the_result_may_not_replace_one_of_its_parts(
 ) -> None:
     with pytest.raises(RunError, match="is one of the models"):
         average([smoke_run, moved], data, moved)
+
+
+def test_a_training_run_is_not_written_over(
+    smoke_run: Path, moved: Path, data: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(RunError, match="holds a training run"):
+        average([smoke_run, moved], data, tmp_path)
+    with pytest.raises(SystemExit, match="holds a training run"):
+        widen_main(["--run", str(moved), "--network", "wide", "--out", str(tmp_path)])
+    assert [path.name for path in tmp_path.iterdir()] == ["config.json"]
+
+
+@pytest.mark.parametrize(("other", "expected"), [(0.2, 0.2), (0.1, 0.0)])
+def test_a_share_that_the_models_agree_on_is_kept(
+    other: float, expected: float, smoke_run: Path, data: Path, tmp_path: Path
+) -> None:
+    for name, share in ("one", 0.2), ("two", other):
+        publish(smoke_run, tmp_path / name)
+        words = ["--model", str(tmp_path / name), "--data", str(data)]
+        calibrate_main([*words, "--fer2013-share", str(share)])
+    info = average([tmp_path / "one", tmp_path / "two"], data, tmp_path / "mean")
+    assert info.fer2013_share == EmotionModel.load(tmp_path / "mean").info.fer2013_share == expected
 
 
 def test_models_of_another_network_have_no_mean(

@@ -245,13 +245,19 @@ class TestScores:
 class TestPhotographs:
     def test_a_face_that_is_not_found_is_read_wrong(self) -> None:
         labels = ["happy", "happy", "sad", "sad"]
-        figures = metrics.photograph_figures(labels, ["happy", None, "sad", "sad"])
+        seven = np.full((4, 7), 0.05)
+        seven[[0, 2, 3], [HAPPY, SAD, SAD]] = 0.7, 0.7, 0.3
+        seven[1] = np.nan
+        figures = metrics.photograph_figures(labels, seven, 0.5)
         assert figures["n"] == 4
         assert figures["found"] == 3 / 4
         assert figures["recall"] == {"happy": 0.5, "sad": 1.0}
         assert figures["mean_recall"] == 0.75
         low, high = figures["mean_recall_interval"]
         assert 0.25 <= low < 0.75 <= high == 1.0
+        assert figures["answered"] == pytest.approx(2 / 3)
+        assert figures["accuracy_answered"] == 1.0
+        assert figures["ece"] == pytest.approx(2 / 3 * 0.3 + 1 / 3 * 0.7)
 
     def test_of_their_recall_the_interval_is_that_of_resampled_pictures(
         self, monkeypatch: pytest.MonkeyPatch
@@ -259,12 +265,12 @@ class TestPhotographs:
         monkeypatch.setattr(metrics, "RESAMPLES", 100)
         labels = np.array(["happy"] * 30 + ["sad"] * 10)
         right = np.arange(40) % 3 > 0
-        answers = np.where(right, labels, "fear")
+        answers = np.where(right, np.where(labels == "happy", HAPPY, SAD), 2)
         recalls = [
             np.mean([right[rows][labels[rows] == name].mean() for name in np.unique(labels[rows])])
             for rows in np.random.default_rng(metrics.SEED).integers(40, size=(100, 40))
         ]
-        figures = metrics.photograph_figures(labels.tolist(), answers.tolist())
+        figures = metrics.photograph_figures(labels.tolist(), np.eye(7)[answers], 0.5)
         assert figures["mean_recall_interval"] == pytest.approx(np.percentile(recalls, (2.5, 97.5)))
 
 

@@ -9,6 +9,7 @@ from fer_core.errors import ChecksumMismatchError, ModelLoadError
 from fer_core.model import EmotionModel
 from fer_core.preprocessing import PreprocessingSpec
 from train.calibrate import main as calibrate_main
+from train.evaluate import main as evaluate_main
 from train.export import main as export_main
 from train.export import publish
 from train.networks import build_network, mean_of_answers
@@ -68,6 +69,33 @@ def test_a_damaged_run_is_not_published(smoke_run: Path, tmp_path: Path) -> None
 def test_a_run_is_not_published_into_itself(smoke_run: Path) -> None:
     with pytest.raises(ModelLoadError, match="into itself"):
         publish(smoke_run, smoke_run)
+
+
+def test_figures_of_other_answers_are_dropped(
+    smoke_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy, data = tmp_path / "copy", tmp_path / "data"
+    data.mkdir()
+    write_synthetic_dataset(data, faces_per_split=(70, 140, 70))
+    publish(smoke_run, copy)
+    words = ["--model", str(copy), "--data", str(data)]
+    calibrate_main(words)
+    evaluate_main([*words, "--public-only", "--record"])
+    calibrate_main(words)
+    kept = json.loads((copy / "model.json").read_text())["figures"]
+    assert kept["answer_public"]["n"]
+    assert "figures" not in capsys.readouterr().out.splitlines()[-1]
+    evaluate_main([*words, "--record"])
+    figures = json.loads((copy / "model.json").read_text())["figures"]
+    assert {"answer", "answer_public"} <= figures.keys()
+    evaluate_main([*words, "--public-only", "--record"])  # takes nothing away
+    assert json.loads((copy / "model.json").read_text())["figures"] == figures
+    calibrate_main([*words, "--fer2013-share", "0.5"])
+    assert json.loads((copy / "model.json").read_text())["figures"] == {}
+    assert "figures were of other answers" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        calibrate_main([*words, "--fer2013-share", "half"])
+    assert "must be a number from 0 to 1" in capsys.readouterr().err
 
 
 def test_calibrating_again_finds_what_the_run_found(smoke_run: Path, tmp_path: Path) -> None:

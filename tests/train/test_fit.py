@@ -330,6 +330,32 @@ def test_without_votes_a_run_is_calibrated_and_published(
     assert np.isfinite(dataset_logits(model, load_splits(data)["PublicTest"])["ferplus"]).all()
 
 
+def test_a_run_may_be_finished_with_the_epochs_that_there_are(
+    smoke_run: Path, tmp_path: Path
+) -> None:
+    run, config = tmp_path / "run", replace(PRESETS["smoke"], epochs=50)
+    shutil.copytree(smoke_run, run)
+    for path in (*run.glob("emotion.*"), run / "model.json"):
+        path.unlink()
+    (run / "config.json").write_text(json.dumps(config.to_dict(), indent=2) + "\n")
+    words = ["--smoke", "--epochs", "50", "--finish", "--out"]
+    fit_main([*words, str(run)])
+    before, after = (EmotionModel.load(folder) for folder in (smoke_run, run))
+    inputs = np.random.default_rng(0).normal(size=(5, 48, 48, 1)).astype(np.float32)
+    for head, expected in before.logits(inputs).items():
+        np.testing.assert_allclose(after.logits(inputs)[head], expected, atol=1e-4)
+    assert after.info.training["config"]["epochs"] == 50
+    assert after.info.training["epoch"] == before.info.training["epoch"]
+    with pytest.raises(SystemExit, match="no finished epoch yet"):
+        fit_main([*words, str(tmp_path / "new")])
+
+
+def test_a_run_goes_on_without_what_it_began_with(smoke_run: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(smoke_run, run)
+    fit_main(["--smoke", "--out", str(run), "--init", str(tmp_path / "gone")])
+
+
 def test_shares_are_compared_on_public_test_and_photographs_and_nothing_is_written(
     smoke_run: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

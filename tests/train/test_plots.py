@@ -99,6 +99,7 @@ class TestReport:
         text, written = report(tmp_path / "new", "PublicTest", made_up_answers(made_up()), HISTORY)
         linked = re.findall(r"!\[[^]]+\]\(([^)]+)\)", text)
         assert sorted(linked) == [
+            "confusion.png",
             "confusion_fer2013.png",
             "confusion_ferplus.png",
             "learning_curves.png",
@@ -125,9 +126,15 @@ class TestReport:
         assert f"| PublicTest by FER2013 | 300 | {right:.3f} [" in text
         angry = dataset.labels == 0
         recall = (said.fer2013.argmax(axis=1) == 0)[angry].mean()
-        (row, *_) = re.findall(r"\| Angry \|.*", text)
-        assert row.split(" | ")[2] == f"{recall:.3f}"
-        assert row.endswith(f"| {angry.sum()} |")
+        _, by_fer2013 = text.split("## PublicTest by FER2013")
+        (row, *_) = re.findall(r"\| Angry \|.*", by_fer2013)
+        cells = row.strip("| ").split(" | ")
+        assert cells[2] == f"{recall:.3f}"
+        assert cells[5] == str(angry.sum())
+        wrong = np.bincount(said.fer2013.argmax(axis=1)[angry], minlength=7)
+        wrong[0] = 0
+        share = wrong.max() / angry.sum()
+        assert cells[6].startswith(f"{FER2013_LABELS[wrong.argmax()]} ({share:.0%})")
 
     def test_warnings_come_before_all_figures(self, tmp_path: Path, undrawn: None) -> None:
         said = made_up_answers(made_up())
