@@ -31,7 +31,7 @@ class EmotionRecognizer:
         """A recognizer that is ready for its first picture.
 
         Args:
-            directory: a training run's folder, or any other with model.json and its Keras file;
+            directory: a training run's folder, or any other with model.json and its TFLite file;
                 the models/ of this repository when None. The detector always comes from there.
 
         Raises:

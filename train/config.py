@@ -209,7 +209,7 @@ PRESETS = {
         dropout=0.5,
         fer2013_weight=1.0,
     ),
-    # happy-sad: a minute; .909 of the happy and sad faces, where the shipped model has .990.
+    # happy-sad: a minute; .909 of the happy and sad faces, where the shipped model has .99.
     "happy-sad": TrainConfig(
         network="happy_sad",
         emotions=("happy", "sad"),

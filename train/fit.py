@@ -1,6 +1,6 @@
 """Train a network on FER2013 and the FER+ votes, and leave a folder that the app can load.
 
-    python -m train.fit --data DIR                 the shipped recipe, about an hour on two cores
+    python -m train.fit --data DIR                 the first part of the shipped recipe, 1 hour
     python -m train.fit --data DIR --out runs/x    the same command again goes on where it stopped;
                                                    with --finish it ends with the epochs there are
     python -m train.fit --data DIR --init runs/x --preset continued      from another run's weights
