@@ -108,16 +108,20 @@ def about_text(info: ModelInfo, language: str) -> tuple[str, str]:
     before = say(
         "about.body", language, parameters=number(parameters, language), version=info.version
     )
-    if {"answer", "coverage", "happy_sad", "photographs"} <= set(figures):
-        told = {
-            "n": f"{figures['answer']['n']:,}",
-            "accuracy": f"{figures['answer']['accuracy']:.1%}",
-            "answered": f"{figures['coverage']['accuracy_answered']:.1%}",
-            "happy_sad": f"{figures['happy_sad']['accuracy']:.1%}",
-            "photographs": f"{figures['photographs']['mean_recall']:.0%}",
-        }
-        written = {key: number(text, language) for key, text in told.items()}
-        before += "\n" + say("about.figures", language, **written)
+    for ending, kept in ("", "about.tested"), ("_public", "about.chosen"):
+        sets = [f"{name}{ending}" for name in ("answer", "coverage", "happy_sad")]
+        if {*sets, "photographs"} <= set(figures):
+            answer, coverage, happy_sad = (figures[name] for name in sets)
+            told = {
+                "n": f"{answer['n']:,}",
+                "accuracy": f"{answer['accuracy']:.1%}",
+                "answered": f"{coverage['accuracy_answered']:.1%}",
+                "happy_sad": f"{happy_sad['accuracy']:.1%}",
+                "photographs": f"{figures['photographs']['mean_recall']:.0%}",
+            }
+            written = {key: number(text, language) for key, text in told.items()}
+            before += "\n" + say("about.figures", language, kept=say(kept, language), **written)
+            break
     return before, say("about.rest", language)
 
 

@@ -110,7 +110,13 @@ def test_about_tells_the_figures_of_the_model_and_none_that_it_has_not(
     before, after = about_text(info, "en")
     for said in ("3,153", "87.6%", "92.0%", "98.4%", "71%", info.version):
         assert said in before
+    assert "kept for testing" in before
     assert "87,6\u202f%" in about_text(info, "fr")[0]
     assert "Privacy" in after
+    chosen = {f"{name}_public": row for name, row in figures.items() if name != "photographs"}
+    info = replace(info, figures={**chosen, "photographs": figures["photographs"]})
+    before, _ = about_text(info, "en")
+    assert "in choosing among models" in before
+    assert "87.6%" in before
     bare, _ = about_text(replace(info, figures={}, training={}), "en")
     assert not re.search(r"\d\s?%", bare)
