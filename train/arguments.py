@@ -18,6 +18,13 @@ def add_data_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_model_argument(parser: argparse.ArgumentParser) -> None:
+    """`--model DIR`, a run or a published model; the shipped one by default."""
+    parser.add_argument(
+        "--model", type=Path, default=Path("models"), metavar="DIR", help="default: models"
+    )
+
+
 def data_dir(parser: argparse.ArgumentParser, options: argparse.Namespace) -> Path:
     """The folder that was named; ends the program with a sentence when none was."""
     if options.data is None:

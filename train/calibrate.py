@@ -12,13 +12,12 @@ The share of the fer2013 head in the answer is a choice between two crowds, so i
 
 import argparse
 from dataclasses import replace
-from pathlib import Path
 
 from fer_core.calibration import answer_logits, fit_temperature, risk_coverage, softmax
 from fer_core.errors import FerError
 from fer_core.model import EmotionModel, ModelInfo
 from fer_core.preprocessing import Float32Array, prepare_dataset_faces, preprocess
-from train.arguments import add_data_argument, data_dir
+from train.arguments import add_data_argument, add_model_argument, data_dir
 from train.dataset import DataError, Dataset, is_judged, load_splits
 
 COVERAGE = 0.9
@@ -76,9 +75,7 @@ def main(arguments: list[str] | None = None) -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--model", type=Path, default=Path("models"), metavar="DIR", help="default: models"
-    )
+    add_model_argument(parser)
     add_data_argument(parser)
     parser.add_argument(
         "--fer2013-share", type=_share, metavar="SHARE", help="0 to 1 (default: as it is)"

@@ -37,7 +37,7 @@ from typing import Any
 
 from fer_core.errors import FerError
 from fer_core.model import EmotionModel, ModelInfo
-from train.arguments import add_data_argument, data_dir, need
+from train.arguments import add_data_argument, add_model_argument, data_dir, need
 from train.clean import load_faults
 from train.dataset import DataError, Dataset, load_splits
 from train.evaluate_answers import Answers, answer_photographs, answer_splits, ask_fer
@@ -142,9 +142,7 @@ def _parse(arguments: list[str] | None) -> tuple[argparse.Namespace, Path]:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--model", type=Path, default=Path("models"), metavar="DIR", help="default: models"
-    )
+    add_model_argument(parser)
     add_data_argument(parser)
     parser.add_argument("--faults", type=Path, metavar="DIR", help="what train.clean wrote")
     parser.add_argument("--json", type=Path, metavar="OUT", help="write all figures to this file")

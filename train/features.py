@@ -31,7 +31,7 @@ from fer_core.explanation import draw_evidence, evidence_maps
 from fer_core.model import EmotionModel
 from fer_core.preprocessing import Float32Array, UInt8Array, preprocess
 from fer_core.results import EmotionPrediction, FaceResult
-from train.arguments import need
+from train.arguments import add_model_argument, need
 from train.networks import members_of
 
 CHANNELS = 16  # shown of a layer, at most
@@ -320,9 +320,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--model", type=Path, default=Path("models"), metavar="DIR", help="default: models"
-    )
+    add_model_argument(parser)
     parser.add_argument(
         "--picture", type=Path, required=True, metavar="FILE", help="a photograph with a face"
     )

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from fer_core.errors import FerError
-from train.arguments import add_data_argument, data_dir, need
+from train.arguments import add_data_argument, add_model_argument, data_dir, need
 from train.errors import DataError
 
 PARTS = (
@@ -134,9 +134,7 @@ def _parse(arguments: list[str] | None) -> tuple[argparse.Namespace, Path]:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--model", type=Path, default=Path("models"), metavar="DIR", help="default: models"
-    )
+    add_model_argument(parser)
     add_data_argument(parser)
     parser.add_argument("--press", type=Path, metavar="DIR", help="photographs with labels.csv")
     parser.add_argument("--portraits", type=Path, metavar="DIR", help="named after their emotion")

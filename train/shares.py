@@ -22,7 +22,7 @@ from fer_core.emotions import FER2013_LABELS
 from fer_core.errors import FerError
 from fer_core.model import EmotionModel
 from fer_core.preprocessing import preprocess
-from train.arguments import add_data_argument, data_dir, need
+from train.arguments import add_data_argument, add_model_argument, data_dir, need
 from train.calibrate import dataset_logits
 from train.dataset import DataError, Dataset, is_judged, load_splits
 from train.photographs import Photograph, cut_photographs, mean_recall, read_photographs
@@ -77,9 +77,7 @@ def main(arguments: list[str] | None = None) -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--model", type=Path, default=Path("models"), metavar="DIR", help="default: models"
-    )
+    add_model_argument(parser)
     add_data_argument(parser)
     parser.add_argument(
         "--press", type=Path, required=True, metavar="DIR", help="photographs with labels.csv"
