@@ -16,6 +16,7 @@ CHOICES = {
     "schedule": ("cosine", "plateau", "constant"),
     "votes": ("shares", "majority"),
     "class_weights": ("none", "balanced"),
+    "precision": ("auto", "float32", "mixed_bfloat16", "mixed_float16"),
 }
 
 
@@ -56,7 +57,8 @@ class TrainConfig:
         mixup: parameter of its Beta distribution (Zhang et al. 2018; 0.2 is usual); 0 for none.
         cleaning: what to do with copies and non-faces, one of `train.clean.MODES`; all but `none`
             need what `python -m train.clean` found. Pictures that are no face by votes never train.
-        precision: Keras dtype policy; `mixed_bfloat16` is faster where the CPU or GPU has it.
+        precision: Keras dtype policy, or `auto`: `mixed_bfloat16`, which is faster where the CPU
+            or GPU has it, and `float32` elsewhere; see `train.precision`.
         seed: of weights, order and augmentation.
         augmentation: random changes of the training faces.
         preprocessing: how a face becomes the network's input, saved with the model.
@@ -89,7 +91,7 @@ class TrainConfig:
     teacher_share: float = 0.0
     mixup: float = 0.0
     cleaning: str = "none"
-    precision: str = "mixed_bfloat16"
+    precision: str = "auto"
     seed: int = 1
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
     preprocessing: PreprocessingSpec = field(default_factory=PreprocessingSpec)

@@ -157,6 +157,7 @@ def _train(
     targets = training_targets(faces, config, teachers)
     history = read_history(out)
     training = Training(config, steps, strategy, None if history else init)
+    print(f"training in {training.precision}", flush=True)
     if history:
         training.resume(out, len(history))
         print(f"going on after epoch {len(history)}", flush=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from train.config import TrainConfig
 from train.networks import Regularization, build_network, thaw
+from train.precision import choose_precision
 from train.runs import RunError, averaged, checkpoint, load_weights
 from train.schedule import peak_rate, phase_of, plateau_rate
 
@@ -47,7 +48,8 @@ class Training:
         self._distributed: Any | None = None
         how = Regularization(config.l2, config.dropout, synchronized=strategy is not None)
         keras.utils.set_random_seed(config.seed)
-        keras.config.set_dtype_policy(config.precision)
+        self.precision = choose_precision(config.precision)
+        keras.config.set_dtype_policy(self.precision)
         try:
             with self._scope():
                 self.network = build_network(
