@@ -17,7 +17,7 @@ from train.fit import _parse, describe_command
         ("l2=1e-3", "l2", 0.001),
         ("network=tiny", "network", "tiny"),
         ('network="tiny"', "network", "tiny"),
-        ("precision= float32 ", "precision", " float32 "),
+        ("pretrained= a file ", "pretrained", " a file "),
         (" seed =7", "seed", 7),
         ("augmentation.rotation=30", "augmentation.rotation", 30.0),
         ("augmentation.gamma=[0.5, 2.0]", "augmentation.gamma", (0.5, 2.0)),
