@@ -18,7 +18,7 @@ from fer_core.errors import FerError
 from fer_core.model import EmotionModel, ModelInfo
 from fer_core.preprocessing import Float32Array, prepare_dataset_faces, preprocess
 from train.arguments import add_data_argument, add_model_argument, data_dir
-from train.dataset import DataError, Dataset, is_judged, load_splits
+from train.dataset import DataError, Dataset, load_splits, need_judged
 
 COVERAGE = 0.9
 """Share of PublicTest that is answered; the least sure tenth reads "not sure"."""
@@ -48,9 +48,7 @@ def calibrate(
     """
     share = model.info.fer2013_share if fer2013_share is None else fer2013_share
     reference = public.reference
-    judged = is_judged(reference)
-    if not judged.any():
-        raise DataError("no picture of PublicTest has a majority among its FER+ votes.")
+    judged = need_judged(reference, "PublicTest")
     labels = reference[judged]
     heads = dataset_logits(model, public.subset(judged))
     logits = answer_logits(heads, share)

@@ -158,6 +158,18 @@ def is_judged(reference: NDArray[np.integer]) -> NDArray[np.bool_]:
     return (reference >= 0) & (reference < len(FER2013_LABELS))
 
 
+def need_judged(reference: NDArray[np.integer], split: str) -> NDArray[np.bool_]:
+    """The same for a split that is to be judged.
+
+    Raises:
+        DataError: none is.
+    """
+    judged = is_judged(reference)
+    if not judged.any():
+        raise DataError(f"no picture of {split} has a majority among its FER+ votes.")
+    return judged
+
+
 def load_splits(data_dir: Path) -> dict[str, Dataset]:
     """All of FER2013, with FER+ where it is there, by official split.
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_core.emotions import FER2013_LABELS, FERPLUS_LABELS
-from train.dataset import DataError, is_judged
+from train.dataset import need_judged
 from train.evaluate_answers import Answers
 
 
@@ -42,8 +42,7 @@ def all_figures(
     for split, said in answers.items():
         suffix, ending = ("public", "_public") if split == "PublicTest" else ("private", "")
         dataset, reference = said.dataset, said.dataset.reference
-        if not is_judged(reference).any():
-            raise DataError(f"no picture of {split} has a majority among its FER+ votes.")
+        need_judged(reference, split)
         figures[f"fer2013_{suffix}"] = metrics.classification_figures(
             said.fer2013, dataset.labels, said.copies, FER2013_LABELS, said.near_copies
         )

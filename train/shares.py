@@ -24,7 +24,7 @@ from fer_core.model import EmotionModel
 from fer_core.preprocessing import preprocess
 from train.arguments import add_data_argument, add_model_argument, data_dir, need
 from train.calibrate import dataset_logits
-from train.dataset import DataError, Dataset, is_judged, load_splits
+from train.dataset import DataError, Dataset, load_splits, need_judged
 from train.photographs import Photograph, cut_photographs, mean_recall, read_photographs
 
 SHARES = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
@@ -39,14 +39,17 @@ def compare_shares(
         For each share its value as `share`; of PublicTest by its FER+ majority `accuracy`,
         `macro_f1`, `main_five_f1`, `happy_sad` and `ece`, as `metrics.answer_figures` has them;
         and the mean recall on the `photographs`.
+
+    Raises:
+        DataError: no picture of PublicTest has a majority among its votes.
     """
     from train.metrics import answer_figures
 
+    judged = need_judged(public.reference, "PublicTest")
     spec = model.info.preprocessing
     crops, found = cut_photographs(detector, photographs, spec)
     of_photographs = model.logits(preprocess(crops, spec))
     of_public = dataset_logits(model, public)
-    judged = is_judged(public.reference)
     wanted = [photograph.label for photograph in photographs]
     no_copies = np.zeros(len(public), bool)
     rows = []
