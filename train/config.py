@@ -57,8 +57,8 @@ class TrainConfig:
         mixup: parameter of its Beta distribution (Zhang et al. 2018; 0.2 is usual); 0 for none.
         cleaning: what to do with copies and non-faces, one of `train.clean.MODES`; all but `none`
             need what `python -m train.clean` found. Pictures that are no face by votes never train.
-        precision: Keras dtype policy, or `auto`: `mixed_bfloat16`, which is faster where the CPU
-            or GPU has it, and `float32` elsewhere; see `train.precision`.
+        precision: Keras dtype policy, or `auto`: `mixed_bfloat16` on a GPU and on a CPU that
+            multiplies it, `float32` elsewhere; see `train.precision`.
         seed: of weights, order and augmentation.
         augmentation: random changes of the training faces.
         preprocessing: how a face becomes the network's input, saved with the model.
