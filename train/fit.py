@@ -105,19 +105,21 @@ def fit(
     Raises:
         DataError: the data cannot be read.
         ModelLoadError: a teacher cannot be loaded.
-        RunError: `out` belongs to another config or is in use, `init` has no weights, or no epoch
-            is there to finish with.
+        RunError: `out` belongs to another config or other teachers or is in use, `init` has no
+            weights, or no epoch is there to finish with.
     """
     if config.network not in NETWORKS:  # before a folder is claimed for it
         raise RunError(f"there is no network {config.network!r}; known: {', '.join(NETWORKS)}.")
     if bool(teachers) != (config.teacher_share > 0):
         raise RunError("teachers and a teacher_share above 0 belong together: name both or none.")
+    from fer_core.model import read_info
     from train.batches import select_faces
     from train.dataset import load_splits
     from train.distribution import find_strategy, is_first_worker
 
     strategy = find_strategy()
-    with claim(out, config, command) if is_first_worker() else nullcontext():
+    versions = [f"{info.name} {info.version}" for info in map(read_info, teachers)]
+    with claim(out, config, command, versions) if is_first_worker() else nullcontext():
         print(f"reading {data_dir}", flush=True)
         splits = select_faces(load_splits(data_dir), config.emotions)
         if not finish:

@@ -1,7 +1,7 @@
 """A training run's folder: what lies in it, and how a killed run finds its way back.
 
 - config.json: the TrainConfig; a folder belongs to one config for good
-- origin.json: the command and the commit that began the run
+- origin.json: the command and the commit that began the run, and the versions of its teachers
 - samples.png: faces as they are and as the run changes them
 - history.csv: a row for each finished epoch
 - checkpoint-NNNN.weights.h5: weights and optimizer state after an epoch; the last and the best one
@@ -17,7 +17,7 @@ import fcntl
 import json
 import subprocess
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from itertools import count, takewhile
 from pathlib import Path
@@ -43,14 +43,21 @@ class RunError(Exception):
     """The run's folder cannot be used; the message says why."""
 
 
-def claim(out: Path, config: TrainConfig, command: str) -> TextIO:
+def claim(out: Path, config: TrainConfig, command: str, teachers: Sequence[str] = ()) -> TextIO:
     """Make the run's folder and note how it began, or see that it belongs to the same run.
+
+    Args:
+        out: the folder.
+        config: of the run.
+        command: that begins it.
+        teachers: name and version of each, for a folder may hold another model tomorrow.
 
     Returns:
         A lock on the folder: keep it open while training; however the process ends, it is free.
 
     Raises:
-        RunError: the folder belongs to another config, or another process trains in it now.
+        RunError: the folder belongs to another config or to other teachers, or another process
+            trains in it now.
     """
     out.mkdir(parents=True, exist_ok=True)
     lock = (out / "lock").open("w", encoding="utf-8")
@@ -66,8 +73,18 @@ def claim(out: Path, config: TrainConfig, command: str) -> TextIO:
             raise RunError(
                 f"{out} holds a run with another config; choose another --out or remove it."
             )
+        began = json.loads((out / "origin.json").read_text(encoding="utf-8"))
+        taught_by = began.get("teachers", list(teachers))  # runs of before did not note them
+        if taught_by != list(teachers):
+            lock.close()
+            raise RunError(
+                f"{out} learns from {', '.join(taught_by)}, not from {', '.join(teachers)}; "
+                "name those teachers or choose another --out."
+            )
         return lock
-    origin = {"command": command, "commit": git_commit()}
+    origin: dict[str, Any] = {"command": command, "commit": git_commit()}
+    if teachers:
+        origin["teachers"] = list(teachers)
     replace_file(out / "origin.json", json.dumps(origin, indent=2) + "\n")
     replace_file(path, wanted)
     return lock

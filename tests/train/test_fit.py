@@ -2,6 +2,7 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -18,7 +19,7 @@ from fer_core import EmotionRecognizer
 from fer_core.assets import MODELS_DIR
 from fer_core.calibration import expected_calibration_error, fit_temperature, softmax
 from fer_core.emotions import CONTEMPT
-from fer_core.model import EmotionModel
+from fer_core.model import EmotionModel, read_info
 from fer_core.preprocessing import prepare_dataset_face, preprocess
 from tests.conftest import EXAMPLES, ROOT
 from train.augmentation import AugmentationConfig
@@ -27,7 +28,7 @@ from train.calibrate import dataset_logits
 from train.calibrate import main as calibrate_main
 from train.config import PRESETS, TrainConfig
 from train.dataset import load_splits
-from train.export import publish
+from train.export import publish, write_info
 from train.fit import fit
 from train.fit import main as fit_main
 from train.networks import build_network, mean_of_answers
@@ -213,6 +214,26 @@ def test_a_run_learns_from_its_teacher(smoke_run: Path, data: Path, tmp_path: Pa
     training = json.loads((run / "model.json").read_text())["training"]
     assert training["config"]["teacher_share"] == 0.5
     assert training["command"].endswith(f"--teachers {smoke_run}")
+    info = read_info(smoke_run)
+    assert training["teachers"] == [f"{info.name} {info.version}"]
+
+
+def test_a_run_goes_on_with_the_teachers_that_it_began_with(
+    smoke_run: Path, data: Path, tmp_path: Path
+) -> None:
+    config = replace(PRESETS["smoke"], teacher_share=0.5, epochs=1)
+    teacher, run = tmp_path / "teacher", tmp_path / "taught"
+    publish(smoke_run, teacher)
+    fit(config, data, run, teachers=[teacher])
+    fit(config, data, run, teachers=[teacher])
+    info = read_info(teacher)
+    write_info(teacher, replace(info, version="another"))  # the folder now holds another model
+    with pytest.raises(RunError, match=f"learns from {re.escape(f'{info.name} {info.version}')}"):
+        fit(config, data, run, teachers=[teacher])
+    origin = json.loads((run / "origin.json").read_text())
+    del origin["teachers"]  # a run that was begun before they were noted
+    (run / "origin.json").write_text(json.dumps(origin))
+    fit(config, data, run, teachers=[teacher])
 
 
 @pytest.mark.parametrize(("share", "taught"), [(0.5, False), (0.0, True)])
