@@ -1,8 +1,9 @@
 """The networks, one function each, in plain Keras layers that every backend can train.
 
-Ours are `vgg`, `wide`, `small` and `tiny`. The others are those of the predecessors, as their code
-had them, with our two heads in the place of their one, so that all learn from the same labels and
-are judged by the same figures. Where a predecessor's text and code disagree, the code counts.
+Ours are `vgg`, `wide`, `small` and `tiny`; `face_resnet` is there for weights that have seen many
+photographs of faces. The others are those of the predecessors, as their code had them, with our two
+heads in the place of their one, so that all learn from the same labels and are judged by the same
+figures. Where a predecessor's text and code disagree, the code counts.
 """
 
 from collections.abc import Sequence
@@ -18,6 +19,16 @@ HEADS = {"ferplus": len(FERPLUS_LABELS), "fer2013": len(FER2013_LABELS)}
 RESNET_SIDE = 224  # pixels; what its ImageNet weights have seen
 IMAGENET = "imagenet"
 THAWED = "conv5_"  # beginning of the names of ResNet50's last blocks
+# Standardized faces back to about the grey levels that pretrained trunks expect.
+GREY_SCALE, GREY_MEAN = 64.0, 128.0
+FACE_SIDE = 99  # pixels; at 47, 23, 11 and 5 no stage of dlib's trunk leaves a row out
+# The residual blocks of dlib's trunk: width, and whether one halves the side.
+FACE_BLOCKS = (
+    *[(32, False)] * 3,
+    *[(64, True), (64, False), (64, False), (64, False)],
+    *[(128, True), (128, False), (128, False)],
+    *[(256, True), (256, False), (256, False)],
+)
 
 
 class Regularization(NamedTuple):
@@ -80,6 +91,25 @@ def small(spec: PreprocessingSpec, how: Regularization) -> "keras.Model":
 def tiny(spec: PreprocessingSpec, how: Regularization) -> "keras.Model":
     """The same shape in miniature, for the smoke run; 0.02 M parameters."""
     return _plain_network("tiny", (8, 16, 32), spec, how)
+
+
+def face_resnet(spec: PreprocessingSpec, how: Regularization) -> "keras.Model":
+    """dlib's residual network for recognizing faces but for its end; 4.4 M parameters.
+
+    The trunk of dlib's examples/dnn_face_recognition_ex.cpp up to its thirteenth residual block,
+    for one grey channel, with batch normalization; what comes after it tells persons apart.
+    `train.transfer` gives it dlib's weights.
+    """
+    from keras import Input, layers
+
+    inputs = Input(spec.input_shape, name="faces")
+    x = layers.Resizing(FACE_SIDE, FACE_SIDE)(inputs)
+    x = layers.Activation("relu")(_convolution_as_dlib_pads(x, 32, how, side=7, strides=2))
+    x = layers.MaxPooling2D(3, 2)(x)
+    for width, halves in FACE_BLOCKS:
+        x = _residual_block(x, width, halves, how)
+    x = layers.GlobalAveragePooling2D(name="features")(x)
+    return _with_heads("face_resnet", inputs, x, how)
 
 
 def predecessor_a(spec: PreprocessingSpec, how: Regularization) -> "keras.Model":
@@ -160,8 +190,7 @@ def resnet50(spec: PreprocessingSpec, how: Regularization, pretrained: str = "")
         ) from error
     trunk.trainable = not pretrained
     inputs = Input(spec.input_shape, name="faces")
-    # Standardized faces back to about the grey levels that its own preparation expects.
-    x = layers.Rescaling(64.0, 128.0)(inputs)
+    x = layers.Rescaling(GREY_SCALE, GREY_MEAN)(inputs)
     x = layers.Resizing(RESNET_SIDE, RESNET_SIDE)(x)
     x = layers.Concatenate()([x, x, x])
     x = keras.applications.resnet50.preprocess_input(x)
@@ -211,6 +240,7 @@ NETWORKS = {
     "wide": wide,
     "small": small,
     "tiny": tiny,
+    "face_resnet": face_resnet,
     "predecessor_a": predecessor_a,
     "predecessor_b": predecessor_b,
     "happy_sad": happy_sad,
@@ -250,6 +280,37 @@ def _convolution(x: Any, width: int, how: Regularization) -> Any:
     )(x)
     x = layers.BatchNormalization(synchronized=how.synchronized)(x)
     return layers.Activation("relu")(x)
+
+
+def _residual_block(x: Any, width: int, halves: bool, how: Regularization) -> Any:
+    """Two convolutions, and what they began with added: averaged, with channels of 0, if need be."""
+    from keras import layers, ops
+
+    y = _convolution_as_dlib_pads(x, width, how, strides=2 if halves else 1)
+    y = layers.Activation("relu")(y)
+    y = _convolution_as_dlib_pads(y, width, how)
+    if halves:
+        x = layers.AveragePooling2D(2)(x)
+        x = ops.pad(x, ((0, 0), (0, 0), (0, 0), (0, width - x.shape[-1])))
+    return layers.Activation("relu")(layers.Add()([x, y]))
+
+
+def _convolution_as_dlib_pads(
+    x: Any, width: int, how: Regularization, *, side: int = 3, strides: int = 1
+) -> Any:
+    """With batch normalization; padded only where the strides are 1."""
+    from keras import layers
+
+    x = layers.Conv2D(
+        width,
+        side,
+        strides=strides,
+        padding="same" if strides == 1 else "valid",
+        use_bias=False,
+        kernel_initializer="he_normal",
+        kernel_regularizer=_decay(how),
+    )(x)
+    return layers.BatchNormalization(synchronized=how.synchronized)(x)
 
 
 def _with_heads(name: str, inputs: Any, features: Any, how: Regularization) -> "keras.Model":
