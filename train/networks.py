@@ -94,7 +94,7 @@ def tiny(spec: PreprocessingSpec, how: Regularization) -> "keras.Model":
 
 
 def face_resnet(spec: PreprocessingSpec, how: Regularization) -> "keras.Model":
-    """dlib's residual network for recognizing faces but for its end; 4.4 M parameters.
+    """The residual network that dlib recognizes faces by, but for its end; 4.4 M parameters.
 
     The trunk of dlib's examples/dnn_face_recognition_ex.cpp up to its thirteenth residual block,
     for one grey channel, with batch normalization; what comes after it tells persons apart.
@@ -283,7 +283,7 @@ def _convolution(x: Any, width: int, how: Regularization) -> Any:
 
 
 def _residual_block(x: Any, width: int, halves: bool, how: Regularization) -> Any:
-    """Two convolutions, and what they began with added: averaged, with channels of 0, if need be."""
+    """Two convolutions added to what they began with, which is averaged where the side halves."""
     from keras import layers, ops
 
     y = _convolution_as_dlib_pads(x, width, how, strides=2 if halves else 1)

@@ -1,13 +1,12 @@
 """Begin with what a network for recognizing faces has seen: millions of photographs.
 
-    python -m train.transfer --weights dlib_face_recognition_resnet_model_v1.dat --data DIR \\
-        --out runs/start
+    python -m train.transfer --weights FILE --data DIR --out runs/start
     python -m train.fit --data DIR --init runs/start --set network=face_resnet --out runs/face
 
-The file is in the public domain; the package face_recognition_models of PyPI holds it, too. What
-dlib scales by after a convolution becomes batch normalization, with the statistics of FER2013's
-faces, so that the network's features are still dlib's and training is on its way from them. The
-heads are random.
+The file is dlib_face_recognition_resnet_model_v1.dat, in the public domain; the package
+face_recognition_models of PyPI holds it, too. What dlib scales by after a convolution becomes batch
+normalization, with the statistics of FER2013's faces, so that the network's features are still
+dlib's and training is on its way from them. The heads are random.
 """
 
 import argparse
@@ -34,7 +33,7 @@ BATCH = 64
 
 
 def face_convolutions(network: "keras.Model", weights: Path) -> list[FaceConvolution]:
-    """dlib's convolutions for a `face_resnet`, the first one for its grey channel.
+    """The convolutions for a `face_resnet`, the first one for its grey channel.
 
     Raises:
         RunError: the file cannot be read, or is another.
@@ -44,7 +43,19 @@ def face_convolutions(network: "keras.Model", weights: Path) -> list[FaceConvolu
     shapes = [tuple(layer.kernel.shape) for layer, _ in _trunk(network)]
     height, width, _, outputs = shapes[0]
     first, *others = read_face_weights(weights, [(height, width, COLOURS, outputs), *shapes[1:]])
-    return [for_standardized_grey(first, GREY_SCALE, GREY_MEAN), *others]
+    grey = for_standardized_grey(first, GREY_SCALE, GREY_MEAN)
+    return [_as_large_as_fresh(convolution) for convolution in (grey, *others)]
+
+
+def _as_large_as_fresh(convolution: FaceConvolution) -> FaceConvolution:
+    """With a kernel of the spread that `he_normal` draws (He et al. 2015), and gains to match.
+
+    Dlib's have a seventh of it, so that a learning rate would change them fifty times as fast.
+    """
+    kernel, bias, gain, offset = convolution
+    spread = np.sqrt(2 / np.prod(kernel.shape[:3]))
+    factor = np.float32(spread / kernel.std())
+    return FaceConvolution(kernel * factor, bias * factor, gain / factor, offset)
 
 
 def transfer(
@@ -60,8 +71,8 @@ def transfer(
     trunk = _trunk(network)
     for (convolution, normalization), given in zip(trunk, convolutions, strict=True):
         convolution.set_weights([given.kernel])
-        one = np.ones_like(given.bias)
-        _set_normalization(normalization, given, np.zeros_like(given.bias), one)
+        zero, one = np.zeros_like(given.bias), np.ones_like(given.bias)
+        _set_normalization(normalization, given, mean=zero, variance=one)
     # The features are dlib's by now, so one pass tells what each normalization is given.
     means, variances = _statistics(network, [layer for layer, _ in trunk], inputs)
     for (_, normalization), given, mean, variance in zip(
@@ -89,10 +100,10 @@ def _statistics(
     sums = [np.zeros((2, layer.filters)) for layer in layers]
     for start in range(0, len(inputs), BATCH):
         part = inputs[start : start + BATCH]
-        for total, values in zip(sums, inner.predict_on_batch(part), strict=True):
-            values = np.asarray(values, np.float64)
+        for index, answer in enumerate(inner.predict_on_batch(part)):
+            values = np.asarray(answer, np.float64)
             moments = np.stack([values.mean(axis=(0, 1, 2)), (values**2).mean(axis=(0, 1, 2))])
-            total += moments * len(part) / len(inputs)
+            sums[index] += moments * len(part) / len(inputs)
     means = [total[0].astype(np.float32) for total in sums]
     variances = [(total[1] - total[0] ** 2).astype(np.float32) for total in sums]
     return means, variances
