@@ -2,11 +2,11 @@
 
 `dlib_face_recognition_resnet_model_v1.dat` is by Davis King, in the public domain (CC0 1.0):
 https://github.com/davisking/dlib-models, where he says that it was trained on about three million
-photographs. 22,466,066 bytes,
-SHA-256 55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30.
+faces. 22,466,066 bytes, SHA-256
+55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30.
 
-The format is that of dlib/serialize.h and dlib/cuda/gpu_data.h: an integer is how many bytes it
-has, then these; a tensor is a version, four sizes, and float32 values.
+The format is that of dlib/serialize.h and dlib/cuda/tensor.h: a positive integer is how many
+bytes it has, then these; a tensor is a version, four sizes, and float32 values.
 """
 
 from collections.abc import Sequence

@@ -118,7 +118,9 @@ def fit(
     from train.distribution import find_strategy, is_first_worker
 
     strategy = find_strategy()
-    versions = [f"{info.name} {info.version}" for info in map(read_info, teachers)]
+    # A run that only ends has no question to its teachers, wherever they are by now.
+    infos = [] if finish else [read_info(teacher) for teacher in teachers]
+    versions = None if finish else [f"{info.name} {info.version}" for info in infos]
     with claim(out, config, command, versions) if is_first_worker() else nullcontext():
         print(f"reading {data_dir}", flush=True)
         splits = select_faces(load_splits(data_dir), config.emotions)

@@ -104,7 +104,7 @@ def face_resnet(spec: PreprocessingSpec, how: Regularization) -> "keras.Model":
 
     inputs = Input(spec.input_shape, name="faces")
     x = layers.Resizing(FACE_SIDE, FACE_SIDE)(inputs)
-    x = layers.Activation("relu")(_convolution_as_dlib_pads(x, 32, how, side=7, strides=2))
+    x = _convolution(x, 32, how, side=7, strides=2)
     x = layers.MaxPooling2D(3, 2)(x)
     for width, halves in FACE_BLOCKS:
         x = _residual_block(x, width, halves, how)
@@ -266,39 +266,17 @@ def _plain_network(
     return _with_heads(name, inputs, x, how)
 
 
-def _convolution(x: Any, width: int, how: Regularization) -> Any:
-    """3x3, batch normalization, ReLU."""
-    from keras import layers
-
-    x = layers.Conv2D(
-        width,
-        3,
-        padding="same",
-        use_bias=False,
-        kernel_initializer="he_normal",
-        kernel_regularizer=_decay(how),
-    )(x)
-    x = layers.BatchNormalization(synchronized=how.synchronized)(x)
-    return layers.Activation("relu")(x)
-
-
-def _residual_block(x: Any, width: int, halves: bool, how: Regularization) -> Any:
-    """Two convolutions added to what they began with, which is averaged where the side halves."""
-    from keras import layers, ops
-
-    y = _convolution_as_dlib_pads(x, width, how, strides=2 if halves else 1)
-    y = layers.Activation("relu")(y)
-    y = _convolution_as_dlib_pads(y, width, how)
-    if halves:
-        x = layers.AveragePooling2D(2)(x)
-        x = ops.pad(x, ((0, 0), (0, 0), (0, 0), (0, width - x.shape[-1])))
-    return layers.Activation("relu")(layers.Add()([x, y]))
-
-
-def _convolution_as_dlib_pads(
+def _convolution(
     x: Any, width: int, how: Regularization, *, side: int = 3, strides: int = 1
 ) -> Any:
-    """With batch normalization; padded only where the strides are 1."""
+    """Convolution, batch normalization, ReLU."""
+    from keras import layers
+
+    return layers.Activation("relu")(_normalized(x, width, how, side=side, strides=strides))
+
+
+def _normalized(x: Any, width: int, how: Regularization, *, side: int = 3, strides: int = 1) -> Any:
+    """Convolution, padded only where the strides are 1, and batch normalization."""
     from keras import layers
 
     x = layers.Conv2D(
@@ -311,6 +289,18 @@ def _convolution_as_dlib_pads(
         kernel_regularizer=_decay(how),
     )(x)
     return layers.BatchNormalization(synchronized=how.synchronized)(x)
+
+
+def _residual_block(x: Any, width: int, halves: bool, how: Regularization) -> Any:
+    """Two convolutions added to what they began with, which is averaged where the side halves."""
+    from keras import layers, ops
+
+    y = _convolution(x, width, how, strides=2 if halves else 1)
+    y = _normalized(y, width, how)
+    if halves:
+        x = layers.AveragePooling2D(2)(x)
+        x = ops.pad(x, ((0, 0), (0, 0), (0, 0), (0, width - x.shape[-1])))
+    return layers.Activation("relu")(layers.Add()([x, y]))
 
 
 def _with_heads(name: str, inputs: Any, features: Any, how: Regularization) -> "keras.Model":

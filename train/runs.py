@@ -17,7 +17,7 @@ import fcntl
 import json
 import subprocess
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from itertools import count, takewhile
 from pathlib import Path
@@ -43,14 +43,17 @@ class RunError(Exception):
     """The run's folder cannot be used; the message says why."""
 
 
-def claim(out: Path, config: TrainConfig, command: str, teachers: Sequence[str] = ()) -> TextIO:
+def claim(
+    out: Path, config: TrainConfig, command: str, teachers: list[str] | None = None
+) -> TextIO:
     """Make the run's folder and note how it began, or see that it belongs to the same run.
 
     Args:
         out: the folder.
         config: of the run.
         command: that begins it.
-        teachers: name and version of each, for a folder may hold another model tomorrow.
+        teachers: name and version of each, for a folder may hold another model tomorrow; None where
+            it no longer matters who they are.
 
     Returns:
         A lock on the folder: keep it open while training; however the process ends, it is free.
@@ -74,8 +77,8 @@ def claim(out: Path, config: TrainConfig, command: str, teachers: Sequence[str] 
                 f"{out} holds a run with another config; choose another --out or remove it."
             )
         began = json.loads((out / "origin.json").read_text(encoding="utf-8"))
-        taught_by = began.get("teachers", list(teachers))  # runs of before did not note them
-        if taught_by != list(teachers):
+        taught_by = began.get("teachers", teachers)  # runs of before did not note them
+        if teachers is not None and taught_by != teachers:
             lock.close()
             raise RunError(
                 f"{out} learns from {', '.join(taught_by)}, not from {', '.join(teachers)}; "
@@ -84,7 +87,7 @@ def claim(out: Path, config: TrainConfig, command: str, teachers: Sequence[str] 
         return lock
     origin: dict[str, Any] = {"command": command, "commit": git_commit()}
     if teachers:
-        origin["teachers"] = list(teachers)
+        origin["teachers"] = teachers
     replace_file(out / "origin.json", json.dumps(origin, indent=2) + "\n")
     replace_file(path, wanted)
     return lock

@@ -1,4 +1,4 @@
-"""Begin with what a network for recognizing faces has seen: millions of photographs.
+"""Begin with what a network for recognizing faces has seen: millions of faces.
 
     python -m train.transfer --weights FILE --data DIR --out runs/start
     python -m train.fit --data DIR --init runs/start --set network=face_resnet --out runs/face
@@ -113,13 +113,12 @@ def _trunk(network: "keras.Model") -> list[tuple[Any, Any]]:
     """Each convolution with the batch normalization after it, from the picture on."""
     from keras import layers
 
-    convolutions = [layer for layer in network.layers if isinstance(layer, layers.Conv2D)]
-    by_input = {
-        id(layer.input): layer
-        for layer in network.layers
-        if isinstance(layer, layers.BatchNormalization)
-    }
-    return [(layer, by_input[id(layer.output)]) for layer in convolutions]
+    # They come in turns, without a branch that has either.
+    convolutions, normalizations = (
+        [layer for layer in network.layers if isinstance(layer, kind)]
+        for kind in (layers.Conv2D, layers.BatchNormalization)
+    )
+    return list(zip(convolutions, normalizations, strict=True))
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -230,6 +230,10 @@ def test_a_run_goes_on_with_the_teachers_that_it_began_with(
     write_info(teacher, replace(info, version="another"))  # the folder now holds another model
     with pytest.raises(RunError, match=f"learns from {re.escape(f'{info.name} {info.version}')}"):
         fit(config, data, run, teachers=[teacher])
+    shutil.rmtree(teacher)
+    fit(config, data, run, teachers=[teacher], finish=True)  # asks nobody any more
+    publish(smoke_run, teacher)
+    write_info(teacher, replace(info, version="another"))
     origin = json.loads((run / "origin.json").read_text())
     del origin["teachers"]  # a run that was begun before they were noted
     (run / "origin.json").write_text(json.dumps(origin))
