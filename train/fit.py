@@ -180,7 +180,7 @@ def _train(
             "learning_rate": training.rate,
             "seconds": round(seconds, 1),
         }
-        print("  ".join(f"{key} {value:.4f}" for key, value in row.items()), flush=True)
+        print("  ".join(f"{key} {value:.4g}" for key, value in row.items()), flush=True)
         if not math.isfinite(loss):
             raise RunError(f"the loss is {loss}; try a lower learning rate in a new folder.")
         history = [*history, row]

@@ -1,5 +1,6 @@
 """A network in training: weights, optimizer, learning rate, moving average, epoch by epoch."""
 
+import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -103,8 +104,14 @@ class Training:
         )
         callbacks = [follow] if self.average else []
         # The faces are shuffled already; Keras would shuffle the batches again, differently after
-        # each resume.
-        fitted = self.network.fit(batches, epochs=1, shuffle=False, callbacks=callbacks)
+        # each resume. Its progress bar is for a terminal: in a log it leaves a line for each step.
+        fitted = self.network.fit(
+            batches,
+            epochs=1,
+            shuffle=False,
+            callbacks=callbacks,
+            verbose=1 if sys.stdout.isatty() else 0,
+        )
         return float(fitted.history["loss"][0])
 
     def score(self, inputs: "np.ndarray[Any, Any]", dataset: "Dataset") -> dict[str, float]:
