@@ -91,20 +91,6 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(smoke_run: Path, tmp_pa
         assert actual["loss"] == pytest.approx(expected["loss"], rel=0.02)
 
 
-def test_a_log_holds_two_lines_an_epoch(
-    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    fit(replace(PRESETS["smoke"], epochs=2), data, tmp_path / "run")
-    lines = capsys.readouterr().out.splitlines()
-    first = lines.index("epoch 1/2")
-    assert [line.split("  ")[0] for line in lines[first : first + 4]] == [
-        "epoch 1/2",
-        "epoch 1",
-        "epoch 2/2",
-        "epoch 2",
-    ]
-
-
 def test_a_run_can_begin_with_the_weights_of_a_run_or_of_a_model(
     smoke_run: Path, data: Path, tmp_path: Path
 ) -> None:

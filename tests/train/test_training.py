@@ -1,9 +1,13 @@
 from dataclasses import replace
+from pathlib import Path
 
 import keras
 import pytest
 
+from train.batches import make_batches
 from train.config import PRESETS, TrainConfig
+from train.dataset import load_splits
+from train.synthetic import write_synthetic_dataset
 from train.training import Training
 
 
@@ -38,3 +42,14 @@ def test_random_weights_are_all_trained(pretrained: TrainConfig) -> None:
     training = Training(replace(pretrained, pretrained=""), steps=5)
     training.begin(0, [])
     assert {"conv1", "conv4", "conv5"} <= trained_parts(training)
+
+
+def test_an_epoch_leaves_no_progress_bar_in_a_log(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_synthetic_dataset(tmp_path, faces_per_split=(64, 14, 14))
+    batches = make_batches(load_splits(tmp_path)["Training"], PRESETS["smoke"], 0)
+    training = Training(PRESETS["smoke"], steps=len(batches))
+    training.begin(0, [])
+    assert training.run(batches) > 0
+    assert capsys.readouterr().out == ""
