@@ -119,8 +119,9 @@ def fit(
 
     strategy = find_strategy()
     # A run that only ends has no question to its teachers, wherever they are by now.
-    infos = [] if finish else [read_info(teacher) for teacher in teachers]
-    versions = None if finish else [f"{info.name} {info.version}" for info in infos]
+    versions = (
+        None if finish else [f"{info.name} {info.version}" for info in map(read_info, teachers)]
+    )
     with claim(out, config, command, versions) if is_first_worker() else nullcontext():
         print(f"reading {data_dir}", flush=True)
         splits = select_faces(load_splits(data_dir), config.emotions)
@@ -180,7 +181,7 @@ def _train(
             "learning_rate": training.rate,
             "seconds": round(seconds, 1),
         }
-        print("  ".join(f"{key} {value:.4g}" for key, value in row.items()), flush=True)
+        print("  ".join(f"{key} {value:g}" for key, value in row.items()), flush=True)
         if not math.isfinite(loss):
             raise RunError(f"the loss is {loss}; try a lower learning rate in a new folder.")
         history = [*history, row]
