@@ -35,7 +35,7 @@ def log_softmax(logits: FloatArray) -> NDArray[np.float64]:
 
 
 def log_sum_exp(logits: FloatArray) -> NDArray[np.float64]:
-    """ln of the sum of exponentials over the last axis, which stays with length 1; float64."""
+    """Ln of the sum of exponentials over the last axis, which stays with length 1; float64."""
     logits = np.asarray(logits, dtype=np.float64)
     highest = logits.max(axis=-1, keepdims=True)
     return np.asarray(highest + np.log(np.exp(logits - highest).sum(axis=-1, keepdims=True)))

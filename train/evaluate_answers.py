@@ -1,19 +1,19 @@
 """What a model, and the `fer` package beside it, say to the splits and to photographs."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_core.calibration import answer_logits, softmax
+from fer_core.calibration import softmax
 from fer_core.emotions import FER2013_LABELS, FERPLUS_LABELS
-from fer_core.model import EmotionModel
-from fer_core.preprocessing import DATASET_FACE_SIZE
+from fer_core.model import HEADS, EmotionModel
+from fer_core.preprocessing import DATASET_FACE_SIZE, preprocess
 from fer_core.recognizer import EmotionRecognizer
 from train import peer_fer
-from train.calibrate import dataset_logits
+from train.calibration import dataset_logits
 from train.clean import Faults
 from train.dataset import Dataset
 from train.photographs import Photograph, load_photograph, progress
@@ -28,7 +28,7 @@ class Answers:
         copies: (N,) bool, whether the picture also is in Training.
         near_copies: (N,) bool, whether Training shows the same photograph; None when not known.
         fer2013: (N, 7) float64 probabilities of the fer2013 head.
-        ferplus: (N, 8) float64 probabilities of the ferplus head, after the temperature.
+        ferplus: (N, 8) float64 probabilities of the ferplus head.
         seven: (N, 7) float64, the probabilities that the app shows.
     """
 
@@ -50,12 +50,17 @@ class PhotographAnswers:
         uncertain: (N,) bool, whether the answer is "not sure".
         boxes: (N, 4) int64, the face's x_min, y_min, x_max, y_max in pixels of the upright image;
             zeros where that is not known.
+        reliable: (N,) bool, whether the face can be read well.
+        logits: of both heads, "ferplus" (N, 8) and "fer2013" (N, 7) float32, rows of zeros where no
+            face was found; empty for a peer.
     """
 
     photographs: Sequence[Photograph]
     probabilities: NDArray[np.float64]
     uncertain: NDArray[np.bool_]
     boxes: NDArray[np.int64]
+    reliable: NDArray[np.bool_]
+    logits: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
     @property
     def found(self) -> NDArray[np.bool_]:
@@ -103,7 +108,6 @@ def answer_splits(
         dataset = splits[split]
         print(f"measuring {split}, {len(dataset)} faces", flush=True)
         logits = dataset_logits(model, dataset)
-        info = model.info
         near = None
         if faults is not None:
             near = faults.public_leaked if split == "PublicTest" else faults.private_leaked
@@ -112,8 +116,8 @@ def answer_splits(
             np.array([mark in known for mark in dataset.fingerprints()]),
             near,
             softmax(logits["fer2013"]),
-            softmax(logits["ferplus"], info.temperature),
-            softmax(answer_logits(logits, info.fer2013_share), info.temperature),
+            softmax(logits["ferplus"]),
+            model.info.calibration.probabilities(logits),
         )
     return answers
 
@@ -144,6 +148,8 @@ def answer_photographs(
     count = len(photographs)
     probabilities = np.full((count, len(FER2013_LABELS)), np.nan)
     uncertain, boxes = np.zeros(count, bool), np.zeros((count, 4), np.int64)
+    reliable, model = np.zeros(count, bool), recognizer.model
+    logits = {head: np.zeros((count, len(names)), np.float32) for head, names in HEADS.items()}
     for row, photograph in enumerate(progress(photographs, "photographs")):
         faces = recognizer.recognize(load_photograph(photograph)).faces
         if faces:
@@ -151,7 +157,11 @@ def answer_photographs(
             probabilities[row] = list(emotion.probabilities.values())
             uncertain[row] = emotion.is_uncertain
             boxes[row] = box.x_min, box.y_min, box.x_max, box.y_max
-    return PhotographAnswers(tuple(photographs), probabilities, uncertain, boxes)
+            reliable[row] = faces[0].quality.reliable
+            inputs = preprocess(faces[0].aligned[np.newaxis], model.info.preprocessing)
+            for head, values in model.logits(inputs).items():
+                logits[head][row] = values[0]
+    return PhotographAnswers(tuple(photographs), probabilities, uncertain, boxes, reliable, logits)
 
 
 def ask_fer(
@@ -185,6 +195,7 @@ def ask_fer(
             seven,
             np.zeros(len(seven), bool),
             np.zeros((len(seven), 4), np.int64),
+            np.ones(len(seven), bool),
         )
         for name, seven in by_set.items()
     }
