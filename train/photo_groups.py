@@ -7,6 +7,7 @@ a width where all answers agree, and a sentence where a group is too small to te
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -122,26 +123,32 @@ def _share(
 
 def _notes(column: str, groups: dict[str, dict[str, Any]], left_out: int) -> list[str]:
     """What the groups of a column can tell and what they cannot."""
-    large = {name: row for name, row in groups.items() if row["n_people"] >= FEW_PEOPLE}
-    small = [f"{name} ({row['n_people']})" for name, row in groups.items() if name not in large]
-    notes = [note for measure in MEASURES if (note := _difference(measure, large))]
-    if len(large) > 1 and not notes:
-        notes = [f"no difference between {' and '.join(large)} is certain: the intervals overlap."]
+    notes = [note for measure in MEASURES if (note := _difference(measure, groups))]
+    if len(groups) > 1 and not notes:
+        notes = ["no difference is certain: the intervals of all groups overlap."]
+    counts = {name: row["n_people"] for name, row in groups.items()}
+    small = [f"{name} ({count})" for name, count in counts.items() if count < FEW_PEOPLE]
     if small:
-        notes.append(f"too few people to tell (below {FEW_PEOPLE}): {', '.join(small)}.")
+        notes.append(
+            f"too few people to tell any but large differences (below {FEW_PEOPLE}): "
+            f"{'; '.join(small)}."
+        )
     if left_out:
         notes.append(f"not given, and left out: {left_out}.")
     return [f"{column}: {note}" for note in notes]
 
 
 def _difference(measure: str, groups: dict[str, dict[str, Any]]) -> str | None:
-    """A sentence on the highest and the lowest share where their intervals do not overlap."""
+    """A sentence on the two groups whose intervals lie farthest apart, where any do not overlap."""
     shares = {name: row[measure] for name, row in groups.items() if row[measure] is not None}
-    ranked = sorted(shares, key=lambda name: -shares[name]["share"])
-    if not ranked or shares[ranked[0]]["interval"][0] <= shares[ranked[-1]]["interval"][1]:
+    gaps = {
+        (high, low): shares[high]["interval"][0] - shares[low]["interval"][1]
+        for high, low in permutations(shares, 2)
+    }
+    if not gaps or max(gaps.values()) <= 0:
         return None
     high, low = (
         f"{shares[name]['count']} of {shares[name]['n']} ({name})"
-        for name in (ranked[0], ranked[-1])
+        for name in max(gaps, key=gaps.__getitem__)
     )
-    return f"{TITLES[measure]} in {high} and {low}; the intervals do not overlap."
+    return f"{TITLES[measure]} in {high} but {low}: the intervals do not overlap."

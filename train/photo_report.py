@@ -100,7 +100,7 @@ def photo_section(name: str, values: dict[str, Any]) -> str:
             table(*_groups(values["groups"])),
             "\n".join(f"- {note}" for note in values["group_notes"]),
         ]
-    return "\n\n".join(texts)
+    return "\n\n".join(text for text in texts if text)
 
 
 def draw_photographs(

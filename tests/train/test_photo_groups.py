@@ -100,20 +100,33 @@ class TestColumns:
 
 
 class TestNotes:
-    def test_a_difference_is_told_where_the_intervals_do_not_overlap(self) -> None:
+    def test_a_difference_is_told_where_intervals_do_not_overlap(self) -> None:
         figures = group_figures(people(("female", 49, 39, "happy"), ("male", 53, 20, "happy")))
         (note,) = figures["group_notes"]
-        assert note.startswith("gender: happy read as happy in 39 of 49 (female) and 20 of 53 ")
+        assert note.startswith("gender: happy read as happy in 39 of 49 (female) but 20 of 53 (m")
         assert "the intervals do not overlap" in note
+
+    def test_of_several_differences_the_most_certain_is_told(self) -> None:
+        said = people(
+            ("a", 35, 27, "happy"),
+            ("b", 34, 17, "happy"),
+            ("c", 8, 1, "happy"),
+            ("d", 3, 3, "happy"),
+        )
+        note, _ = group_figures(said)["group_notes"]
+        assert "27 of 35 (a) but 1 of 8 (c)" in note
 
     def test_overlapping_intervals_are_no_difference(self) -> None:
         figures = group_figures(people(("female", 40, 30, "happy"), ("male", 40, 26, "happy")))
         assert figures["group_notes"] == [
-            "gender: no difference between female and male is certain: the intervals overlap."
+            "gender: no difference is certain: the intervals of all groups overlap."
         ]
 
-    def test_small_groups_are_named_and_never_compared(self) -> None:
-        said = people(("white", 60, 60, "happy"), ("black", 29, 2, "happy"), column="ethnicity")
-        assert group_figures(said)["group_notes"] == [
-            "ethnicity: too few people to tell (below 30): black (29)."
-        ]
+    def test_small_groups_are_named(self) -> None:
+        said = people(("white", 30, 30, "happy"), ("black", 29, 28, "happy"), column="ethnicity")
+        *_, note = group_figures(said)["group_notes"]
+        assert note.startswith("ethnicity: too few people to tell")
+        assert note.endswith(": black (29).")
+
+    def test_a_single_group_is_compared_with_none(self) -> None:
+        assert group_figures(people(("female", 40, 30, "happy")))["group_notes"] == []

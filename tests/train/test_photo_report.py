@@ -71,7 +71,7 @@ class TestSection:
         text = photo_section("press", photograph_figures(said))
         assert cells(text, "group") == ["group", "people", "happy read as happy"]
         assert cells(text, "gender: male")[1:] == ["1", "1 of 2, 0.500 [0.000, 0.793]"]
-        assert "- age: too few people to tell (below 30)" in text
+        assert "- age: too few people to tell any but large differences (below 30)" in text
 
     def test_without_groups_nothing_is_said_of_them(self) -> None:
         assert "Groups" not in photo_section("press", photograph_figures(answered(*FIVE)))
