@@ -30,7 +30,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from fer_core.calibration import Calibration, risk_coverage
 from fer_core.emotions import FER2013_LABELS
@@ -42,6 +44,7 @@ from fer_core.model import (
     EmotionModel,
     ModelInfo,
 )
+from fer_core.preprocessing import DATASET_FACE_SIZE, UInt8Array
 from fer_core.recognizer import EmotionRecognizer
 from train.arguments import add_data_argument, add_model_argument, data_dir, need
 from train.calibration import (
@@ -88,16 +91,45 @@ def faces_of(sets: Sets, special: Mapping[str, float]) -> Faces:
         raise DataError("no face was found in the photographs; there is nothing to fit.")
     labels = np.concatenate([said.labels[found[name]] for name, said in sets.items()])
     names = np.repeat(list(sets), [rows.sum() for rows in found.values()])
-    people = [
-        np.char.add(f"{name}/", person_keys(said.photographs)[found[name]])
-        for name, said in sets.items()
-    ]
+    people = np.concatenate(
+        [
+            np.char.add(f"{name}/", person_keys(said.photographs)[found[name]])
+            for name, said in sets.items()
+        ]
+    )
+    crops = np.concatenate(
+        [said.crops[found[name]] for name, said in sets.items() if said.crops is not None]
+    )
     heads = {
         head: np.concatenate([said.logits[head][found[name]] for name, said in sets.items()])
         for head in ("ferplus", "fer2013")
     }
     weights = cell_weights(labels, names, special)
-    return Faces(heads, labels, names, np.concatenate(people), weights)
+    return Faces(heads, labels, names, join_copies(people, crops), weights)
+
+
+def join_copies(people: NDArray[np.str_], crops: UInt8Array) -> NDArray[np.str_]:
+    """Give faces that show one photograph, cut or printed over otherwise, the same person's key.
+
+    Without this a fold would be judged by photographs that another fold was fitted on.
+
+    Args:
+        people: (N,) keys.
+        crops: (N, h, w) uint8 grey.
+
+    Returns:
+        (N,) keys, equal where people or photographs are the same, also by way of others.
+    """
+    from train.duplicates import connected_groups, near_pairs
+
+    _, numbers = np.unique(people, return_inverse=True)
+    size = (DATASET_FACE_SIZE, DATASET_FACE_SIZE)
+    small = [cv2.resize(crop, size, interpolation=cv2.INTER_AREA) for crop in crops]
+    near = near_pairs(np.array(small, np.uint8))
+    pairs = [*zip(near.first.tolist(), near.second.tolist(), strict=True)]
+    first = {number: row for row, number in reversed(list(enumerate(numbers.tolist())))}
+    pairs += [(first[number], row) for row, number in enumerate(numbers.tolist())]
+    return connected_groups(len(people), pairs).astype(str)
 
 
 def figures_of(sets: Sets, probabilities: FloatArray, threshold: float) -> dict[str, Any]:

@@ -51,6 +51,8 @@ class PhotographAnswers:
         boxes: (N, 4) int64, the face's x_min, y_min, x_max, y_max in pixels of the upright image;
             zeros where that is not known.
         reliable: (N,) bool, whether the face can be read well.
+        crops: (N, h, w) uint8, as `FaceResult.aligned`, black where no face was found; None for a
+            peer.
         logits: of both heads, "ferplus" (N, 8) and "fer2013" (N, 7) float32, rows of zeros where no
             face was found; empty for a peer.
     """
@@ -60,6 +62,7 @@ class PhotographAnswers:
     uncertain: NDArray[np.bool_]
     boxes: NDArray[np.int64]
     reliable: NDArray[np.bool_]
+    crops: NDArray[np.uint8] | None = None
     logits: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
     @property
@@ -149,6 +152,8 @@ def answer_photographs(
     probabilities = np.full((count, len(FER2013_LABELS)), np.nan)
     uncertain, boxes = np.zeros(count, bool), np.zeros((count, 4), np.int64)
     reliable, model = np.zeros(count, bool), recognizer.model
+    size = model.info.preprocessing.crop_size
+    crops = np.zeros((count, size, size), np.uint8)
     logits = {head: np.zeros((count, len(names)), np.float32) for head, names in HEADS.items()}
     for row, photograph in enumerate(progress(photographs, "photographs")):
         faces = recognizer.recognize(load_photograph(photograph)).faces
@@ -157,11 +162,13 @@ def answer_photographs(
             probabilities[row] = list(emotion.probabilities.values())
             uncertain[row] = emotion.is_uncertain
             boxes[row] = box.x_min, box.y_min, box.x_max, box.y_max
-            reliable[row] = faces[0].quality.reliable
-            inputs = preprocess(faces[0].aligned[np.newaxis], model.info.preprocessing)
-            for head, values in model.logits(inputs).items():
-                logits[head][row] = values[0]
-    return PhotographAnswers(tuple(photographs), probabilities, uncertain, boxes, reliable, logits)
+            reliable[row], crops[row] = faces[0].quality.reliable, faces[0].aligned
+    found = ~np.isnan(probabilities[:, 0])
+    for head, values in model.logits(preprocess(crops[found], model.info.preprocessing)).items():
+        logits[head][found] = values
+    return PhotographAnswers(
+        tuple(photographs), probabilities, uncertain, boxes, reliable, crops, logits
+    )
 
 
 def ask_fer(
