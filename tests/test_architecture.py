@@ -17,6 +17,7 @@ LEVELS = [
     {"errors", "emotions", "assets", "geometry", "filters", "inference"},
     {"preprocessing", "landmarks", "blazeface"},
     {"results"},
+    {"given_boxes"},
     {"images", "detection", "alignment", "calibration"},
     {"model"},
     {"recognizer", "explanation"},
