@@ -103,7 +103,10 @@ class _Track:
 
     def predicted(self, time: float) -> NDArray[np.float64]:
         """(2,) expected centre; a velocity holds no longer than `MAX_HIDDEN`."""
-        return self.center + self.velocity * min(time - self.time, MAX_HIDDEN)
+        center: NDArray[np.float64] = self.center + self.velocity * min(
+            time - self.time, MAX_HIDDEN
+        )
+        return center
 
     def distance(self, face: FaceResult, time: float) -> float:
         """How far a face lies from what is expected, in widths of a face; infinite if too far."""
@@ -151,7 +154,7 @@ def _begin(number: int, face: FaceResult, time: float) -> _Track:
 
 def _share(new: float, elapsed: float) -> float:
     """The weight after some seconds that has the effect of `new` every `STEP_SECONDS`."""
-    return 1 - (1 - new) ** (elapsed / STEP_SECONDS)
+    return 1 - math.pow(1 - new, elapsed / STEP_SECONDS)
 
 
 def _mean(old: EmotionPrediction, new: EmotionPrediction, share: float) -> EmotionPrediction:

@@ -18,13 +18,14 @@ LEVELS = [
     {"preprocessing", "landmarks", "blazeface"},
     {"results"},
     {"given_boxes"},
-    {"images", "detection", "alignment", "calibration"},
-    {"model"},
+    {"images", "detection", "alignment", "calibration", "tracking", "table"},
+    {"model", "frames"},
     {"recognizer", "explanation"},
+    {"video"},
 ]
 DRAWING_MAY_IMPORT = {"results", "emotions"}
 FER_CORE = sorted(path.stem for path in (ROOT / "fer_core").glob("*.py"))
-HEAVY = {"ai_edge_litert", "tensorflow", "keras", "mediapipe", "gradio", "matplotlib"}
+HEAVY = {"ai_edge_litert", "av", "tensorflow", "keras", "mediapipe", "gradio", "matplotlib"}
 
 
 def imports(path: Path) -> set[str]:

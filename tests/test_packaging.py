@@ -65,6 +65,7 @@ def test_requirements_name_every_direct_dependency_and_nothing_by_file() -> None
     expected = {
         "gradio",
         "ai-edge-litert",
+        "av",
         "opencv-python-headless",
         "numpy",
         "pillow",
