@@ -20,11 +20,11 @@ LEVELS = [
     {"images", "detection", "alignment", "calibration", "tracking", "table"},
     {"model", "frames"},
     {"recognizer", "explanation"},
-    {"video"},
+    {"video", "video_writer"},
 ]
 DRAWING_MAY_IMPORT = {"results", "emotions"}
 FER_CORE = sorted(path.stem for path in (ROOT / "fer_core").glob("*.py"))
-HEAVY = {"ai_edge_litert", "av", "av", "av", "tensorflow", "keras", "mediapipe", "gradio", "matplotlib"}
+HEAVY = {"ai_edge_litert", "av", "tensorflow", "keras", "mediapipe", "gradio", "matplotlib"}
 
 
 def imports(path: Path) -> set[str]:
