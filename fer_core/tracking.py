@@ -22,7 +22,7 @@ NEW_BOX_SHARE = 0.6
 """Weight of the newest box; the rest is the predicted one."""
 MAX_MISSED = 3  # frames in a row
 MAX_HIDDEN = 3.0  # seconds that a face behind another one is waited for
-GATE, GATE_PER_SECOND, MAX_GATE = 0.6, 1.0, 1.2  # distance from a prediction, in widths of a face
+GATE, GATE_PER_SECOND, MAX_GATE = 0.5, 3.0, 1.2  # distance from a prediction, in widths of a face
 MAX_GROWTH = math.log(2)  # natural logarithm of a face's growth between two frames
 GROWTH_WEIGHT = 0.5  # of that logarithm against a distance in widths of a face
 

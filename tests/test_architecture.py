@@ -21,7 +21,7 @@ LEVELS = [
     {"images", "detection", "alignment", "calibration", "tracking", "table"},
     {"model", "frames"},
     {"recognizer", "explanation"},
-    {"video"},
+    {"video", "video_writer"},
 ]
 DRAWING_MAY_IMPORT = {"results", "emotions"}
 FER_CORE = sorted(path.stem for path in (ROOT / "fer_core").glob("*.py"))
