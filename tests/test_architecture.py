@@ -18,10 +18,14 @@ LEVELS = [
     {"preprocessing", "landmarks", "blazeface"},
     {"results"},
     {"given_boxes"},
-    {"images", "detection", "alignment", "calibration", "tracking", "table"},
+    {"images", "detection", "alignment", "calibration", "tracking", "table", "drawing"},
     {"model", "frames"},
     {"recognizer", "explanation"},
     {"video", "video_writer"},
+    {"batch", "sinks"},
+    {"files", "marked", "progress"},
+    {"summary", "workers"},
+    {"__main__"},
 ]
 DRAWING_MAY_IMPORT = {"results", "emotions"}
 FER_CORE = sorted(path.stem for path in (ROOT / "fer_core").glob("*.py"))
