@@ -23,7 +23,7 @@ def find_files(
             file; `-` for the lines of `listed`.
         listed: a list of files and folders, separated by line breaks, or by null characters where
             it has any.
-        leave_out: a folder in which nothing is searched.
+        leave_out: a folder that is not searched where it lies in another one.
 
     Returns:
         The names, in order: as given, those out of a folder behind its name. A folder or pattern
@@ -57,11 +57,13 @@ def _under(path: str, leave_out: Path | None) -> list[str]:
 
 
 def _walk(folder: str, leave_out: Path | None) -> Iterator[str]:
+    left_out = None if leave_out is None else leave_out.resolve()
     for parent, folders, files in os.walk(folder):
-        if leave_out is not None and Path(parent).resolve() == leave_out.resolve():
-            folders.clear()
-            continue
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not name.startswith(".") and Path(parent, name).resolve() != left_out
+        )
         for name in sorted(files):
             if not name.startswith(".") and PurePath(name).suffix.lower() in SUFFIXES:
                 yield os.path.join(parent, name)  # noqa: PTH118  Path drops a leading ./

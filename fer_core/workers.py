@@ -137,9 +137,9 @@ class _Worker:
                     return
 
     def stop(self) -> None:
-        self.connection.close()
         self._process.terminate()
         self._process.join()
+        self.connection.close()
 
 
 class _Queue:
@@ -197,7 +197,7 @@ def _serve(job: Job, connection: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that started this one ends it
     warnings.simplefilter("ignore")
     reader = job.reader(threads=1)
-    with contextlib.suppress(EOFError, BrokenPipeError):  # that process has ended
+    with contextlib.suppress(EOFError, OSError):  # that process has ended
         while True:
             file = connection.recv()
             try:

@@ -76,5 +76,6 @@ def test_a_folder_without_files_stands_for_itself(tree: Path) -> None:
 
 
 def test_the_folder_of_marked_copies_is_left_out(tree: Path) -> None:
+    assert names("in/deep", leave_out=Path("in/deep")) == names("in/deep")
     assert names("in", leave_out=Path("in/deep")) == names("in/[1].jpg", "in/a.PNG", "in/b.jpg",
                                                            "in/clip.mp4")  # fmt: skip
