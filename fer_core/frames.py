@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_core.errors import InvalidVideoError, TruncatedVideoWarning, VideoTooLargeError
-from fer_core.images import MAX_PIXELS, load_image
+from fer_core.images import BAND_PIXELS, MAX_PIXELS, load_image
 
 if TYPE_CHECKING:
     import av
@@ -29,6 +29,7 @@ FORMATS = (
 )  # fmt: skip
 STILL_BRANDS = {"avif", "heic", "heix", "mif1"}  # pictures in a container for videos
 THREADS = 2  # of the decoder: each keeps a frame more in memory
+LIMITS = {"max_pixels": str(MAX_PIXELS)}  # of decoders
 READ_BYTES = 1 << 18  # at a time
 TIME_TOLERANCE = 1e-3  # seconds: what containers round times to
 MISSING_SECONDS = 0.5  # by which a header may be wrong about the end
@@ -164,7 +165,7 @@ class VideoFrames(Iterator[tuple[float, NDArray[np.uint8]]]):
         packets = self._container.demux()
         try:
             yield from packets
-        except av.FFmpegError:
+        except (av.FFmpegError, OSError):
             self.truncated = True
 
 
@@ -221,46 +222,69 @@ def _open(path: Path) -> BinaryIO:
 def _open_container(
     file: BinaryIO,
 ) -> tuple["av.container.InputContainer", "av.VideoStream"]:
-    """The container and the stream that is decoded, both checked.
+    """The container and the stream that is decoded, both checked."""
+    container = _probe(file, LIMITS)
+    try:
+        stream = _video_stream(container)
+        _check_size(stream.codec_context, file)
+    except BaseException:
+        container.close()
+        raise
+    stream.codec_context.options = LIMITS
+    stream.thread_type = "AUTO"
+    stream.thread_count = THREADS
+    return container, stream
+
+
+def _check_size(context: "av.VideoCodecContext", file: BinaryIO) -> None:
+    width, height = context.width, context.height
+    if not width or not height:
+        # Refused by the decoder, perhaps for its size, which the header alone may tell.
+        file.seek(0)
+        with _probe(file, {"codec_whitelist": "none"}) as undecoded:
+            claimed = _video_stream(undecoded).codec_context
+            width, height = claimed.width, claimed.height
+        if width * height <= MAX_PIXELS:
+            raise InvalidVideoError(NO_FRAME)
+    if width * height > MAX_PIXELS:
+        raise VideoTooLargeError(TOO_MANY_PIXELS)
+
+
+def _probe(file: BinaryIO, options: dict[str, str]) -> "av.container.InputContainer":
+    """Read the header, and decode what it leaves open.
 
     PyAV is imported where it is used: it loads FFmpeg, which images do not need.
     """
     import av
-    from av.stream import Disposition
 
+    whitelists = {"format_whitelist": ",".join(FORMATS), "protocol_whitelist": ""}
     try:
-        container = av.open(
+        return av.open(
             file,
             "r",
-            options={"max_pixels": str(MAX_PIXELS)},
-            container_options={"format_whitelist": ",".join(FORMATS), "protocol_whitelist": ""},
+            options={**whitelists, **options},
             metadata_errors="replace",
             buffer_size=READ_BYTES,
             io_open=_refuse,
         )
-    except (av.FFmpegError, ValueError) as error:
+    except (av.FFmpegError, OSError, ValueError) as error:
         raise InvalidVideoError(UNREADABLE) from error
-    brand = container.metadata.get("major_brand", "").strip()
-    shown = [
-        stream
-        for stream in container.streams.video
-        if not stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails)
-    ]
-    if not shown or brand in STILL_BRANDS:
-        container.close()
+
+
+def _video_stream(container: "av.container.InputContainer") -> "av.VideoStream":
+    """The first stream of moving pictures."""
+    from av.stream import Disposition
+
+    if not container.streams:
+        raise InvalidVideoError(UNREADABLE)
+    stills = Disposition.attached_pic | Disposition.timed_thumbnails
+    shown = [stream for stream in container.streams.video if not stream.disposition & stills]
+    if not shown or container.metadata.get("major_brand", "").strip() in STILL_BRANDS:
         raise InvalidVideoError(NO_VIDEO)
-    stream = shown[0]
-    context: av.VideoCodecContext | None = stream.codec_context
+    context: av.VideoCodecContext | None = shown[0].codec_context
     if context is None:
-        container.close()
         raise InvalidVideoError(UNKNOWN_CODEC)
-    if context.width * context.height > MAX_PIXELS:
-        container.close()
-        raise VideoTooLargeError(TOO_MANY_PIXELS)
-    context.options = {"max_pixels": str(MAX_PIXELS)}
-    context.thread_type = "AUTO"
-    context.thread_count = THREADS
-    return container, stream
+    return shown[0]
 
 
 def _refuse(*_given: object) -> NoReturn:
@@ -277,9 +301,18 @@ def _upright(frame: "av.VideoFrame", pixel_aspect: Fraction | None) -> NDArray[n
         raise VideoTooLargeError(TOO_MANY_PIXELS)
     transparent = any(component.is_alpha for component in frame.format.components)
     pixels = frame.reformat(width=width, format="rgba" if transparent else "rgb24").to_ndarray()
-    image = load_image(np.asarray(pixels, np.uint8))
+    image = np.asarray(pixels, np.uint8)
+    if transparent:
+        image = _over_white(image)
     matrix: Any = frame.side_data.get("DISPLAYMATRIX")
     return image if matrix is None else _turned(image, bytes(matrix))
+
+
+def _over_white(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Without transparency, in bands of rows: in one piece it takes five times the memory."""
+    rows = max(1, BAND_PIXELS // image.shape[1])
+    bands = [load_image(image[top : top + rows]) for top in range(0, len(image), rows)]
+    return np.concatenate(bands)
 
 
 def _turned(image: NDArray[np.uint8], matrix: bytes) -> NDArray[np.uint8]:
