@@ -250,8 +250,8 @@ class Handlers:
     def _answer(self, shown: Shown | None, language: str, mode: str) -> str:
         if shown is None or not shown.result.faces:
             return ""
-        emotion = shown.result.faces[shown.chosen].emotion
-        answer = answer_html(emotion, language, only_two=mode == TWO)
+        face = shown.result.faces[shown.chosen]
+        answer = answer_html(face, language, only_two=mode == TWO)
         return answer + download_html(shown.result, language)
 
     def _nothing(self, status: str) -> list[Any]:
