@@ -94,6 +94,7 @@ def fit(
     unlabelled: Path | None = None,
     until: float | None = None,
     finish: bool = False,
+    export: bool = True,
 ) -> bool:
     """Train, or go on training, and export the best epoch.
 
@@ -110,6 +111,7 @@ def fit(
         until: `time.monotonic()` at which to stop after the epoch under way; None: when all is
             done.
         finish: train no further, export the best of the epochs that there are.
+        export: whether to write the model at the end.
 
     Returns:
         Whether all epochs are done; the same call goes on with the others.
@@ -154,7 +156,7 @@ def fit(
                 until=until,
             ):
                 return False
-        if is_first_worker():
+        if export and is_first_worker():
             _export(config, splits["PublicTest"], out)
     return True
 
