@@ -30,6 +30,7 @@ VIDEO_SUFFIXES = frozenset(
     {".mp4", ".m4v", ".mov", ".qt", ".webm", ".mkv", ".avi", ".mpg", ".mpeg", ".ts", ".mts",
      ".m2ts", ".ogv", ".flv", ".wmv", ".asf", ".3gp", ".3g2", ".mxf", ".dv"}
 )  # fmt: skip
+SUFFIXES = IMAGE_SUFFIXES | VIDEO_SUFFIXES
 PATH, BYTES = "path", "bytes"
 NUMBERS = frozenset(FIELDS) - {"file", "track", "face", "label", "uncertain", "reliable", "error"}
 """Columns of floating-point numbers, in which NaN stands for a missing value."""

@@ -25,6 +25,7 @@ LEVELS = [
     {"batch", "sinks"},
     {"files", "marked", "progress"},
     {"summary", "workers"},
+    {"ray_engine"},
     {"__main__"},
 ]
 DRAWING_MAY_IMPORT = {"results", "emotions"}
