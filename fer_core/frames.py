@@ -7,7 +7,6 @@ image sequences) are not among `FORMATS`, and any attempt to open another file i
 
 import math
 import os
-import warnings
 from collections.abc import Generator, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_core.errors import InvalidVideoError, TruncatedVideoWarning, VideoTooLargeError
+from fer_core.errors import InvalidVideoError, VideoTooLargeError
 from fer_core.images import BAND_PIXELS, MAX_PIXELS, load_image
 
 if TYPE_CHECKING:
@@ -46,7 +45,6 @@ NO_VIDEO = "There are no moving pictures in this file; please give a video."
 NO_FRAME = "This video is damaged: no frame of it can be read; please save or send it again."
 UNKNOWN_CODEC = "This video is coded in a way that is not supported; please save it as MP4 (H.264)."
 TOO_MANY_PIXELS = "The frames of this video have more than 64 megapixels; please make it smaller."
-TRUNCATED = "This video is damaged or incomplete; it was read up to {:.1f} seconds."
 
 
 class VideoFrames(Iterator[tuple[float, NDArray[np.uint8]]]):
@@ -88,6 +86,8 @@ class VideoFrames(Iterator[tuple[float, NDArray[np.uint8]]]):
         claimed = self._container.duration or 0  # in microseconds
         self.duration = claimed / 1e6 if claimed > 0 else None
         self._clock = _Clock(self._container, self._stream)
+        self._rotation: int | None = None
+        self._matrix: bytes | None = None
         self._frames = self._read()
 
     @property
@@ -118,13 +118,24 @@ class VideoFrames(Iterator[tuple[float, NDArray[np.uint8]]]):
                 if self._every:
                     wanted = math.floor((time + TIME_TOLERANCE) / self._every) + 1
                 given = True
-                yield time, _upright(frame, self._stream.sample_aspect_ratio)
+                matrix = self._display_matrix(frame)
+                yield time, _upright(frame, self._stream.sample_aspect_ratio, matrix)
         finally:
             self._free()
         if not given:
             raise InvalidVideoError(NO_FRAME)
-        if self.truncated:
-            warnings.warn(TRUNCATED.format(self.end), TruncatedVideoWarning, stacklevel=3)
+
+    def _display_matrix(self, frame: "av.VideoFrame") -> bytes | None:
+        """How a frame is to be turned; looked up anew when its rotation changes.
+
+        PyAV's `side_data` refers back to its frame, which keeps it in memory until the garbage
+        collector comes by: with large frames that is gigabytes.
+        """
+        if frame.rotation != self._rotation:
+            self._rotation = frame.rotation
+            matrix: Any = frame.side_data.get("DISPLAYMATRIX")
+            self._matrix = None if matrix is None else bytes(matrix)
+        return self._matrix
 
     def _decode(self) -> Iterator[tuple[float, "av.VideoFrame"]]:
         """Every frame that is whole, with its time."""
@@ -291,7 +302,9 @@ def _refuse(*_given: object) -> NoReturn:
     raise PermissionError("a video opens no other file")
 
 
-def _upright(frame: "av.VideoFrame", pixel_aspect: Fraction | None) -> NDArray[np.uint8]:
+def _upright(
+    frame: "av.VideoFrame", pixel_aspect: Fraction | None, matrix: bytes | None
+) -> NDArray[np.uint8]:
     """The frame as it is to be shown: square pixels, turned, transparency over white."""
     aspect = float(pixel_aspect or 1)
     width = frame.width
@@ -304,8 +317,7 @@ def _upright(frame: "av.VideoFrame", pixel_aspect: Fraction | None) -> NDArray[n
     image = np.asarray(pixels, np.uint8)
     if transparent:
         image = _over_white(image)
-    matrix: Any = frame.side_data.get("DISPLAYMATRIX")
-    return image if matrix is None else _turned(image, bytes(matrix))
+    return image if matrix is None else _turned(image, matrix)
 
 
 def _over_white(image: NDArray[np.uint8]) -> NDArray[np.uint8]:

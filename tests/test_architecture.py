@@ -17,7 +17,7 @@ LEVELS = [
     {"errors", "emotions", "assets", "geometry", "filters", "inference"},
     {"preprocessing", "landmarks", "blazeface"},
     {"results"},
-    {"images", "detection", "alignment", "calibration", "tracking", "table"},
+    {"images", "detection", "alignment", "calibration", "tracking", "table", "summary"},
     {"model", "frames"},
     {"recognizer", "explanation"},
     {"video", "video_writer"},
