@@ -10,6 +10,7 @@ import os
 from collections.abc import Generator, Iterator
 from fractions import Fraction
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
 import numpy as np
@@ -44,6 +45,7 @@ UNREADABLE = (
 NO_VIDEO = "There are no moving pictures in this file; please give a video."
 NO_FRAME = "This video is damaged: no frame of it can be read; please save or send it again."
 UNKNOWN_CODEC = "This video is coded in a way that is not supported; please save it as MP4 (H.264)."
+TOO_SLOW = "Reading this video takes too long; please send a shorter or smaller one."
 TOO_MANY_PIXELS = "The frames of this video have more than 64 megapixels; please make it smaller."
 
 
@@ -60,22 +62,27 @@ class VideoFrames(Iterator[tuple[float, NDArray[np.uint8]]]):
             the iteration has ended, where a `TruncatedVideoWarning` says so as well.
     """
 
-    def __init__(self, path: str | os.PathLike[str], every: float = 0.0) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], every: float = 0.0, deadline: float | None = None
+    ) -> None:
         """Open a video.
 
         Args:
             path: of the file.
             every: seconds between the frames that are given: the first frame at or after each
                 multiple; 0 for all frames.
+            deadline: when reading must have ended, in seconds of `time.monotonic`.
 
         Raises:
-            InvalidVideoError: not a video that can be read.
+            InvalidVideoError: not a video that can be read; while iterating also that no frame
+                could be decoded or that the deadline has passed.
             VideoTooLargeError: its frames have more than 64 megapixels.
             ValueError: `every` is negative or not finite.
         """
         if not (every >= 0 and math.isfinite(every)):
             raise ValueError(f"every must be a number of seconds, at least 0, not {every}")
         self._every = every
+        self._deadline = math.inf if deadline is None else deadline
         self.truncated = False
         self._file = _open(Path(path))
         try:
@@ -143,6 +150,8 @@ class VideoFrames(Iterator[tuple[float, NDArray[np.uint8]]]):
 
         stream, clock = self._stream, self._clock
         for packet in self._packets():
+            if monotonic() > self._deadline:
+                raise InvalidVideoError(TOO_SLOW)
             if packet.stream_index != stream.index:
                 clock.hear(packet)
                 continue

@@ -78,11 +78,11 @@ def write_csv(
 
     Args:
         to: an open text file; opened with `newline=""` if it is one on disk.
-        table: rows with keys out of `fields`.
-        fields: the columns, in order.
+        table: rows.
+        fields: the keys that become columns, in order; others are left out.
         header: begin with the names of the columns.
     """
-    writer = csv.DictWriter(to, fields, lineterminator="\n")
+    writer = csv.DictWriter(to, fields, extrasaction="ignore", lineterminator="\n")
     if header:
         writer.writeheader()
     for row in table:
