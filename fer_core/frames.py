@@ -152,7 +152,7 @@ class VideoFrames(Iterator[tuple[float, NDArray[np.uint8]]]):
         for packet in self._packets():
             if monotonic() > self._deadline:
                 raise InvalidVideoError(TOO_SLOW)
-            if packet.stream_index != stream.index:
+            if packet.stream.index != stream.index:
                 clock.hear(packet)
                 continue
             self.truncated |= packet.is_corrupt
