@@ -31,6 +31,7 @@ STILL_BRANDS = {"avif", "heic", "heix", "mif1"}  # pictures in a container for v
 THREADS = 2  # of the decoder: each keeps a frame more in memory
 LIMITS = {"max_pixels": str(MAX_PIXELS)}  # of decoders
 READ_BYTES = 1 << 18  # at a time
+DECIMALS = 6  # of seconds, as FFmpeg counts
 TIME_TOLERANCE = 1e-3  # seconds: what containers round times to
 MISSING_SECONDS = 0.5  # by which a header may be wrong about the end
 MAX_ASPECT = 4  # of a pixel that is not square; others are taken for a mistake
@@ -212,7 +213,7 @@ class _Clock:
         stamp = frame.dts if frame.pts is None else frame.pts
         if self._begin is None:
             self._begin = (stamp or 0) * self._base
-        time = self.end if stamp is None else stamp * self._base - self._begin
+        time = self.end if stamp is None else round(stamp * self._base - self._begin, DECIMALS)
         if time < self._last - TIME_TOLERANCE:  # a clock that was set back goes on where it was
             self._begin -= self._next - time
             time = self._next
