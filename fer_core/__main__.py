@@ -17,7 +17,7 @@ from fer_core import FerError, OutputError, __version__
 if TYPE_CHECKING:
     from fer_core.progress import Progress
     from fer_core.sinks import Table
-    from fer_core.summary import Summary
+    from fer_core.shares import Shares
 
 PROG = "face-emotion-reader"
 SOME_FAILED, FAILED, INTERRUPTED = 1, 2, 130
@@ -68,7 +68,7 @@ def _run(options: argparse.Namespace) -> int:
     from fer_core.marked import MarkedCopies
     from fer_core.progress import Progress
     from fer_core.sinks import open_table
-    from fer_core.summary import Summary
+    from fer_core.shares import Shares
     from fer_core.workers import Job, read_files
 
     if addresses := [path for path in options.paths if "://" in path]:
@@ -80,7 +80,7 @@ def _run(options: argparse.Namespace) -> int:
     job = Job(options.every, copies)
     table = open_table(Path(options.out))
     try:
-        summary = Summary(options.every) if options.summary else None
+        summary = Shares(options.every) if options.summary else None
         if summary is not None:
             for row in table.earlier_rows():
                 summary.add(row)
@@ -100,7 +100,7 @@ def _run(options: argparse.Namespace) -> int:
 def _run_on_ray(options: argparse.Namespace) -> int:
     from fer_core.files import find_files
     from fer_core.ray_engine import rows_of, run_on_ray
-    from fer_core.summary import Summary
+    from fer_core.shares import Shares
 
     if options.annotate is not None:
         raise OutputError("The engine ray writes no marked copies; leave --annotate out.")
@@ -109,7 +109,7 @@ def _run_on_ray(options: argparse.Namespace) -> int:
     files = find_files(paths, sys.stdin.buffer)
     counts = run_on_ray(addresses, files, options.out, options.every, options.workers)
     if options.summary:
-        summary = Summary(options.every)
+        summary = Shares(options.every)
         for row in rows_of(options.out):
             summary.add(row)
         print(summary.text())
@@ -130,7 +130,7 @@ def _tell(out: str, given: int, earlier: int, failed: int) -> int:
 
 
 def _write(
-    table: "Table", chunks: Any, progress: "Progress", summary: "Summary | None"
+    table: "Table", chunks: Any, progress: "Progress", summary: "Shares | None"
 ) -> set[str]:
     """Write all chunks; which files could not be read, or not to their end."""
     failed: set[str] = set()
