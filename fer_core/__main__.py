@@ -16,8 +16,8 @@ from fer_core import FerError, OutputError, __version__
 
 if TYPE_CHECKING:
     from fer_core.progress import Progress
-    from fer_core.sinks import Table
     from fer_core.shares import Shares
+    from fer_core.sinks import Table
 
 PROG = "face-emotion-reader"
 SOME_FAILED, FAILED, INTERRUPTED = 1, 2, 130
@@ -67,8 +67,8 @@ def _run(options: argparse.Namespace) -> int:
     from fer_core.files import find_files
     from fer_core.marked import MarkedCopies
     from fer_core.progress import Progress
-    from fer_core.sinks import open_table
     from fer_core.shares import Shares
+    from fer_core.sinks import open_table
     from fer_core.workers import Job, read_files
 
     if addresses := [path for path in options.paths if "://" in path]:
@@ -129,9 +129,7 @@ def _tell(out: str, given: int, earlier: int, failed: int) -> int:
     return SOME_FAILED if failed else 0
 
 
-def _write(
-    table: "Table", chunks: Any, progress: "Progress", summary: "Shares | None"
-) -> set[str]:
+def _write(table: "Table", chunks: Any, progress: "Progress", summary: "Shares | None") -> set[str]:
     """Write all chunks; which files could not be read, or not to their end."""
     failed: set[str] = set()
     try:

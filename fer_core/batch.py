@@ -14,13 +14,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fer_core.errors import FerError, TruncatedVideoWarning
-from fer_core.frames import TRUNCATED
 from fer_core.images import load_image
 from fer_core.inference import limit_threads
 from fer_core.recognizer import EmotionRecognizer
 from fer_core.results import RecognitionResult
 from fer_core.table import FIELDS, Row, empty_row, error_row, rows
-from fer_core.video import read_video
+from fer_core.video import TRUNCATED, read_video
 
 IMAGE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif",
