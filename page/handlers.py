@@ -106,7 +106,7 @@ class Handlers:
 
     def __init__(self, recognizer: EmotionRecognizer) -> None:
         """Keep the recognizer, which every request uses, and what it says of the examples."""
-        self._recognizer = recognizer
+        self.recognizer = recognizer
         self._examples = [self.read(str(EXAMPLES_DIR / name)) for name in EXAMPLES]
 
     def read(self, source: str | bytes, *, live: bool = False) -> Reading:
@@ -124,7 +124,7 @@ class Handlers:
             picture = load_image(source)
             if live:
                 picture = np.ascontiguousarray(picture[:, ::-1])
-            return Reading(picture, self._recognizer.recognize(picture, small_faces=not live))
+            return Reading(picture, self.recognizer.recognize(picture, small_faces=not live))
         except FerError:
             raise
         except Exception as error:  # visitors and programs get a sentence, whatever it was
@@ -234,7 +234,7 @@ class Handlers:
         """The fold that tells why, made when it is opened."""
         if shown is None or not shown.result.faces:
             return ""
-        return why_html(self._recognizer.model, shown.result.faces[shown.chosen], language)
+        return why_html(self.recognizer.model, shown.result.faces[shown.chosen], language)
 
     def begin_live(self, source: Source) -> None:
         """Let the frames of the live camera be answered from now on."""

@@ -307,7 +307,7 @@ def test_whatever_breaks_inside_is_one_sentence_and_the_next_picture_is_read(
         raise RuntimeError("a network of 7 tensors fell over")
 
     with monkeypatch.context() as patch:
-        patch.setattr(handlers._recognizer.detector, "detect", broken)
+        patch.setattr(handlers.recognizer.detector, "detect", broken)
         values = named(handlers.show(GROUP, "en", SEVEN, Source()))
         assert all_skipped(handlers.live(Path(GROUP).read_bytes(), None, None, "en", SEVEN, live))
     assert values.status == told[0] == BROKEN
