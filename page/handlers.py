@@ -8,16 +8,23 @@ import logging
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import gradio as gr
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_core import EmotionRecognizer, FerError, RecognitionResult, annotate, load_image
+from fer_core import (
+    EmotionRecognizer,
+    FerError,
+    RecognitionResult,
+    Tracker,
+    annotate,
+    load_image,
+)
 from fer_core.geometry import shrink
 from page.answer import answer_html, download_html, why_html
-from page.live import smooth
 from page.texts import error_text, face_text, picture_text, say, status_text
 
 EXAMPLES_DIR = Path(__file__).resolve().parent.parent / "examples"
@@ -72,11 +79,13 @@ class Shown:
         result: of the last picture.
         chosen: index of the face whose answer is shown.
         path: of the picture, which is soon deleted; None for a frame of the live camera.
+        tracker: follows the faces of the live camera; None for a picture.
     """
 
     result: RecognitionResult
     chosen: int = 0
     path: str | None = None
+    tracker: Tracker | None = None
 
 
 @dataclass(slots=True)
@@ -253,9 +262,11 @@ class Handlers:
         except FerError:  # a frame that was cut off; the next one comes at once
             return [skip] * 8
         before = shown.result if shown is not None and shown.path is None else None
-        result = smooth(reading.result, before)
+        tracker = (shown and shown.tracker) or Tracker()
+        _, result = tracker.update(reading.result, monotonic())
         faces = range(len(result.faces))
-        shown = Shown(result, number if number is not None and number in faces else 0)
+        chosen = number if number is not None and number in faces else 0
+        shown = Shown(result, chosen, tracker=tracker)
         page = self._page(shown, replace(reading, result=result), language, mode)
         if before is not None and len(before.faces) == len(faces):
             # What would close the fold or move the focus stays as it is.

@@ -110,14 +110,15 @@ def about_text(info: ModelInfo, language: str) -> tuple[str, str]:
     )
     for ending, kept in ("", "about.tested"), ("_public", "about.chosen"):
         sets = [f"{name}{ending}" for name in ("answer", "coverage", "happy_sad")]
-        if {*sets, "photographs"} <= set(figures):
+        press = figures.get("photos", {}).get("press")
+        if press is not None and set(sets) <= set(figures):
             answer, coverage, happy_sad = (figures[name] for name in sets)
             told = {
                 "n": f"{answer['n']:,}",
                 "accuracy": f"{answer['accuracy']:.1%}",
                 "answered": f"{coverage['accuracy_answered']:.1%}",
                 "happy_sad": f"{happy_sad['accuracy']:.1%}",
-                "photographs": f"{figures['photographs']['mean_recall']:.0%}",
+                "photographs": f"{press['mean_recall']:.0%}",
             }
             written = {key: number(text, language) for key, text in told.items()}
             before += "\n" + say("about.figures", language, kept=say(kept, language), **written)

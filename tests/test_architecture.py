@@ -17,13 +17,19 @@ LEVELS = [
     {"errors", "emotions", "assets", "geometry", "filters", "inference"},
     {"preprocessing", "landmarks", "blazeface"},
     {"results"},
-    {"images", "detection", "alignment", "calibration"},
-    {"model"},
+    {"given_boxes"},
+    {"images", "detection", "alignment", "calibration", "tracking", "table", "drawing"},
+    {"model", "frames"},
     {"recognizer", "explanation"},
+    {"video", "video_writer"},
+    {"batch", "sinks"},
+    {"files", "marked", "progress"},
+    {"summary", "workers"},
+    {"__main__"},
 ]
 DRAWING_MAY_IMPORT = {"results", "emotions"}
 FER_CORE = sorted(path.stem for path in (ROOT / "fer_core").glob("*.py"))
-HEAVY = {"ai_edge_litert", "tensorflow", "keras", "mediapipe", "gradio", "matplotlib"}
+HEAVY = {"ai_edge_litert", "av", "tensorflow", "keras", "mediapipe", "gradio", "matplotlib"}
 
 
 def imports(path: Path) -> set[str]:

@@ -88,7 +88,7 @@ def training_targets(
     """
     from fer_core.calibration import softmax
     from fer_core.model import EmotionModel
-    from train.calibrate import dataset_logits
+    from train.calibration import dataset_logits
 
     ferplus = faces.targets
     if config.votes == "majority":

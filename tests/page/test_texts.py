@@ -104,7 +104,7 @@ def test_about_tells_the_figures_of_the_model_and_none_that_it_has_not(
         "answer": {"n": 3153, "accuracy": 0.8764},
         "coverage": {"accuracy_answered": 0.92},
         "happy_sad": {"accuracy": 0.984},
-        "photographs": {"mean_recall": 0.71},
+        "photos": {"press": {"mean_recall": 0.71}},
     }
     info = replace(recognizer.model.info, figures=figures)
     before, after = about_text(info, "en")
@@ -113,8 +113,8 @@ def test_about_tells_the_figures_of_the_model_and_none_that_it_has_not(
     assert "kept for testing" in before
     assert "87,6\u202f%" in about_text(info, "fr")[0]
     assert "Privacy" in after
-    chosen = {f"{name}_public": row for name, row in figures.items() if name != "photographs"}
-    info = replace(info, figures={**chosen, "photographs": figures["photographs"]})
+    chosen = {f"{name}_public": row for name, row in figures.items() if name != "photos"}
+    info = replace(info, figures={**chosen, "photos": figures["photos"]})
     before, _ = about_text(info, "en")
     assert "in choosing among models" in before
     assert "87.6%" in before

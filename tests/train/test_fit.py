@@ -14,6 +14,8 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from train.shares import SHARES
+from train.shares import main as shares_main
 
 from fer_core import EmotionRecognizer
 from fer_core.assets import MODELS_DIR
@@ -33,8 +35,6 @@ from train.fit import fit
 from train.fit import main as fit_main
 from train.networks import build_network, mean_of_answers
 from train.runs import RunError, best, claim, load_network, save_network
-from train.shares import SHARES
-from train.shares import main as shares_main
 from train.synthetic import draw_face, write_synthetic_dataset
 from train.training import Training
 
