@@ -116,8 +116,11 @@ def about_text(info: ModelInfo, language: str) -> tuple[str, str]:
     )
     for ending, kept in ("", "about.tested"), ("_public", "about.chosen"):
         sets = [f"{name}{ending}" for name in ("answer", "coverage", "happy_sad")]
-        press = figures.get("photos", {}).get("press")
-        if press is not None and set(sets) <= set(figures):
+        photos, press = (
+            info.calibration.figures.get("cross_validated", {}).get(name)
+            for name in ("photos", "press")
+        )
+        if photos is not None and press is not None and set(sets) <= set(figures):
             answer, coverage, happy_sad = (figures[name] for name in sets)
             told = {
                 "n": f"{answer['n']:,}",

@@ -162,20 +162,18 @@ def fit(form: str, strength: float, faces: Faces) -> Calibration:
     )
 
 
-def cross_validate(form: str, strength: float, faces: Faces) -> list[FloatArray]:
+def cross_validate(form: str, strength: float, faces: Faces) -> FloatArray:
     """Predict every face by calibrations that were fitted without its person.
 
     Returns:
-        For each of `REPEATS` divisions into folds: (N, 7) probabilities.
+        (N, 7) probabilities, the mean over `REPEATS` divisions into folds.
     """
-    predictions = []
+    probabilities = np.zeros((len(faces.labels), SEVEN))
     for folds in _divisions(faces):
-        probabilities = np.zeros((len(faces.labels), SEVEN))
         for fitted, held_out in folds:
             calibration = fit(form, strength, faces.subset(fitted))
-            probabilities[held_out] = calibration.probabilities(faces.subset(held_out).heads)
-        predictions.append(probabilities)
-    return predictions
+            probabilities[held_out] += calibration.probabilities(faces.subset(held_out).heads)
+    return probabilities / REPEATS
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,7 +186,7 @@ class Candidate:
         loss: weighted mean negative log-likelihood of faces held out, in nats.
         behind: how much that is above the best candidate's, and
         error: the standard error of this difference, over people.
-        predictions: of `cross_validate`.
+        held_out: (N, 7) probabilities, of `cross_validate`.
     """
 
     form: str
@@ -196,7 +194,7 @@ class Candidate:
     loss: float
     behind: float
     error: float
-    predictions: list[FloatArray]
+    held_out: FloatArray
 
 
 def compare(faces: Faces, forms: Iterable[str] = FORMS) -> list[Candidate]:
@@ -208,10 +206,7 @@ def compare(faces: Faces, forms: Iterable[str] = FORMS) -> list[Candidate]:
     ]
     rows = np.arange(len(faces.labels))
     losses = np.array(
-        [
-            np.mean([-np.log(np.maximum(p[rows, faces.labels], 1e-12)) for p in predictions], 0)
-            for _, _, predictions in tried
-        ]
+        [-np.log(np.maximum(held_out[rows, faces.labels], 1e-12)) for _, _, held_out in tried]
     )
     means = (losses * faces.weights).mean(axis=1)
     best = losses[means.argmin()]
@@ -222,9 +217,9 @@ def compare(faces: Faces, forms: Iterable[str] = FORMS) -> list[Candidate]:
             float(mean),
             float(mean - means.min()),
             _error_of_mean((row - best) * faces.weights, faces.people),
-            predictions,
+            held_out,
         )
-        for (form, strength, predictions), mean, row in zip(tried, means, losses, strict=True)
+        for (form, strength, held_out), mean, row in zip(tried, means, losses, strict=True)
     ]
 
 
