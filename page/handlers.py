@@ -88,12 +88,25 @@ class Shown:
     tracker: Tracker | None = None
 
 
+@dataclass(slots=True)
+class Source:
+    """Whose answer a visitor's page shows.
+
+    It is changed in place: several events of one visitor may run at once.
+
+    Attributes:
+        live: it is the live camera's, whose frames may replace it.
+    """
+
+    live: bool = False
+
+
 class Handlers:
     """The page's events, as methods; values and updates in the order that page.layout wires."""
 
     def __init__(self, recognizer: EmotionRecognizer) -> None:
         """Keep the recognizer, which every request uses, and what it says of the examples."""
-        self._recognizer = recognizer
+        self.recognizer = recognizer
         self._examples = [self.read(str(EXAMPLES_DIR / name)) for name in EXAMPLES]
 
     def read(self, source: str | bytes, *, live: bool = False) -> Reading:
@@ -111,15 +124,16 @@ class Handlers:
             picture = load_image(source)
             if live:
                 picture = np.ascontiguousarray(picture[:, ::-1])
-            return Reading(picture, self._recognizer.recognize(picture, small_faces=not live))
+            return Reading(picture, self.recognizer.recognize(picture, small_faces=not live))
         except FerError:
             raise
         except Exception as error:  # visitors and programs get a sentence, whatever it was
             LOG.exception("a picture could not be read")
             raise BrokenError(BROKEN) from error
 
-    def show(self, path: str | None, language: str, mode: str) -> list[Any]:
+    def show(self, path: str | None, language: str, mode: str, source: Source) -> list[Any]:
         """What to show for a picture, or for none."""
+        source.live = False
         if path is None:
             return self._nothing(say("answer.waiting", language))
         try:
@@ -169,8 +183,11 @@ class Handlers:
             shown,
         ]
 
-    def show_example(self, language: str, mode: str, event: gr.SelectData) -> list[Any]:
+    def show_example(
+        self, language: str, mode: str, source: Source, event: gr.SelectData
+    ) -> list[Any]:
         """The same for a picture of the gallery, which was read before anybody asked."""
+        source.live = False
         reading = self._examples[event.index]
         path = str(EXAMPLES_DIR / list(EXAMPLES)[event.index])
         return self._page(Shown(reading.result, path=path), reading, language, mode)
@@ -217,17 +234,28 @@ class Handlers:
         """The fold that tells why, made when it is opened."""
         if shown is None or not shown.result.faces:
             return ""
-        return why_html(self._recognizer.model, shown.result.faces[shown.chosen], language)
+        return why_html(self.recognizer.model, shown.result.faces[shown.chosen], language)
 
-    def live(
-        self, frame: bytes | None, shown: Shown | None, number: int | None, language: str, mode: str
+    def begin_live(self, source: Source) -> None:
+        """Let the frames of the live camera be answered from now on."""
+        source.live = True
+
+    def live(  # noqa: PLR0917  Gradio gives them by position
+        self,
+        frame: bytes | None,
+        shown: Shown | None,
+        number: int | None,
+        language: str,
+        mode: str,
+        source: Source,
     ) -> list[Any]:
         """One frame of the camera, mirrored as the preview beside it is.
 
-        `number` is that of the face that is chosen.
+        `number` is that of the face that is chosen. A frame that comes, or is done, after something
+        else was asked changes nothing.
         """
         skip = gr.skip()
-        if frame is None:
+        if frame is None or not source.live:
             return [skip] * 8
         try:
             reading = self.read(frame, live=True)
@@ -245,7 +273,7 @@ class Handlers:
             page[2:4] = page[5:7] = [skip, skip]
         elif len(faces) > 1:
             page[2].choices = [(str(number + 1), number) for number in faces]
-        return page
+        return page if source.live else [skip] * 8
 
     def _answer(self, shown: Shown | None, language: str, mode: str) -> str:
         if shown is None or not shown.result.faces:

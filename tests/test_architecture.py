@@ -18,13 +18,14 @@ LEVELS = [
     {"preprocessing", "landmarks", "blazeface"},
     {"results"},
     {"given_boxes"},
-    {"images", "detection", "alignment", "calibration", "tracking", "table", "drawing"},
+    {"images", "detection", "alignment", "calibration", "tracking", "table", "drawing", "summary"},
     {"model", "quality", "frames"},
     {"recognizer", "explanation"},
     {"video", "video_writer"},
     {"batch", "sinks"},
     {"files", "marked", "progress"},
-    {"summary", "workers"},
+    {"shares", "workers"},
+    {"ray_engine"},
     {"__main__"},
 ]
 DRAWING_MAY_IMPORT = {"results", "emotions"}

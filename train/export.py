@@ -54,7 +54,7 @@ def export_run(config: TrainConfig, run: Path, public: Dataset, best: dict[str, 
     """
     from train.networks import build_network
 
-    network = build_network(config.network, config.preprocessing)
+    network = build_network(config.network, config.preprocessing, shape=config.shape)
     network.load_weights(judged_weights(run, best["epoch"]))
     origin = json.loads((run / "origin.json").read_text(encoding="utf-8"))
     training = {**origin, "epoch": best["epoch"], "config": config.to_dict()}
