@@ -3,11 +3,12 @@
     python -m benchmarks.video
     python -m benchmarks.video --fer-python PEER/bin/python
 
-Prints Markdown tables; run it on an idle machine. The clips are made: four portraits, one of them
-small and one rolled by 30 degrees, sway before a calm background, 30 frames a second. A face counts
-as found when the middle of a box lies nearer to it than half its width. `--fer-python` names the
-Python of another environment with the `fer` package (how to make one: train/peer_fer.py), whose own
-video reader then reads the same clips in the same run.
+Prints Markdown tables; run it on an idle machine. Beside frames a second stand milliseconds of all
+processors a frame, which other work on the machine disturbs less. The clips are made: four
+portraits, one of them small and one rolled by 30 degrees, sway before a calm background, 30 frames
+a second. A face counts as found when the middle of a box lies nearer to it than half its width.
+`--fer-python` names the Python of another environment with the `fer` package (how to make one:
+train/peer_fer.py), whose own video reader then reads the same clips in the same run.
 """
 
 import argparse
@@ -48,15 +49,23 @@ Places = list[tuple[float, float]]
 
 
 class Reading(NamedTuple):
-    """How a clip was read: the middles of the boxes in each frame, and how long it took."""
+    """How a clip was read.
+
+    Attributes:
+        places: the middles of the boxes in each frame.
+        seconds: that it took.
+        cpu: seconds of all processors.
+    """
 
     places: list[Places]
     seconds: float
+    cpu: float
 
     @property
-    def rate(self) -> float:
-        """Frames a second."""
-        return len(self.places) / self.seconds
+    def rate(self) -> str:
+        """Frames a second, and milliseconds of processors a frame."""
+        count = len(self.places)
+        return f"{count / self.seconds:.1f} ({1000 * self.cpu / count:.0f} ms)"
 
     def found(self, size: tuple[int, int]) -> str:
         """Share of the faces that were found, and how many others in a frame, every frame read."""
@@ -102,11 +111,11 @@ def _parts(size: tuple[int, int], number: int) -> list[Part]:
 
 def read(path: Path, every: float, recognizer: EmotionRecognizer) -> Reading:
     """Read a clip by `read_video`."""
-    begin, places = time.perf_counter(), []
+    begin, worked, places = time.perf_counter(), time.process_time(), []
     for frame in read_video(path, every, recognizer):
         boxes = [face.detection.box for face in frame.result.faces]
         places.append([((box.x_min + box.x_max) / 2, (box.y_min + box.y_max) / 2) for box in boxes])
-    return Reading(places, time.perf_counter() - begin)
+    return Reading(places, time.perf_counter() - begin, time.process_time() - worked)
 
 
 def decode(path: Path) -> float:
@@ -130,7 +139,7 @@ def ask_peer(python: Path, path: Path) -> tuple[Reading, str]:
         raise SystemExit(f"error: fer failed in {python}: {last}") from error
     told: dict[str, Any] = json.loads(finished.stdout.strip().splitlines()[-1])
     places = [[(x + w / 2, y + h / 2) for x, y, w, h in boxes] for boxes in told["boxes"]]
-    return Reading(places, told["seconds"]), told["version"]
+    return Reading(places, told["seconds"], told["cpu"]), told["version"]
 
 
 def memory(path: Path) -> list[float]:
@@ -161,12 +170,10 @@ def speed_tables(folder: Path, frames: int, python: Path | None) -> None:
         read(path, EVERY, recognizer)  # networks prepare themselves for the size
         every, some = read(path, 0, recognizer), read(path, EVERY, recognizer)
         real = frames / RATE / some.seconds
-        ours.append(
-            [name, f"{decode(path):.0f}", f"{every.rate:.1f}", f"{real:.1f} times real time"]
-        )
+        ours.append([name, f"{decode(path):.0f}", every.rate, f"{real:.1f} times real time"])
         if python is not None:
             theirs, version = ask_peer(python, path)
-            rates = [f"{every.rate:.1f}", f"{theirs.rate:.1f}"]
+            rates = [every.rate, theirs.rate]
             both.append([name, *rates, every.found(size), theirs.found(size)])
     print(_table(["frames a second", "decoded only", "read", f"read every {EVERY} s"], ours))
     if both:
