@@ -13,7 +13,11 @@ from fer_core.errors import (
     FerError,
     ImageTooLargeError,
     InvalidImageError,
+    InvalidVideoError,
     ModelLoadError,
+    OutputError,
+    TruncatedVideoWarning,
+    VideoTooLargeError,
 )
 from fer_core.images import load_image
 from fer_core.recognizer import EmotionRecognizer
@@ -24,6 +28,10 @@ from fer_core.results import (
     FaceResult,
     RecognitionResult,
 )
+from fer_core.tracking import Tracker
+from fer_core.video import VideoFrame, VideoReader, read_video
+
+__version__ = "0.3.0"
 
 __all__ = [
     "EMOTIONS",
@@ -39,8 +47,16 @@ __all__ = [
     "FerError",
     "ImageTooLargeError",
     "InvalidImageError",
+    "InvalidVideoError",
     "ModelLoadError",
+    "OutputError",
     "RecognitionResult",
+    "Tracker",
+    "TruncatedVideoWarning",
+    "VideoFrame",
+    "VideoReader",
+    "VideoTooLargeError",
     "annotate",
     "load_image",
+    "read_video",
 ]

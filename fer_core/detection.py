@@ -6,6 +6,7 @@ proposal, says whether it is a face at all, and where exactly its parts are.
 """
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_core.blazeface import STEP, WINDOW, BlazeFace, Proposal
+from fer_core.given_boxes import GivenBox
 from fer_core.landmarks import INPUT_SIZE, LOOK_SIDE, FaceLandmarker, FaceMesh
 from fer_core.results import BoundingBox, FaceDetection
 
@@ -24,6 +26,7 @@ SURE_SCORE, NOT_DENIED = 0.6, 0.3
 BEYOND_DOUBT = 0.99999  # presence at the second look, below which other ways up are tried
 WORTH_TURNING = 0.1  # best presence of both looks; no face on its head had less than .3
 HOPELESS = 0.01  # presence at the first look, below which a second is not worth its time
+CONVERGENCE_PASSES = 2  # of the mesh in a given box, after those of a proposal
 MAX_FACES = 50
 MAX_PROPOSALS = 100  # that are looked at closely at each level; noise can raise hundreds
 FINEST = 204  # pixels of the picture that fill the window at the finest level
@@ -87,6 +90,63 @@ class FaceDetector:
         return sorted(
             (face for face in found if face is not None), key=lambda face: -face.box.area
         )[:MAX_FACES]
+
+    def candidates(self, image: NDArray[np.uint8], count: int = 4) -> list[FaceDetection]:
+        """Find the likeliest places of faces, whether the face mesh confirms them or not.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+            count: at most so many.
+
+        Returns:
+            Faces that `detect` gives, and what only resembles one.
+        """
+        halves = _halves(image)
+        sides = [WINDOW, *_level_sides(max(image.shape[:2]))]
+        proposals = [seen for side in sides for seen in self._look(_level(halves, side))]
+        height, width = image.shape[:2]
+        found = []
+        for proposal in sorted(proposals, key=lambda proposal: -proposal.score)[:count]:
+            side = LOOK_SIDE * proposal.side
+            mesh = self._look_closely(halves, proposal.center, side, proposal.roll)
+            if mesh.presence >= HOPELESS:
+                mesh = self._look_closely(halves, *mesh.square)
+            found.append(_to_detection(proposal, mesh, width, height))
+        return [face for face in found if face is not None]
+
+    def place(self, image: NDArray[np.uint8], boxes: Sequence[GivenBox]) -> list[FaceDetection]:
+        """Locate the keypoints of faces whose boxes are known.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+            boxes: in pixels of `image`.
+
+        Returns:
+            One detection a box, largest box first, those of equal area in the order of `boxes`.
+            `box` is the given one and `score` the face mesh's probability that it shows a face:
+            0 where the mesh sees none, and `keypoints` are then those of a typical upright face.
+        """
+        halves = _halves(image)
+        found = [self._place(halves, given) for given in boxes]
+        return sorted(found, key=lambda face: -face.box.area)
+
+    def _place(self, halves: list["_View"], given: GivenBox) -> FaceDetection:
+        low, high = given.exact[:2], given.exact[2:]
+        center, side = (low + high) / 2, float((high - low).max())
+        for quarters in (0, 1, -1, 2):  # a box does not tell which way up the face is
+            roll = quarters * math.pi / 2
+            mesh = self._examine(halves, Proposal(center, side, roll, SURE_SCORE))
+            if mesh is None:
+                continue
+            # Boxes of other detectors are centred and scaled in other ways: the mesh converges on
+            # the face with each pass, and where it has gone over to a neighbour this shows.
+            for _ in range(CONVERGENCE_PASSES):
+                mesh = self._look_closely(halves, *mesh.square)
+            middle = _box_of(mesh).reshape(2, 2).mean(axis=0)
+            is_inside = (low <= middle).all() and (middle <= high).all()
+            if mesh.presence >= NOT_DENIED and is_inside:
+                return FaceDetection(given.box, mesh.keypoints, float(mesh.presence), mesh.turn)
+        return FaceDetection(given.box, given.typical_keypoints, 0.0)
 
     def _look(self, view: "_View", least: float = 0) -> list[Proposal]:
         """Proposals with sides of at least so many pixels of the view, in pixels of the picture."""
@@ -249,4 +309,5 @@ def _to_detection(
     if x_max <= x_min or y_max <= y_min:
         return None
     score = min(1.0, max(0.0, proposal.score))
-    return FaceDetection(BoundingBox(x_min, y_min, x_max, y_max), mesh.keypoints, score)
+    box = BoundingBox(x_min, y_min, x_max, y_max)
+    return FaceDetection(box, mesh.keypoints, score, mesh.turn)

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from fer_core.calibration import FloatArray
+from fer_core.calibration import FloatArray, log_sum_exp
 from fer_core.emotions import FER2013_LABELS
 from fer_core.filters import blur, contours, denoise, sharpen
 from fer_core.model import EmotionModel
@@ -15,7 +15,7 @@ def evidence_maps(model: EmotionModel, face: UInt8Array) -> Float32Array:
 
     Class activation mapping (Zhou et al. 2016): where the heads are linear in the mean of the last
     feature maps, a logit is the mean of the same combination at each place, and its bias. Mirror
-    image and shares of the heads are taken in as they are for the answer.
+    image and calibration are taken in as they are for the answer.
 
     Args:
         model: loaded from files.
@@ -34,11 +34,20 @@ def evidence_maps(model: EmotionModel, face: UInt8Array) -> Float32Array:
 
 
 def _coarse_maps(model: EmotionModel, face: UInt8Array) -> FloatArray:
-    """(h, w, 7) at the places of the last feature maps; their mean is the logit without bias."""
+    """(h, w, 7) at the places of the last feature maps.
+
+    Their mean is the calibration's input to the softmax, without the biases of network and
+    calibration.
+    """
     (inputs,) = preprocess(face[np.newaxis], model.info.preprocessing)
-    maps, share = model.maps(inputs), model.info.fer2013_share
-    ferplus, fer2013 = maps["ferplus"][..., : len(FER2013_LABELS)], maps["fer2013"]
-    return np.asarray((1 - share) * ferplus + share * fer2013, np.float64)
+    maps, logits = model.maps(inputs), model.logits(inputs[np.newaxis])
+    calibration = model.info.calibration
+    # The same number less everywhere: what the log-softmax takes from a head's logits.
+    return np.asarray(
+        (maps["ferplus"] - log_sum_exp(logits["ferplus"])) @ calibration.ferplus.T
+        + (maps["fer2013"] - log_sum_exp(logits["fer2013"])) @ calibration.fer2013.T,
+        np.float64,
+    )
 
 
 def draw_evidence(face: UInt8Array, maps: FloatArray, emotion: str, size: int) -> UInt8Array:

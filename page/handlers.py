@@ -8,16 +8,23 @@ import logging
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import gradio as gr
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_core import EmotionRecognizer, FerError, RecognitionResult, annotate, load_image
+from fer_core import (
+    EmotionRecognizer,
+    FerError,
+    RecognitionResult,
+    Tracker,
+    annotate,
+    load_image,
+)
 from fer_core.geometry import shrink
 from page.answer import answer_html, download_html, why_html
-from page.live import smooth
 from page.texts import error_text, face_text, picture_text, say, status_text
 
 EXAMPLES_DIR = Path(__file__).resolve().parent.parent / "examples"
@@ -72,11 +79,26 @@ class Shown:
         result: of the last picture.
         chosen: index of the face whose answer is shown.
         path: of the picture, which is soon deleted; None for a frame of the live camera.
+        tracker: follows the faces of the live camera; None for a picture.
     """
 
     result: RecognitionResult
     chosen: int = 0
     path: str | None = None
+    tracker: Tracker | None = None
+
+
+@dataclass(slots=True)
+class Source:
+    """Whose answer a visitor's page shows.
+
+    It is changed in place: several events of one visitor may run at once.
+
+    Attributes:
+        live: it is the live camera's, whose frames may replace it.
+    """
+
+    live: bool = False
 
 
 class Handlers:
@@ -84,7 +106,7 @@ class Handlers:
 
     def __init__(self, recognizer: EmotionRecognizer) -> None:
         """Keep the recognizer, which every request uses, and what it says of the examples."""
-        self._recognizer = recognizer
+        self.recognizer = recognizer
         self._examples = [self.read(str(EXAMPLES_DIR / name)) for name in EXAMPLES]
 
     def read(self, source: str | bytes, *, live: bool = False) -> Reading:
@@ -102,15 +124,16 @@ class Handlers:
             picture = load_image(source)
             if live:
                 picture = np.ascontiguousarray(picture[:, ::-1])
-            return Reading(picture, self._recognizer.recognize(picture, small_faces=not live))
+            return Reading(picture, self.recognizer.recognize(picture, small_faces=not live))
         except FerError:
             raise
         except Exception as error:  # visitors and programs get a sentence, whatever it was
             LOG.exception("a picture could not be read")
             raise BrokenError(BROKEN) from error
 
-    def show(self, path: str | None, language: str, mode: str) -> list[Any]:
+    def show(self, path: str | None, language: str, mode: str, source: Source) -> list[Any]:
         """What to show for a picture, or for none."""
+        source.live = False
         if path is None:
             return self._nothing(say("answer.waiting", language))
         try:
@@ -160,8 +183,11 @@ class Handlers:
             shown,
         ]
 
-    def show_example(self, language: str, mode: str, event: gr.SelectData) -> list[Any]:
+    def show_example(
+        self, language: str, mode: str, source: Source, event: gr.SelectData
+    ) -> list[Any]:
         """The same for a picture of the gallery, which was read before anybody asked."""
+        source.live = False
         reading = self._examples[event.index]
         path = str(EXAMPLES_DIR / list(EXAMPLES)[event.index])
         return self._page(Shown(reading.result, path=path), reading, language, mode)
@@ -208,39 +234,52 @@ class Handlers:
         """The fold that tells why, made when it is opened."""
         if shown is None or not shown.result.faces:
             return ""
-        return why_html(self._recognizer.model, shown.result.faces[shown.chosen], language)
+        return why_html(self.recognizer.model, shown.result.faces[shown.chosen], language)
 
-    def live(
-        self, frame: bytes | None, shown: Shown | None, number: int | None, language: str, mode: str
+    def begin_live(self, source: Source) -> None:
+        """Let the frames of the live camera be answered from now on."""
+        source.live = True
+
+    def live(  # noqa: PLR0917  Gradio gives them by position
+        self,
+        frame: bytes | None,
+        shown: Shown | None,
+        number: int | None,
+        language: str,
+        mode: str,
+        source: Source,
     ) -> list[Any]:
         """One frame of the camera, mirrored as the preview beside it is.
 
-        `number` is that of the face that is chosen.
+        `number` is that of the face that is chosen. A frame that comes, or is done, after something
+        else was asked changes nothing.
         """
         skip = gr.skip()
-        if frame is None:
+        if frame is None or not source.live:
             return [skip] * 8
         try:
             reading = self.read(frame, live=True)
         except FerError:  # a frame that was cut off; the next one comes at once
             return [skip] * 8
         before = shown.result if shown is not None and shown.path is None else None
-        result = smooth(reading.result, before)
+        tracker = (shown and shown.tracker) or Tracker()
+        _, result = tracker.update(reading.result, monotonic())
         faces = range(len(result.faces))
-        shown = Shown(result, number if number is not None and number in faces else 0)
+        chosen = number if number is not None and number in faces else 0
+        shown = Shown(result, chosen, tracker=tracker)
         page = self._page(shown, replace(reading, result=result), language, mode)
         if before is not None and len(before.faces) == len(faces):
             # What would close the fold or move the focus stays as it is.
             page[2:4] = page[5:7] = [skip, skip]
         elif len(faces) > 1:
             page[2].choices = [(str(number + 1), number) for number in faces]
-        return page
+        return page if source.live else [skip] * 8
 
     def _answer(self, shown: Shown | None, language: str, mode: str) -> str:
         if shown is None or not shown.result.faces:
             return ""
-        emotion = shown.result.faces[shown.chosen].emotion
-        answer = answer_html(emotion, language, only_two=mode == TWO)
+        face = shown.result.faces[shown.chosen]
+        answer = answer_html(face, language, only_two=mode == TWO)
         return answer + download_html(shown.result, language)
 
     def _nothing(self, status: str) -> list[Any]:

@@ -5,7 +5,7 @@
 A run's folder holds two forms of its network: emotion.keras, to look into or to train on, and
 emotion.tflite, which the app runs, described by model.json with temperature and threshold fitted on
 PublicTest. `train.fit` writes them by itself; this command publishes them: it loads the run once
-more, with its checksum, and copies the files.
+more, with its checksum, and copies the files. `train.calibrate` fits the answer on photographs.
 """
 
 import argparse
@@ -17,9 +17,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fer_core.calibration import Calibration
 from fer_core.errors import ModelLoadError
 from fer_core.model import MODEL_JSON, EmotionModel, ModelInfo
 from fer_core.preprocessing import PreprocessingSpec
+from train.calibration import calibrate_on_dataset
 from train.config import TrainConfig
 from train.dataset import Dataset
 from train.runs import (
@@ -74,7 +76,6 @@ def export_network(
     name: str,
     spec: PreprocessingSpec,
     training: dict[str, Any],
-    fer2013_share: float = 0.0,
 ) -> ModelInfo:
     """Write emotion.keras, emotion.tflite and model.json, with flip averaging.
 
@@ -85,9 +86,7 @@ def export_network(
         name: of the model.
         spec: that the network was trained with.
         training: where it comes from.
-        fer2013_share: of the fer2013 head in the answer.
     """
-    from train.calibrate import calibrate
     from train.conversion import to_tflite
 
     save_network(network, to)
@@ -102,14 +101,13 @@ def export_network(
         sha256=sha256,
         preprocessing=spec,
         flip_averaging=True,
-        fer2013_share=fer2013_share,
-        temperature=1.0,
+        calibration=Calibration.temperature(1.0),
         abstention_threshold=0.0,
         figures={},
         training={**training, "parameters": network.count_params()},
     )
     write_info(to, info)
-    info = calibrate(EmotionModel.load(to), public)
+    info = calibrate_on_dataset(EmotionModel.load(to), public)
     write_info(to, info)
     return info
 

@@ -339,7 +339,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     options = parser.parse_args(arguments)
     if not options.smoke:
-        data_dir(parser, options)
+        options.data = data_dir(parser, options)
     return options
 
 

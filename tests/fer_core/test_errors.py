@@ -18,8 +18,12 @@ each_error = pytest.mark.parametrize("error", ALL_ERRORS, ids=lambda error: erro
         (errors.FerError, Exception),
         (errors.InvalidImageError, errors.FerError),
         (errors.ImageTooLargeError, errors.InvalidImageError),
+        (errors.InvalidVideoError, errors.FerError),
+        (errors.VideoTooLargeError, errors.InvalidVideoError),
+        (errors.TruncatedVideoWarning, UserWarning),
         (errors.ModelLoadError, errors.FerError),
         (errors.ChecksumMismatchError, errors.ModelLoadError),
+        (errors.OutputError, errors.FerError),
     ],
 )
 def test_an_error_hangs_where_the_tree_says(child, parent):
@@ -31,8 +35,12 @@ def test_the_tree_holds_these_errors_and_no_others():
         "FerError",
         "InvalidImageError",
         "ImageTooLargeError",
+        "InvalidVideoError",
+        "VideoTooLargeError",
+        "TruncatedVideoWarning",
         "ModelLoadError",
         "ChecksumMismatchError",
+        "OutputError",
     }
 
 
