@@ -59,7 +59,6 @@ if TYPE_CHECKING:
     from train.config import TrainConfig
     from train.dataset import Dataset
     from train.face_sets import FaceSet
-    from train.photograph_figures import JudgedFaces
 
 STEPS = ("faces", "teachers", "answers", "student", "export", "calibration", "report")
 TRAINED = "trained"  # a file in a run folder whose epochs are all done
@@ -265,31 +264,22 @@ def _calibrated_on_unlabelled(workshop: Workshop, answers: "Answers") -> "Answer
     from train.answers import Answers
     from train.dataset import digests
     from train.face_sets import read_face_set
-    from train.photograph_figures import fit_calibration
+    from train.photograph_figures import fit_calibration, judged_faces
 
-    judged = _judged(workshop, answers)
-    if not judged:
+    judged = judged_faces(_photographs(workshop), answers)
+    if judged is None:
         return answers
-    calibrate = fit_calibration(judged)
+    calibration = fit_calibration(judged)
     wanted = set(digests(read_face_set(workshop.faces).faces))
     rows = np.flatnonzero([digest in wanted for digest in answers.digests])
     heads = {head: values[rows] for head, values in answers.logits.items()}
-    seven = calibrate(heads)
+    seven = calibration.probabilities(heads)
     contempt = softmax(heads["ferplus"])[:, -1:]
     eight = np.concatenate([(1 - contempt) * seven, contempt], axis=1)
     logits = {head: values.copy() for head, values in answers.logits.items()}
     logits["ferplus"][rows] = np.log(np.maximum(eight, 1e-6))
     logits["fer2013"][rows] = np.log(np.maximum(seven, 1e-6))
     return Answers(answers.digests, logits, answers.teachers)
-
-
-def _judged(workshop: Workshop, answers: "Answers") -> "list[JudgedFaces]":
-    from train.photograph_figures import JudgedFaces
-
-    return [
-        JudgedFaces(name, answers.to(one.faces), one.labels, one.people)
-        for name, one in _photographs(workshop).items()
-    ]
 
 
 def _photographs(workshop: Workshop) -> "dict[str, FaceSet]":
@@ -388,7 +378,7 @@ def _report(workshop: Workshop) -> None:
 
 
 def _figures(workshop: Workshop, answers: "Answers", public: "Dataset") -> dict[str, float]:
-    from train.photograph_figures import cross_validated, discrimination
+    from train.photograph_figures import cross_validated, discrimination, judged_faces
 
     logits = answers.to(public.faces)
     judged = public.reference >= 0
@@ -398,8 +388,8 @@ def _figures(workshop: Workshop, answers: "Answers", public: "Dataset") -> dict[
             (logits["ferplus"].argmax(axis=1) == public.reference)[judged].mean()
         ),
     }
-    photographs = _judged(workshop, answers)
-    if photographs:
+    photographs = judged_faces(_photographs(workshop), answers)
+    if photographs is not None:
         figures |= {f"{name}, area": area for name, area in discrimination(photographs).items()}
         figures |= cross_validated(photographs)
     return figures
