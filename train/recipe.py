@@ -8,13 +8,14 @@ r"""One recipe, from data to a model: teachers, their answers, a student, calibr
 
 The same command goes on where it stopped or was killed: finished steps are skipped. `--minutes`
 stops in good order before that time. Steps may be made on different machines, on any Keras backend
-(`KERAS_BACKEND=jax`), if the folder travels with them; only `export` and what follows need
-TensorFlow:
+(`KERAS_BACKEND=jax`), if what the step is made out of travels with it; only `export` and what
+follows need TensorFlow. Of a finished run emotion.keras, history.csv, config.json, origin.json and
+`trained` are enough, its checkpoints may stay behind:
 
 | step | makes | out of |
 |---|---|---|
 | faces | faces/photos/NAME.npz, faces/unlabelled.npz | the folders of --photos and --unlabelled |
-| teachers | teachers/NAME: a run folder each | data |
+| teachers | teachers/NAME: a run folder each | data, files of weights |
 | answers | answers/NAME.npz, answers.npz | teachers, data, faces |
 | student | student: a run folder | answers.npz, data, faces |
 | export | student/emotion.tflite, model.json | student |
@@ -42,18 +43,18 @@ from train.config import override
 from train.errors import DataError
 from train.recipes import DLIB, RECIPES, Recipe
 from train.runs import (
+    NETWORK_FILE,
     RunError,
     best,
-    judged_weights,
+    load_best,
     load_network,
     network_files,
     read_history,
     replace_file,
+    save_network,
 )
 
 if TYPE_CHECKING:
-    import keras
-
     from fer_core.preprocessing import UInt8Array
     from train.answers import Answers
     from train.config import TrainConfig
@@ -61,7 +62,7 @@ if TYPE_CHECKING:
     from train.face_sets import FaceSet
 
 STEPS = ("faces", "teachers", "answers", "student", "export", "calibration", "report")
-TRAINED = "trained"  # a file in a run folder whose epochs are all done
+TRAINED = "trained"  # a file in a run folder whose epochs are all done, beside the network
 
 
 class OutOfTimeError(Exception):
@@ -222,6 +223,7 @@ def _fit(workshop: Workshop, step: str, config: "TrainConfig", run: Path, **argu
     )
     if not done:
         raise OutOfTimeError
+    save_network(load_best(run, config, best(read_history(run))["epoch"]), run)
     replace_file(run / TRAINED, "")
 
 
@@ -238,11 +240,12 @@ def _collect_answers(workshop: Workshop) -> None:
         version = _version(run, name)
         if not path.exists() or (version and Answers.load(path).teachers != (version,)):
             if version is None:
-                raise RunError(f"{run} has no finished epoch; make the step teachers first.")
+                raise RunError(f"{run} is not trained to its end; make the step teachers first.")
             _stay_in_time(workshop)
             faces = _all_faces(workshop) if faces is None else faces
             print(f"answers: asking {name} about {len(faces)} faces", flush=True)
-            network, config = load_best(run, workshop.recipe.teachers[name].config)
+            config = workshop.recipe.teachers[name].config
+            network = load_best(run, config, best(read_history(run))["epoch"])
             logits = ask(network, faces, config.preprocessing, workshop.recipe.views)
             Answers(digests(faces), logits, (version,)).save(path)
         parts.append(Answers.load(path))
@@ -368,7 +371,8 @@ def _report(workshop: Workshop) -> None:
     if workshop.answers.exists():
         columns["teachers together"] = Answers.load(workshop.answers)
     if read_history(workshop.student):
-        network, config = load_best(workshop.student, workshop.student_config())
+        config = workshop.student_config()
+        network = load_best(workshop.student, config, best(read_history(workshop.student))["epoch"])
         logits = ask(network, asked, config.preprocessing)
         columns["student"] = Answers(digests(asked), logits, ("student",))
     figures = {name: _figures(workshop, answers, public) for name, answers in columns.items()}
@@ -410,22 +414,12 @@ def _table(figures: dict[str, dict[str, float]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def load_best(run: Path, config: "TrainConfig") -> "tuple[keras.Model, TrainConfig]":
-    """The network of a run's best epoch in float32, on any backend, and its config."""
-    from train.networks import build_network
-
-    network = build_network(config.network, config.preprocessing, shape=config.shape)
-    network.load_weights(judged_weights(run, best(read_history(run))["epoch"]))
-    return network, config
-
-
 def _version(run: Path, name: str) -> str | None:
-    """The teacher's name and the digest of its weights; None where there are none."""
-    history = read_history(run)
-    if not history:
+    """The teacher's name and the digest of its network; None where there is none yet."""
+    path = run / NETWORK_FILE
+    if not (run / TRAINED).exists() or not path.exists():
         return None
-    path = judged_weights(run, best(history)["epoch"])
-    return f"{name} {hashlib.sha256(path.read_bytes()).hexdigest()[:8]}" if path.exists() else None
+    return f"{name} {hashlib.sha256(path.read_bytes()).hexdigest()[:8]}"
 
 
 def _need_tensorflow(step: str) -> None:

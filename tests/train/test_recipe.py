@@ -148,5 +148,5 @@ def test_a_field_of_one_step_can_be_set() -> None:
 def test_a_teacher_whose_weights_are_not_named_is_left_out(tmp_path: Path) -> None:
     workshop = Workshop(RECIPES["product"], "product", tmp_path, tmp_path)
     assert workshop.teachers() == ["plain"]
-    named = replace(workshop, weights=(("dlib", tmp_path / "weights.dat"),))
+    named = replace(workshop, weights=(("face", tmp_path / "weights.dat"),))
     assert named.teachers() == ["plain", "face"]
