@@ -25,6 +25,8 @@ CLEAR = "clear"
 CLASSES = (CLEAR, "cut off", "blurred", "covered", "drawn")
 """What the network tells apart, in the order of its logits."""
 DRAWN = CLASSES.index("drawn")
+OUTPUT = "classes"
+"""Name of the network's logits."""
 
 MAX_TURN = 40.0
 """Degrees between the face's normal and the line of sight. Of photographs with a known expression
@@ -122,7 +124,7 @@ class QualityModel:
         """
         inputs = preprocess(crops, self.info.preprocessing)
         # Face by face: a network that stays prepared for one shape is faster than large batches.
-        logits = [next(iter(self._network.run(face[np.newaxis]).values()))[0] for face in inputs]
+        logits = [self._network.run(face[np.newaxis])[OUTPUT][0] for face in inputs]
         return softmax(np.array(logits, np.float64).reshape(len(inputs), len(CLASSES)))
 
 

@@ -19,7 +19,7 @@ LEVELS = [
     {"results"},
     {"given_boxes"},
     {"images", "detection", "alignment", "calibration", "tracking", "table", "drawing", "summary"},
-    {"model", "frames"},
+    {"model", "quality", "frames"},
     {"recognizer", "explanation"},
     {"video", "video_writer"},
     {"batch", "sinks"},
@@ -124,7 +124,7 @@ def test_importing_loads_nothing_heavy(module: str) -> None:
 @pytest.mark.parametrize(
     "command",
     ["fit", "evaluate", "calibrate", "export", "gap", "clean", "average", "explore", "ingest",
-     "compare", "features", "speed", "shares"],
+     "compare", "features", "speed", "trust", "quality"],
 )  # fmt: skip
 def test_every_command_explains_itself(command: str) -> None:
     environment = {key: value for key, value in os.environ.items() if key != "FER_DATA"}

@@ -14,19 +14,17 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from train.shares import SHARES
-from train.shares import main as shares_main
 
 from fer_core import EmotionRecognizer
 from fer_core.assets import MODELS_DIR
-from fer_core.calibration import expected_calibration_error, fit_temperature, softmax
+from fer_core.calibration import CALIBRATION_SHAPES
 from fer_core.emotions import CONTEMPT
 from fer_core.model import EmotionModel, read_info
-from tests.conftest import EXAMPLES, ROOT
+from tests.conftest import ROOT
 from tests.train.tables import few_faces
 from train.batches import select_training_faces, training_targets
-from train.calibrate import dataset_logits
 from train.calibrate import main as calibrate_main
+from train.calibration import dataset_logits
 from train.config import PRESETS, TrainConfig
 from train.dataset import load_splits
 from train.export import publish, write_info
@@ -290,12 +288,15 @@ def test_without_votes_a_run_is_calibrated_and_published(
 ) -> None:
     data = without_votes.data
     info = publish(without_votes.run, tmp_path / "models")
-    assert info.temperature != 1.0
+    assert info.calibration.form == "temperature"
+    assert info.calibration.ferplus[0, 0] != 1.0
     assert 0 < info.abstention_threshold < 1
     calibrate_main(["--model", str(tmp_path / "models"), "--data", str(data)])
-    again = json.loads((tmp_path / "models" / "model.json").read_text())
-    assert again["temperature"] == pytest.approx(info.temperature, rel=1e-3)
-    assert again["abstention_threshold"] == pytest.approx(info.abstention_threshold, abs=1e-3)
+    again = read_info(tmp_path / "models")
+    for name in CALIBRATION_SHAPES:
+        found, expected = getattr(again.calibration, name), getattr(info.calibration, name)
+        np.testing.assert_allclose(found, expected, rtol=1e-3)
+    assert again.abstention_threshold == pytest.approx(info.abstention_threshold, abs=1e-3)
     model = EmotionModel.load(tmp_path / "models")
     assert np.isfinite(dataset_logits(model, load_splits(data)["PublicTest"])["ferplus"]).all()
 
@@ -324,37 +325,6 @@ def test_a_run_goes_on_without_what_it_began_with(smoke_run: Path, tmp_path: Pat
     run = tmp_path / "run"
     shutil.copytree(smoke_run, run)
     fit_main(["--smoke", "--out", str(run), "--init", str(tmp_path / "gone")])
-
-
-def test_shares_are_compared_on_public_test_and_photographs_and_nothing_is_written(
-    smoke_run: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    run, press = tmp_path / "run", tmp_path / "press"
-    shutil.copytree(smoke_run, run)
-    press.mkdir()
-    shutil.copy(EXAMPLES / "happy_f_asian_01.jpg", press)
-    (press / "labels.csv").write_text("file,label\nhappy_f_asian_01.jpg,happy\n")
-    before = (run / "model.json").read_bytes()
-    words = ["--model", str(run), "--data", str(data)]
-    shares_main([*words, "--press", str(press)])
-    table = capsys.readouterr().out.splitlines()[-1 - len(SHARES) :]
-    rows = [dict(zip(table[0].split(), map(float, row.split()), strict=True)) for row in table[1:]]
-    assert [row["share"] for row in rows] == list(SHARES)
-    public = load_splits(data)["PublicTest"]
-    heads = dataset_logits(EmotionModel.load(run), public)
-    labels = public.reference
-    for row in rows[0], rows[-1]:
-        pooled = (1 - row["share"]) * heads["ferplus"][:, :7] + row["share"] * heads["fer2013"]
-        right = (pooled.argmax(axis=1) == labels)[(labels >= 0) & (labels < 7)]
-        assert row["accuracy"] == pytest.approx(right.mean(), abs=1e-4)
-        assert row["photographs"] in {0, 1}
-    likely, judged = heads["ferplus"][:, :7], (labels >= 0) & (labels < 7)
-    likely, wanted = likely[judged], labels[judged]
-    error = expected_calibration_error(softmax(likely, fit_temperature(likely, wanted)), wanted)
-    assert rows[0]["ece"] == pytest.approx(error, abs=1e-3)
-    assert (run / "model.json").read_bytes() == before
-    calibrate_main([*words, "--fer2013-share", "0.25"])
-    assert json.loads((run / "model.json").read_text())["fer2013_share"] == 0.25
 
 
 @pytest.mark.parametrize(
