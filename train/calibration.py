@@ -4,6 +4,7 @@ A run without photographs gets temperature scaling on PublicTest. With photograp
 linear layer compete by cross-validation; see `choose`. Solvers are SciPy's, folds scikit-learn's.
 """
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -167,6 +168,9 @@ def cross_validate(form: str, strength: float, faces: Faces) -> FloatArray:
 
     Returns:
         (N, 7) probabilities, the mean over `REPEATS` divisions into folds.
+
+    Raises:
+        DataError: there are too few photographs.
     """
     probabilities = np.zeros((len(faces.labels), SEVEN))
     for folds in _divisions(faces):
@@ -287,13 +291,25 @@ def _minimize(
 
 
 def _divisions(faces: Faces) -> Iterable[list[tuple[NDArray[np.intp], NDArray[np.intp]]]]:
-    """Folds that keep people together and cells evenly spread, `REPEATS` times."""
+    """Folds that keep people together and cells evenly spread, `REPEATS` times.
+
+    Raises:
+        DataError: there are too few people, or no cell has a face for each fold.
+    """
     from sklearn.model_selection import StratifiedGroupKFold
 
     cells = np.char.add(np.char.add(faces.sets, "/"), faces.labels.astype(str))
+    _, counts = np.unique(cells, return_counts=True)
+    if len(np.unique(faces.people)) < FOLDS or counts.max(initial=0) < FOLDS:
+        raise DataError(
+            f"there are too few photographs to cross-validate; give at least {FOLDS} people, and "
+            f"{FOLDS} faces of one emotion."
+        )
     for repeat in range(REPEATS):
         splitter = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=SEED + repeat)
-        yield list(splitter.split(cells, cells, faces.people))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of cells with fewer faces than folds
+            yield list(splitter.split(cells, cells, faces.people))
 
 
 def _error_of_mean(values: FloatArray, people: NDArray[np.str_]) -> float:

@@ -214,6 +214,36 @@ def risk_coverage(
     return _save(figure, path)
 
 
+def trade_off(rows: Sequence[Mapping[str, float]], chosen: float, path: Path, title: str) -> Path:
+    """Draw what a weight does to several figures.
+
+    Args:
+        rows: one a weight, rising: first the weight, then figures 0..1 by name.
+        chosen: the weight that is used; marked.
+        path: where to.
+        title: above it.
+    """
+    weight, *names = rows[0]
+    figure = Figure(figsize=(8.4, 4.6), layout="constrained")
+    axes = figure.subplots()
+    weights = [row[weight] for row in rows]
+    colors = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
+    for number, name in enumerate(names):
+        style = "--" if name.endswith("neutral") else "-"
+        color = colors[number % len(colors)]
+        axes.plot(weights, [row[name] for row in rows], style, color=color, marker="o", label=name)
+    axes.axvline(chosen, color=GREY, linewidth=1, linestyle=":")
+    axes.set_xscale("log")
+    axes.set_xticks(weights, [f"{value:g}" for value in weights])
+    axes.minorticks_off()
+    axes.set_xlabel(weight.capitalize())
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    figure.legend(loc="outside right center", frameon=False, fontsize=9)
+    _plain(axes)
+    _title(figure, title)
+    return _save(figure, path)
+
+
 def mistakes(
     faces: Sequence[UInt8Array] | UInt8Array, captions: Sequence[str], path: Path, title: str
 ) -> Path:

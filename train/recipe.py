@@ -270,11 +270,11 @@ def _calibrated_on_unlabelled(workshop: Workshop, answers: "Answers") -> "Answer
     judged = _judged(workshop, answers)
     if not judged:
         return answers
-    calibrate = fit_calibration(judged)
+    calibration = fit_calibration(judged)
     wanted = set(digests(read_face_set(workshop.faces).faces))
     rows = np.flatnonzero([digest in wanted for digest in answers.digests])
     heads = {head: values[rows] for head, values in answers.logits.items()}
-    seven = calibrate(heads)
+    seven = calibration.probabilities(heads)
     contempt = softmax(heads["ferplus"])[:, -1:]
     eight = np.concatenate([(1 - contempt) * seven, contempt], axis=1)
     logits = {head: values.copy() for head, values in answers.logits.items()}
