@@ -140,6 +140,8 @@ def assess(face: FaceDetection, probabilities: NDArray[np.float64]) -> FaceQuali
         reasons.add("turned away")
     if max(face.box.width, face.box.height) < MIN_SIDE:
         reasons.add("too small")
+    if face.score == 0.0:  # of a given box in which the mesh sees no face
+        reasons.add("covered")
     if probabilities[0] < MIN_CLEAR:
         reasons.add(CLASSES[1 + int(probabilities[1:].argmax())])
     return FaceQuality(tuple(name for name in QUALITY_REASONS if name in reasons))
