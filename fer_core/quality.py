@@ -37,10 +37,12 @@ rightly at full size, 24 pixels leave .93 as they were and 16 pixels .80."""
 ASPECTS = (1.0, 1.45)
 """Least and largest aspect of a face that is shown in its own proportions. Of photographs and press
 portraits 98 % lie between 1.06 and 1.40; squeezing to three quarters multiplies by 1.33."""
-MIN_CLEAR = 0.5
-"""Probability of a clear face, below which the likeliest fault is told."""
-MAX_DRAWN = 0.9
-"""Probability of a drawing, from which on there is no face to answer about."""
+MIN_CLEAR = 0.8
+"""Probability of a clear face, below which the likeliest fault is told: so it is for 10 of 1,311
+faces of photographs, nearly all of them profiles, cut or covered."""
+MAX_DRAWN = 0.5
+"""Probability of a drawing, from which on there is no face to answer about: so it is for none of
+them; the highest there is .40."""
 
 
 @dataclass(frozen=True, slots=True)
