@@ -7,6 +7,7 @@ linear layer compete by cross-validation; see `choose`. Solvers are SciPy's, fol
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +45,15 @@ def dataset_logits(model: EmotionModel, dataset: Dataset) -> dict[str, Float32Ar
     return model.logits(preprocess(prepare_dataset_faces(dataset.faces, spec), spec))
 
 
+def figures_of_heads(info: ModelInfo) -> dict[str, Any]:
+    """Keep the figures of the heads, which no calibration changes; the others are of the answer."""
+    return {
+        name: values
+        for name, values in info.figures.items()
+        if name.startswith(("fer2013_", "ferplus_"))
+    }
+
+
 def calibrate_on_dataset(model: EmotionModel, public: Dataset) -> ModelInfo:
     """Fit temperature and abstention threshold on PublicTest.
 
@@ -55,7 +65,7 @@ def calibrate_on_dataset(model: EmotionModel, public: Dataset) -> ModelInfo:
         public: PublicTest.
 
     Returns:
-        The model's info with the new calibration, without figures, which belong to other answers.
+        The model's info with the new calibration, without figures of other answers.
 
     Raises:
         DataError: no face of PublicTest has a majority among its votes.
@@ -74,7 +84,7 @@ def calibrate_on_dataset(model: EmotionModel, public: Dataset) -> ModelInfo:
         model.info,
         calibration=calibration,
         abstention_threshold=round(curve.threshold_at(COVERAGE), 4),
-        figures={},
+        figures=figures_of_heads(model.info),
     )
 
 

@@ -25,6 +25,7 @@ from train.calibration import (
     choose,
     compare,
     cross_validate,
+    figures_of_heads,
     fit,
     rounded,
 )
@@ -199,7 +200,12 @@ def calibrate_on_photographs(
             "cross_validated": figures,
         },
     )
-    new = replace(info, calibration=calibration, abstention_threshold=threshold, figures={})
+    new = replace(
+        info,
+        calibration=calibration,
+        abstention_threshold=threshold,
+        figures=figures_of_heads(info),
+    )
     return new, candidates
 
 
