@@ -178,7 +178,7 @@ def calibrate_on_photographs(
         answers; the candidates.
 
     Raises:
-        DataError: no face was found, or `special` names a cell that does not occur.
+        DataError: no face was found, or too few; or `special` names a cell that does not occur.
     """
     from train.photo_figures import photograph_figures
 
