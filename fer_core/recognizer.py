@@ -1,6 +1,7 @@
 """The whole way in one object: picture in, emotion of every face out."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from fer_core.given_boxes import Boxes, check_boxes
 from fer_core.images import ImageSource, load_image
 from fer_core.model import EmotionModel
 from fer_core.preprocessing import UInt8Array, prepare_dataset_faces, preprocess, to_grey
-from fer_core.results import EmotionPrediction, FaceResult, RecognitionResult
+from fer_core.results import BoundingBox, EmotionPrediction, FaceResult, RecognitionResult
 
 
 class EmotionRecognizer:
@@ -43,7 +44,12 @@ class EmotionRecognizer:
         return cls(FaceDetector.load(MODELS_DIR), model)
 
     def recognize(
-        self, image: ImageSource, *, small_faces: bool = True, boxes: Boxes | None = None
+        self,
+        image: ImageSource,
+        *,
+        small_faces: bool = True,
+        near: Sequence[BoundingBox] = (),
+        boxes: Boxes | None = None,
     ) -> RecognitionResult:
         """Read every face of one picture.
 
@@ -56,8 +62,10 @@ class EmotionRecognizer:
         Args:
             image: a path, the bytes of a picture file, a PIL image, or an array (H, W),
                 (H, W, 3) RGB or (H, W, 4) RGBA, uint8.
-            small_faces: also look for faces under about 15 % of the longer side; without it a
-                picture takes a third of the time, as a live camera needs.
+            small_faces: also look for faces under about 15 % of the longer side, which takes most
+                of the time.
+            near: boxes of the faces in the last frame of a video, around which small ones are
+                looked for; see `FaceDetector.detect`.
             boxes: (x_min, y_min, x_max, y_max) of each face that the caller knows already, in
                 pixels of the upright picture; searched for when None.
 
@@ -72,7 +80,7 @@ class EmotionRecognizer:
         picture = load_image(image)
         height, width = picture.shape[:2]
         if boxes is None:
-            detections = self.detector.detect(picture, small_faces=small_faces)
+            detections = self.detector.detect(picture, small_faces=small_faces, near=near)
         else:
             detections = self.detector.place(picture, check_boxes(boxes, width, height))
         spec = self.model.info.preprocessing
