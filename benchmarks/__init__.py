@@ -1,0 +1,1 @@
+"""What prints speed and load; run on an idle machine."""
