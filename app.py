@@ -1,11 +1,12 @@
 """The Space: loads the recognizer once, builds the page, launches it."""
 
 import os
+import warnings
 
 import gradio as gr
 from starlette.middleware import Middleware
 
-from fer_core import EmotionRecognizer, ModelLoadError
+from fer_core import EmotionRecognizer, ModelLoadError, TruncatedVideoWarning
 from page import copies, memory
 from page.guard import Guard
 from page.layout import SCRIPT, STYLE, build_page
@@ -22,10 +23,8 @@ else:
         """ZeroGPU hardware ends an app at start-up that decorates nothing; we run on the CPU."""
 
 
-# Gradio breaks off a larger upload in its own words; up to here fer_core refuses it in ours.
-MAX_UPLOAD = "32mb"
-MAX_BODY = 34 << 20  # bytes of any request
-
+# Gradio breaks off a larger upload in its own words; up to here we refuse it in ours.
+MAX_UPLOAD = "120mb"
 
 # Every call of a program is a session to Gradio, which keeps 85 kB of each.
 MAX_SESSIONS = 500
@@ -61,6 +60,7 @@ def build_demo(recognizer: EmotionRecognizer) -> gr.Blocks:
 
 def main() -> None:
     """Load, warm up, launch; Gradio's own variables move host, port and folder of copies."""
+    warnings.simplefilter("ignore", TruncatedVideoWarning)  # the answer tells, the log need not
     memory.keep_little()
     copies.set_up()
     for name, value in GRADIO_SETTINGS.items():
@@ -81,7 +81,7 @@ def main() -> None:
         mcp_server=True,
         state_session_capacity=MAX_SESSIONS,
         enable_monitoring=False,
-        app_kwargs={"max_body_size": MAX_BODY, "middleware": [Middleware(Guard)]},
+        app_kwargs={"middleware": [Middleware(Guard)]},
         footer_links=["api", "settings"],
     )
 

@@ -12,12 +12,12 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from fer_core import FerError, __version__
+from fer_core import FerError, OutputError, __version__
 
 if TYPE_CHECKING:
     from fer_core.progress import Progress
+    from fer_core.shares import Shares
     from fer_core.sinks import Table
-    from fer_core.summary import Summary
 
 PROG = "face-emotion-reader"
 SOME_FAILED, FAILED, INTERRUPTED = 1, 2, 130
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     warnings.simplefilter("ignore")  # what libraries say of damaged files; rows tell it
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        return _run(options)
+        return _run_on_ray(options) if options.engine == "ray" else _run(options)
     except FerError as error:
         print(f"error: {error}", file=sys.stderr)
         return FAILED
@@ -67,43 +67,69 @@ def _run(options: argparse.Namespace) -> int:
     from fer_core.files import find_files
     from fer_core.marked import MarkedCopies
     from fer_core.progress import Progress
+    from fer_core.shares import Shares
     from fer_core.sinks import open_table
-    from fer_core.summary import Summary
     from fer_core.workers import Job, read_files
 
+    if addresses := [path for path in options.paths if "://" in path]:
+        raise OutputError(
+            f"{addresses[0]} is no path on this machine; addresses need --engine ray."
+        )
     files = list(find_files(options.paths, sys.stdin.buffer, options.annotate))
     copies = None if options.annotate is None else MarkedCopies(options.annotate, files)
     job = Job(options.every, copies)
-    table = open_table(options.out)
+    table = open_table(Path(options.out))
     try:
-        summary = Summary(options.every) if options.summary else None
+        summary = Shares(options.every) if options.summary else None
         if summary is not None:
             for row in table.earlier_rows():
                 summary.add(row)
         new = [file for file in files if not table.has(file)]
         progress = Progress(len(new))
-        workers = min(options.workers, max(1, len(new)))
+        workers = min(options.workers or 1, max(1, len(new)))
         failed = {file for file in files if table.has_failed(file)}
         if new:
             failed |= _write(table, read_files(job, new, workers), progress, summary)
     finally:
         table.close()
-    if len(new) < len(files):
-        print(f"{len(files) - len(new):,} files were in {options.out} already.", file=sys.stderr)
-    if failed:
-        print(
-            f"{len(failed):,} of {len(files):,} files could not be read, or not to their end; the "
-            f"column error in {options.out} tells why.",
-            file=sys.stderr,
-        )
     if summary is not None:
         print(summary.text())
+    return _tell(options.out, len(files), len(files) - len(new), len(failed))
+
+
+def _run_on_ray(options: argparse.Namespace) -> int:
+    from fer_core.files import find_files
+    from fer_core.ray_engine import rows_of, run_on_ray
+    from fer_core.shares import Shares
+
+    if options.annotate is not None:
+        raise OutputError("The engine ray writes no marked copies; leave --annotate out.")
+    addresses = [path for path in options.paths if "://" in path]
+    paths = [path for path in options.paths if "://" not in path]
+    files = find_files(paths, sys.stdin.buffer)
+    counts = run_on_ray(addresses, files, options.out, options.every, options.workers)
+    if options.summary:
+        summary = Shares(options.every)
+        for row in rows_of(options.out):
+            summary.add(row)
+        print(summary.text())
+    return _tell(options.out, *counts)
+
+
+def _tell(out: str, given: int, earlier: int, failed: int) -> int:
+    """Say how it went, of which number of files; the exit code."""
+    if earlier:
+        print(f"{earlier:,} files were in {out} already.", file=sys.stderr)
+    if failed:
+        print(
+            f"{failed:,} of {given:,} files could not be read, or not to their end; the column "
+            f"error in {out} tells why.",
+            file=sys.stderr,
+        )
     return SOME_FAILED if failed else 0
 
 
-def _write(
-    table: "Table", chunks: Any, progress: "Progress", summary: "Summary | None"
-) -> set[str]:
+def _write(table: "Table", chunks: Any, progress: "Progress", summary: "Shares | None") -> set[str]:
     """Write all chunks; which files could not be read, or not to their end."""
     failed: set[str] = set()
     try:
@@ -142,7 +168,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--out",
         metavar="FILE",
-        type=Path,
         required=True,
         help="the table; its name ends in .csv, .jsonl or .parquet",
     )
@@ -163,8 +188,14 @@ def _parser() -> argparse.ArgumentParser:
         "--workers",
         metavar="N",
         type=_count,
-        default=1,
-        help="processes that read at the same time (default: 1)",
+        help="processes that read at the same time (default: 1; with --engine ray one a core)",
+    )
+    parser.add_argument(
+        "--engine",
+        choices=["local", "ray"],
+        default="local",
+        help="ray: read by Ray Data, on this machine or the cluster that RAY_ADDRESS names, from "
+        "paths or addresses such as s3://bucket/folder; FILE is then a folder of Parquet files",
     )
     parser.add_argument(
         "--summary",

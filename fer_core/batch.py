@@ -14,13 +14,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fer_core.errors import FerError, TruncatedVideoWarning
-from fer_core.frames import TRUNCATED
 from fer_core.images import load_image
 from fer_core.inference import limit_threads
 from fer_core.recognizer import EmotionRecognizer
 from fer_core.results import RecognitionResult
 from fer_core.table import FIELDS, Row, empty_row, error_row, rows
-from fer_core.video import read_video
+from fer_core.video import TRUNCATED, read_video
 
 IMAGE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif",
@@ -30,6 +29,7 @@ VIDEO_SUFFIXES = frozenset(
     {".mp4", ".m4v", ".mov", ".qt", ".webm", ".mkv", ".avi", ".mpg", ".mpeg", ".ts", ".mts",
      ".m2ts", ".ogv", ".flv", ".wmv", ".asf", ".3gp", ".3g2", ".mxf", ".dv"}
 )  # fmt: skip
+SUFFIXES = IMAGE_SUFFIXES | VIDEO_SUFFIXES
 PATH, BYTES = "path", "bytes"
 NUMBERS = frozenset(FIELDS) - {"file", "track", "face", "label", "uncertain", "reliable", "error"}
 """Columns of floating-point numbers, in which NaN stands for a missing value."""

@@ -130,8 +130,8 @@ class Calibration:
         return cls(
             form=str(values["form"]),
             **{name: np.array(values[name], np.float64) for name in CALIBRATION_SHAPES},
-            fitted_on=values["fitted_on"],
-            figures=values["figures"],
+            fitted_on=dict(values["fitted_on"]),
+            figures=dict(values["figures"]),
         )
 
 

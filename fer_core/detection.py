@@ -108,6 +108,29 @@ class FaceDetector:
             (face for face in found if face is not None), key=lambda face: -face.box.area
         )[:MAX_FACES]
 
+    def candidates(self, image: NDArray[np.uint8], count: int = 4) -> list[FaceDetection]:
+        """Find the likeliest places of faces, whether the face mesh confirms them or not.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+            count: at most so many.
+
+        Returns:
+            Faces that `detect` gives, and what only resembles one.
+        """
+        halves = _halves(image)
+        sides = [WINDOW, *_level_sides(max(image.shape[:2]))]
+        proposals = [seen for side in sides for seen in self._look(_level(halves, side))]
+        height, width = image.shape[:2]
+        found = []
+        for proposal in sorted(proposals, key=lambda proposal: -proposal.score)[:count]:
+            side = LOOK_SIDE * proposal.side
+            mesh = self._look_closely(halves, proposal.center, side, proposal.roll)
+            if mesh.presence >= HOPELESS:
+                mesh = self._look_closely(halves, *mesh.square)
+            found.append(_to_detection(proposal, mesh, width, height))
+        return [face for face in found if face is not None]
+
     def place(self, image: NDArray[np.uint8], boxes: Sequence[GivenBox]) -> list[FaceDetection]:
         """Locate the keypoints of faces whose boxes are known.
 
@@ -139,7 +162,7 @@ class FaceDetector:
             middle = _box_of(mesh).reshape(2, 2).mean(axis=0)
             is_inside = (low <= middle).all() and (middle <= high).all()
             if mesh.presence >= NOT_DENIED and is_inside:
-                return FaceDetection(given.box, mesh.keypoints, float(mesh.presence))
+                return FaceDetection(given.box, mesh.keypoints, float(mesh.presence), mesh.turn)
         return FaceDetection(given.box, given.typical_keypoints, 0.0)
 
     def _look(self, view: "_View", least: float = 0) -> list[Proposal]:
@@ -337,4 +360,5 @@ def _to_detection(
     if x_max <= x_min or y_max <= y_min:
         return None
     score = min(1.0, max(0.0, proposal.score))
-    return FaceDetection(BoundingBox(x_min, y_min, x_max, y_max), mesh.keypoints, score)
+    box = BoundingBox(x_min, y_min, x_max, y_max)
+    return FaceDetection(box, mesh.keypoints, score, mesh.turn)

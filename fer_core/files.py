@@ -6,9 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePath
 from typing import BinaryIO
 
-from fer_core.batch import IMAGE_SUFFIXES, VIDEO_SUFFIXES
-
-SUFFIXES = IMAGE_SUFFIXES | VIDEO_SUFFIXES
+from fer_core.batch import SUFFIXES
 
 
 def find_files(

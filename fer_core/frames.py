@@ -7,16 +7,16 @@ image sequences) are not among `FORMATS`, and any attempt to open another file i
 
 import math
 import os
-import warnings
 from collections.abc import Generator, Iterator
 from fractions import Fraction
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_core.errors import InvalidVideoError, TruncatedVideoWarning, VideoTooLargeError
+from fer_core.errors import InvalidVideoError, VideoTooLargeError
 from fer_core.images import BAND_PIXELS, MAX_PIXELS, load_image
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ STILL_BRANDS = {"avif", "heic", "heix", "mif1"}  # pictures in a container for v
 THREADS = 2  # of the decoder: each keeps a frame more in memory
 LIMITS = {"max_pixels": str(MAX_PIXELS)}  # of decoders
 READ_BYTES = 1 << 18  # at a time
+DECIMALS = 6  # of seconds, as FFmpeg counts
 TIME_TOLERANCE = 1e-3  # seconds: what containers round times to
 MISSING_SECONDS = 0.5  # by which a header may be wrong about the end
 MAX_ASPECT = 4  # of a pixel that is not square; others are taken for a mistake
@@ -45,8 +46,8 @@ UNREADABLE = (
 NO_VIDEO = "There are no moving pictures in this file; please give a video."
 NO_FRAME = "This video is damaged: no frame of it can be read; please save or send it again."
 UNKNOWN_CODEC = "This video is coded in a way that is not supported; please save it as MP4 (H.264)."
+TOO_SLOW = "Reading this video takes too long; please send a shorter or smaller one."
 TOO_MANY_PIXELS = "The frames of this video have more than 64 megapixels; please make it smaller."
-TRUNCATED = "This video is damaged or incomplete; it was read up to {:.1f} seconds."
 
 
 class VideoFrames(Iterator[tuple[float, NDArray[np.uint8]]]):
@@ -58,26 +59,31 @@ class VideoFrames(Iterator[tuple[float, NDArray[np.uint8]]]):
 
     Attributes:
         duration: in seconds, as the file's header claims; None where it does not.
-        truncated: whether the file was found to be damaged or incomplete; known for certain once
-            the iteration has ended, where a `TruncatedVideoWarning` says so as well.
+        truncated: whether the file was found to be damaged or incomplete, which is certain only
+            when the iteration has ended.
     """
 
-    def __init__(self, path: str | os.PathLike[str], every: float = 0.0) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], every: float = 0.0, deadline: float | None = None
+    ) -> None:
         """Open a video.
 
         Args:
             path: of the file.
             every: seconds between the frames that are given: the first frame at or after each
                 multiple; 0 for all frames.
+            deadline: when reading must have ended, in seconds of `time.monotonic`.
 
         Raises:
-            InvalidVideoError: not a video that can be read.
+            InvalidVideoError: not a video that can be read; while iterating also that no frame
+                could be decoded or that the deadline has passed.
             VideoTooLargeError: its frames have more than 64 megapixels.
             ValueError: `every` is negative or not finite.
         """
         if not (every >= 0 and math.isfinite(every)):
             raise ValueError(f"every must be a number of seconds, at least 0, not {every}")
         self._every = every
+        self._deadline = math.inf if deadline is None else deadline
         self.truncated = False
         self._file = _open(Path(path))
         try:
@@ -88,6 +94,8 @@ class VideoFrames(Iterator[tuple[float, NDArray[np.uint8]]]):
         claimed = self._container.duration or 0  # in microseconds
         self.duration = claimed / 1e6 if claimed > 0 else None
         self._clock = _Clock(self._container, self._stream)
+        self._rotation: int | None = None
+        self._matrix: bytes | None = None
         self._frames = self._read()
 
     @property
@@ -118,13 +126,24 @@ class VideoFrames(Iterator[tuple[float, NDArray[np.uint8]]]):
                 if self._every:
                     wanted = math.floor((time + TIME_TOLERANCE) / self._every) + 1
                 given = True
-                yield time, _upright(frame, self._stream.sample_aspect_ratio)
+                matrix = self._display_matrix(frame)
+                yield time, _upright(frame, self._stream.sample_aspect_ratio, matrix)
         finally:
             self._free()
         if not given:
             raise InvalidVideoError(NO_FRAME)
-        if self.truncated:
-            warnings.warn(TRUNCATED.format(self.end), TruncatedVideoWarning, stacklevel=3)
+
+    def _display_matrix(self, frame: "av.VideoFrame") -> bytes | None:
+        """How a frame is to be turned; looked up anew when its rotation changes.
+
+        PyAV's `side_data` refers back to its frame, which keeps it in memory until the garbage
+        collector comes by: with large frames that is gigabytes.
+        """
+        if frame.rotation != self._rotation:
+            self._rotation = frame.rotation
+            matrix: Any = frame.side_data.get("DISPLAYMATRIX")
+            self._matrix = None if matrix is None else bytes(matrix)
+        return self._matrix
 
     def _decode(self) -> Iterator[tuple[float, "av.VideoFrame"]]:
         """Every frame that is whole, with its time."""
@@ -132,7 +151,9 @@ class VideoFrames(Iterator[tuple[float, NDArray[np.uint8]]]):
 
         stream, clock = self._stream, self._clock
         for packet in self._packets():
-            if packet.stream_index != stream.index:
+            if monotonic() > self._deadline:
+                raise InvalidVideoError(TOO_SLOW)
+            if packet.stream.index != stream.index:
                 clock.hear(packet)
                 continue
             self.truncated |= packet.is_corrupt
@@ -192,7 +213,7 @@ class _Clock:
         stamp = frame.dts if frame.pts is None else frame.pts
         if self._begin is None:
             self._begin = (stamp or 0) * self._base
-        time = self.end if stamp is None else stamp * self._base - self._begin
+        time = self.end if stamp is None else round(stamp * self._base - self._begin, DECIMALS)
         if time < self._last - TIME_TOLERANCE:  # a clock that was set back goes on where it was
             self._begin -= self._next - time
             time = self._next
@@ -291,7 +312,9 @@ def _refuse(*_given: object) -> NoReturn:
     raise PermissionError("a video opens no other file")
 
 
-def _upright(frame: "av.VideoFrame", pixel_aspect: Fraction | None) -> NDArray[np.uint8]:
+def _upright(
+    frame: "av.VideoFrame", pixel_aspect: Fraction | None, matrix: bytes | None
+) -> NDArray[np.uint8]:
     """The frame as it is to be shown: square pixels, turned, transparency over white."""
     aspect = float(pixel_aspect or 1)
     width = frame.width
@@ -304,8 +327,7 @@ def _upright(frame: "av.VideoFrame", pixel_aspect: Fraction | None) -> NDArray[n
     image = np.asarray(pixels, np.uint8)
     if transparent:
         image = _over_white(image)
-    matrix: Any = frame.side_data.get("DISPLAYMATRIX")
-    return image if matrix is None else _turned(image, bytes(matrix))
+    return image if matrix is None else _turned(image, matrix)
 
 
 def _over_white(image: NDArray[np.uint8]) -> NDArray[np.uint8]:

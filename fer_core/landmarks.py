@@ -36,6 +36,10 @@ KEYPOINT_GROUPS = (
 )
 
 
+OUTLINE = (234, 454, 10, 152)
+"""Points of the mesh at right and left ear, forehead and chin."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class FaceMesh:
     """What a closer look at a square found.
@@ -43,10 +47,13 @@ class FaceMesh:
     Attributes:
         presence: probability that the square shows a face, 0..1.
         points: (468, 2) float64, x and y in pixels of the picture.
+        turn: degrees between the face's normal and the line of sight: 0 from the front, 90 in
+            profile.
     """
 
     presence: float
     points: NDArray[np.float64]
+    turn: float
 
     @property
     def keypoints(self) -> NDArray[np.float64]:
@@ -67,7 +74,7 @@ class FaceMesh:
 
     def moved(self, scale: float) -> "FaceMesh":
         """The same in pixels of a picture that is so many times larger."""
-        return FaceMesh(self.presence, self.points * scale)
+        return FaceMesh(self.presence, self.points * scale, self.turn)
 
 
 class FaceLandmarker:
@@ -102,6 +109,18 @@ class FaceLandmarker:
         crop = warp_square(image, transform, INPUT_SIZE)
         inputs = np.asarray(cv2.LUT(crop, LEVELS), np.float32)
         outputs = self._network.run(inputs[np.newaxis])
-        flat = outputs[MESH].reshape(POINTS, 3)[:, :2].astype(np.float64)
+        points = outputs[MESH].reshape(POINTS, 3).astype(np.float64)
         presence = 1.0 / (1.0 + np.exp(-float(outputs[PRESENCE].item())))
-        return FaceMesh(presence, apply(invert(transform), flat))
+        return FaceMesh(presence, apply(invert(transform), points[:, :2]), _turn(points))
+
+
+def _turn(points: NDArray[np.float64]) -> float:
+    """Degrees between the normal of ears, forehead and chin and the line of sight, 0..90.
+
+    Args:
+        points: (468, 3), the third away from the camera in the unit of the others.
+    """
+    right_ear, left_ear, forehead, chin = points[list(OUTLINE)]
+    normal = np.cross(left_ear - right_ear, chin - forehead)
+    length = max(float(np.linalg.norm(normal)), 1e-9)
+    return float(np.degrees(np.arccos(min(1.0, abs(float(normal[2])) / length))))

@@ -187,8 +187,7 @@ def preprocess(crops: UInt8Array, spec: PreprocessingSpec) -> Float32Array:
 def prepare_dataset_face(face: UInt8Array, spec: PreprocessingSpec) -> UInt8Array:
     """A FER2013 face as a crop in the spec's geometry.
 
-    A FER2013 picture already is a face cut in the geometry that the spec's defaults describe, so
-    only its sampling may change.
+    A FER2013 picture is a face that is cut out already, so only its sampling may change.
 
     Args:
         face: (48, 48) uint8 grey.

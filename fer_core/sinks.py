@@ -251,10 +251,10 @@ class _Parquet(Table):
         yield from self._new_rows()
 
     def has(self, file: str) -> bool:
-        return _utf8(file) in self._finished or self._rows.has(file)
+        return utf8(file) in self._finished or self._rows.has(file)
 
     def has_failed(self, file: str) -> bool:
-        return _utf8(file) in self._failed or self._rows.has_failed(file)
+        return utf8(file) in self._failed or self._rows.has_failed(file)
 
     def write(self, rows: Iterable[Row]) -> None:
         self._rows.write(rows)
@@ -308,7 +308,7 @@ class _Parquet(Table):
         with self._rows_path.open(encoding="utf-8") as file:
             for line in file:
                 row = json.loads(line)
-                row["file"] = _utf8(row["file"])
+                row["file"] = utf8(row["file"])
                 if row["file"] not in self._finished:
                     yield row
 
@@ -344,7 +344,7 @@ def _json(row: Row) -> str:
     return text if text.isprintable() else json.dumps(row)
 
 
-def _utf8(file: str) -> str:
+def utf8(file: str) -> str:
     """A name in which bytes that are no UTF-8 are escaped with a backslash."""
     return os.fsencode(file).decode("utf-8", "backslashreplace")
 

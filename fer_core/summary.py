@@ -1,67 +1,99 @@
-"""How often each emotion was read: shares of images, and of the time of videos."""
+"""Sum up a video: how long which emotion was seen, over all faces and for each track."""
 
-from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from fer_core.emotions import FER2013_LABELS
-from fer_core.progress import duration
+from fer_core.results import RecognitionResult
 
-NO_FACE = "no face"
+DECIMALS = 3  # of seconds
+SHARE_DECIMALS = 4
 
 
-class Summary:
-    """Counts rows of a table, one after the other; the largest face of an image or frame counts."""
+@dataclass(slots=True)
+class _Times:
+    """Seconds in view for each label, of which those that answers were uncertain."""
 
-    def __init__(self, every: float) -> None:
-        """Start with nothing.
+    first: float
+    last: float
+    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(FER2013_LABELS, 0.0))
+    uncertain: float = 0.0
+
+    def shares(self) -> dict[str, Any]:
+        """Shares of the time in view; all 0 where there is none."""
+        total = sum(self.seconds.values())
+        scale = 1 / total if total else 0.0
+        return {
+            "seconds": round(total, DECIMALS),
+            "uncertain": round(self.uncertain * scale, SHARE_DECIMALS),
+            "emotions": {
+                name: round(seconds * scale, SHARE_DECIMALS)
+                for name, seconds in self.seconds.items()
+            },
+        }
+
+
+class VideoSummary:
+    """Adds up frames of a video as they are read. A frame counts until the next one begins."""
+
+    def __init__(self) -> None:
+        """Begin with no frame."""
+        self._tracks: dict[int, _Times] = {}
+        self._frames = 0
+        self._time = 0.0
+        self._seen: list[tuple[int, str, bool]] = []
+
+    def add(self, time: float, tracks: Sequence[int], result: RecognitionResult) -> None:
+        """Add the next frame.
 
         Args:
-            every: seconds for which the last frame of a video counts; each other one counts until
-                the next.
+            time: of the frame, in seconds; not before that of the last one.
+            tracks: track number of each face.
+            result: what was found.
         """
-        self._every = every
-        self._images: dict[str, float] = defaultdict(float)
-        self._seconds: dict[str, float] = defaultdict(float)
-        self._failed: set[Any] = set()
-        self._frame: tuple[Any, float, str] | None = None
+        self._count_until(time)
+        self._frames += 1
+        self._time = time
+        for track, face in zip(tracks, result.faces, strict=True):
+            self._tracks.setdefault(track, _Times(time, time)).last = time
+            self._seen.append((track, face.emotion.label, face.emotion.is_uncertain))
 
-    def add(self, row: Mapping[str, Any]) -> None:
-        """Count a row, whose numbers may be text and whose missing values may be empty."""
-        file, label = row["file"], row["label"] or NO_FACE
-        if row["error"]:
-            self._failed.add(file)
-        elif row["face"] not in (None, "", 1, "1"):
-            return
-        elif row["time"] in (None, ""):
-            self._images[label] += 1
-        else:
-            self._next_frame((file, float(row["time"]), label))
+    def _count_until(self, time: float) -> None:
+        for track, label, uncertain in self._seen:
+            self._tracks[track].seconds[label] += time - self._time
+            self._tracks[track].uncertain += uncertain * (time - self._time)
+        self._seen = []
 
-    def _next_frame(self, frame: tuple[Any, float, str] | None) -> None:
-        before, self._frame = self._frame, frame
-        if before is not None:
-            file, time, label = before
-            same = frame is not None and frame[0] == file
-            self._seconds[label] += frame[1] - time if frame is not None and same else self._every
+    def finish(self, end: float) -> dict[str, Any]:
+        """Count the last frame and sum up.
 
-    def text(self) -> str:
-        """A table for people, with a last line that tells how many files could not be read."""
-        self._next_frame(None)
-        kinds: list[tuple[str, dict[str, float], Callable[[float], str]]] = [
-            ("images", self._images, lambda count: f"{count:,.0f}"),
-            ("time of videos", self._seconds, duration),
-        ]
-        kinds = [kind for kind in kinds if kind[1]]
-        lines = [f"{'':10}" + "".join(f"{title:>24}" for title, _, _ in kinds)]
-        for name in (*FER2013_LABELS, NO_FACE):
-            cells = [
-                f"{show(counts[name]):>15} {counts[name] / sum(counts.values()):>8.1%}"
-                for _, counts, show in kinds
-            ]
-            lines.append(f"{name:10}" + "".join(cells))
-        if not kinds:
-            lines = ["Nothing was read."]
-        if self._failed:
-            lines.append(f"{len(self._failed):,} files could not be read, or not to their end.")
-        return "\n".join(lines)
+        Args:
+            end: of the video, in seconds.
+
+        Returns:
+            For JSON: `duration` in seconds, the number of `frames` that were read, the `seconds`
+            of all faces in view, and their shares: `emotions` of each label, `uncertain` of
+            answers that were not sure. The same for each of `tracks`, with the times of its
+            `first` and `last` frame.
+        """
+        self._count_until(max(end, self._time))
+        whole = _Times(0.0, end)
+        for times in self._tracks.values():
+            whole.uncertain += times.uncertain
+            for name, seconds in times.seconds.items():
+                whole.seconds[name] += seconds
+        return {
+            "duration": round(end, DECIMALS),
+            "frames": self._frames,
+            **whole.shares(),
+            "tracks": [
+                {
+                    "track": number,
+                    "first": round(times.first, DECIMALS),
+                    "last": round(times.last, DECIMALS),
+                    **times.shares(),
+                }
+                for number, times in self._tracks.items()
+            ],
+        }

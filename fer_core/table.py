@@ -84,8 +84,8 @@ def write_csv(
 
     Args:
         to: an open text file; opened with `newline=""` if it is one on disk.
-        table: rows with keys out of `fields`.
-        fields: the columns, in order.
+        table: rows.
+        fields: the keys that become columns, in order; others are left out.
         header: begin with the names of the columns.
     """
     if header:

@@ -1,15 +1,19 @@
 """Read a video: for each frame its time, its faces with their emotions, and who is who in it."""
 
 import os
+import warnings
 from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fer_core.errors import TruncatedVideoWarning
 from fer_core.frames import VideoFrames
 from fer_core.recognizer import EmotionRecognizer
 from fer_core.results import RecognitionResult
 from fer_core.tracking import Tracker
+
+TRUNCATED = "This video is damaged or incomplete; it was read up to {:.1f} seconds."
 
 
 class VideoFrame:
@@ -72,6 +76,7 @@ class VideoReader(Iterator[VideoFrame]):
         self._recognizer = recognizer
         self._tracker = Tracker()
         self._last: VideoFrame | None = None
+        self._warned = False
 
     @property
     def duration(self) -> float | None:
@@ -91,7 +96,13 @@ class VideoReader(Iterator[VideoFrame]):
     def __next__(self) -> VideoFrame:
         """Read up to the next frame that is given."""
         self._forget()
-        time, image = next(self._frames)
+        try:
+            time, image = next(self._frames)
+        except StopIteration:
+            if self.truncated and not self._warned:
+                self._warned = True
+                warnings.warn(TRUNCATED.format(self.end), TruncatedVideoWarning, stacklevel=2)
+            raise
         tracks, result = self._tracker.update(self._recognizer.recognize(image), time)
         self._last = VideoFrame(time, result, tracks, image)
         return self._last

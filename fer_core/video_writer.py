@@ -2,6 +2,7 @@
 
 import os
 from fractions import Fraction
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -31,7 +32,8 @@ class VideoWriter:
         """
         import av
 
-        self._container = av.open(os.fspath(path), "w", format="mp4")
+        self._file = Path(path).open("wb")  # noqa: SIM115  `close` closes it
+        self._container = av.open(self._file, "w", format="mp4")
         self._stream: av.VideoStream | None = None
         self._shape: tuple[int, ...] = ()
         self._next = 0  # the first time stamp that may follow
@@ -73,10 +75,15 @@ class VideoWriter:
         return self._stream
 
     def close(self) -> None:
-        """Finish the file."""
-        if self._stream is not None:
-            self._container.mux(self._stream.encode())
-        self._container.close()
+        """Finish the file.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        with self._file:
+            if self._stream is not None:
+                self._container.mux(self._stream.encode())
+            self._container.close()
 
     def __enter__(self) -> Self:
         return self

@@ -51,7 +51,7 @@ class Job:
         Raises:
             ModelLoadError: a file of the model is missing or malformed.
         """
-        with _silent():
+        with silent():
             return FaceReader(every=self.every, threads=threads)
 
     def read(self, reader: FaceReader, files: Iterable[str]) -> Iterator[Chunk]:
@@ -208,7 +208,7 @@ def _serve(job: Job, connection: Connection) -> None:
 
 
 @contextlib.contextmanager
-def _silent() -> Iterator[None]:
+def silent() -> Iterator[None]:
     """Keep native libraries from writing to standard error, as LiteRT does when it loads."""
     sys.stderr.flush()
     saved = os.dup(2)

@@ -1,7 +1,8 @@
-"""What programs call: `/predict`, `/annotate` and, not as an MCP tool, `/predict_batch`."""
+"""What programs call: `/predict`, `/annotate` and, not as MCP tools, those that take more."""
 
-import csv
 import io
+import logging
+from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +10,19 @@ import gradio as gr
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_core import FER2013_LABELS, FerError
-from page.handlers import Handlers, Reading
-from page.pictures import NO_PICTURE
+from fer_core import FerError
+from fer_core.summary import VideoSummary
+from fer_core.table import FIELDS, TIME_DECIMALS, Row, rows, write_csv
+from page import videos
+from page.handlers import BROKEN, Handlers, Reading
+from page.pictures import NO_PICTURE, NO_VIDEO
 
 MAX_BATCH = 32  # pictures a call
-CSV_FIELDS = (
-    "picture", "face", "x_min", "y_min", "x_max", "y_max", "score", "label", "confidence",
-    "uncertain", *FER2013_LABELS, "contempt",
-)  # fmt: skip
+NOT_IN_BATCH = {"file", "time", "track", "error"}
+BATCH_FIELDS = ("picture", *(name for name in FIELDS if name not in NOT_IN_BATCH))
+LOG = logging.getLogger(__name__)
+
+VideoAnswer = tuple[dict[str, Any], list[dict[str, Any]], str]
 
 
 class Endpoints:
@@ -65,15 +70,62 @@ class Endpoints:
             raise gr.Error(NO_PICTURE, print_exception=False)
         if len(images) > MAX_BATCH:
             raise gr.Error(f"Please give at most {MAX_BATCH} pictures.", print_exception=False)
-        answers = []
+        answers: list[dict[str, Any]] = []
+        table: list[Row] = []
         for path in images:
-            answer: dict[str, Any] = {"picture": Path(path).name}
+            name = Path(path).name
             try:
-                answer |= self._handlers.read(path).result.to_dict()
+                result = self._handlers.read(path).result
             except FerError as error:
-                answer["error"] = str(error)
-            answers.append(answer)
-        return answers, as_csv(answers)
+                answers.append({"picture": name, "error": str(error)})
+            else:
+                answers.append({"picture": name, **result.to_dict()})
+                table += ({"picture": name, **row} for row in rows(name, None, None, result))
+        return answers, as_csv(table, BATCH_FIELDS)
+
+    def predict_video(
+        self,
+        video: str | None,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008  how Gradio is asked for one
+    ) -> Generator[VideoAnswer | tuple[Any, Any, Any], None, None]:
+        """Find every face in a video and say which emotion people would read in it over time.
+
+        Args:
+            video: a video file (MP4, MOV, WebM, AVI, GIF and others; at most 60 seconds and
+                100 MB), of which five frames a second are read.
+            progress: is told how much was read.
+
+        Returns:
+            A summary: duration, number of frames, and shares of time for each emotion, overall and
+            for each face, which has a number, `track`, while it stays in view. A timeline: for each
+            frame and face its `time` in seconds, its `track`, and all that predict says of a face.
+            And the timeline as CSV text.
+        """
+        if video is None:
+            raise gr.Error(NO_VIDEO, print_exception=False)
+        summary = VideoSummary()
+        timeline: list[dict[str, Any]] = []
+        table: list[Row] = []
+        try:
+            with videos.open_video(video, self._handlers.recognizer) as reader:
+                for frame in reader:
+                    time, tracks, result = frame.time, frame.tracks, frame.result
+                    videos.check_time(time)
+                    summary.add(time, tracks, result)
+                    table += rows(Path(video).name, time, tracks, result)
+                    timeline += (
+                        {"time": round(time, TIME_DECIMALS), "track": track, **face.to_dict()}
+                        for track, face in zip(tracks, result.faces, strict=True)
+                    )
+                    progress(videos.share_read(reader))
+                    yield gr.skip(), gr.skip(), gr.skip()  # where Gradio ends it for who has left
+                answer = {**summary.finish(reader.end), "truncated": reader.truncated}
+        except FerError as error:
+            raise gr.Error(str(error), print_exception=False) from error
+        except Exception as error:  # programs get a sentence, whatever it was
+            LOG.exception("a video could not be read")
+            raise gr.Error(BROKEN, print_exception=False) from error
+        yield answer, timeline, as_csv(table)
 
     def _read(self, path: str | None) -> Reading:
         if path is None:
@@ -84,28 +136,8 @@ class Endpoints:
             raise gr.Error(str(error), print_exception=False) from error
 
 
-def as_csv(answers: list[dict[str, Any]]) -> str:
-    """A line for each face, numbered from 1 in its picture; pictures without one have none."""
+def as_csv(table: Iterable[Row], fields: Sequence[str] = FIELDS) -> str:
+    """Rows as text."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, CSV_FIELDS, lineterminator="\n")
-    writer.writeheader()
-    for answer in answers:
-        for number, face in enumerate(answer.get("faces", ()), 1):
-            emotion = face["emotion"]
-            kept = {key: emotion[key] for key in ("label", "confidence", "uncertain", "contempt")}
-            writer.writerow(
-                {
-                    "picture": _inert(answer["picture"]),
-                    "face": number,
-                    **face["box"],
-                    "score": face["score"],
-                    **kept,
-                    **emotion["probabilities"],
-                }
-            )
+    write_csv(text, table, fields)
     return text.getvalue()
-
-
-def _inert(name: str) -> str:
-    """A file name that a spreadsheet does not take for a formula."""
-    return f"'{name}" if name.startswith(("=", "+", "-", "@", "\t", "\r")) else name

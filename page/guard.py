@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 import gradio as gr
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.responses import PlainTextResponse
 
 from page.pictures import NO_PICTURE
@@ -15,17 +16,23 @@ Application = Callable[[Scope, Any, Any], Awaitable[None]]
 
 # Fetching addresses that a stranger names, and taking recordings of screens.
 CLOSED = re.compile(r"/file[=/]\s*https?:|/proxy=|/process_recording", re.IGNORECASE)
-
+UPLOAD = "/gradio_api/upload"
+MAX_UPLOAD = 122 << 20  # bytes of an upload; up to nearly here Gradio takes files, and we refuse
+MAX_BODY = 34 << 20  # bytes of any other request, which Gradio reads into memory
 
 NO_ROOM = "There is no room for your picture right now; please try again in a few minutes."
 
 
 class Guard:
-    """ASGI middleware that answers 404 to `CLOSED`, and with a sentence when the disk is full."""
+    """ASGI middleware before all of Gradio.
+
+    It answers 404 to `CLOSED`, 413 to what is too large, and a sentence when the disk is full.
+    """
 
     def __init__(self, app: Application) -> None:
         """Stand before an application."""
-        self._app = app
+        self._uploads = RequestBodyLimitMiddleware(app, MAX_UPLOAD)
+        self._others = RequestBodyLimitMiddleware(app, MAX_BODY)
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
         """Answer, or pass on."""
@@ -33,7 +40,12 @@ class Guard:
             await PlainTextResponse("Not found", status_code=404)(scope, receive, send)
             return
         try:
-            await self._app(scope, receive, send)
+            app = (
+                self._uploads
+                if scope["type"] == "http" and scope["path"] == UPLOAD
+                else self._others
+            )
+            await app(scope, receive, send)
         except OSError as error:
             if error.errno != errno.ENOSPC:
                 raise

@@ -109,7 +109,7 @@ class Handlers:
 
     def __init__(self, recognizer: EmotionRecognizer) -> None:
         """Keep the recognizer, which every request uses, and what it says of the examples."""
-        self._recognizer = recognizer
+        self.recognizer = recognizer
         self._examples = [self.read(str(EXAMPLES_DIR / name)) for name in EXAMPLES]
 
     def read(self, source: str | bytes, *, mirror: bool = False, **search: Any) -> Reading:
@@ -128,7 +128,7 @@ class Handlers:
             picture = load_image(source)
             if mirror:
                 picture = np.ascontiguousarray(picture[:, ::-1])
-            return Reading(picture, self._recognizer.recognize(picture, **search))
+            return Reading(picture, self.recognizer.recognize(picture, **search))
         except FerError:
             raise
         except Exception as error:  # visitors and programs get a sentence, whatever it was
@@ -238,7 +238,7 @@ class Handlers:
         """The fold that tells why, made when it is opened."""
         if shown is None or not shown.result.faces:
             return ""
-        return why_html(self._recognizer.model, shown.result.faces[shown.chosen], language)
+        return why_html(self.recognizer.model, shown.result.faces[shown.chosen], language)
 
     def begin_live(self, source: Source) -> None:
         """Let the frames of the live camera be answered from now on."""
@@ -285,8 +285,8 @@ class Handlers:
     def _answer(self, shown: Shown | None, language: str, mode: str) -> str:
         if shown is None or not shown.result.faces:
             return ""
-        emotion = shown.result.faces[shown.chosen].emotion
-        answer = answer_html(emotion, language, only_two=mode == TWO)
+        face = shown.result.faces[shown.chosen]
+        answer = answer_html(face, language, only_two=mode == TWO)
         return answer + download_html(shown.result, language)
 
     def _nothing(self, status: str) -> list[Any]:

@@ -1,7 +1,6 @@
 """The page: what stands where, and which event calls what."""
 
-from collections.abc import Callable
-from functools import partial, wraps
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +10,7 @@ from fer_core import EmotionRecognizer
 from page.endpoints import Endpoints
 from page.guard import Page
 from page.handlers import EXAMPLES_DIR, SEVEN, TWO, Handlers, Shown, Source, gallery_value
-from page.pictures import CameraInput, PictureInput, PictureOutput, PicturesInput
+from page.pictures import CameraInput, PictureInput, PictureOutput, PicturesInput, VideoInput
 from page.texts import ENGLISH, FRENCH, TEXTS, about_text, i18n, known_language, say
 
 HERE = Path(__file__).resolve().parent
@@ -20,6 +19,8 @@ STYLE = (HERE / "style.css").read_text(encoding="utf-8")
 SCRIPT = (HERE / "page.js").read_text(encoding="utf-8")
 
 MODEL_QUEUE: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 2}
+# One at a time, beside the pictures: between two frames of a video these have their turn.
+VIDEO_QUEUE: dict[str, Any] = {"concurrency_id": "video", "concurrency_limit": 1}
 MAX_QUEUE = 64
 PICTURE_HEIGHT = 380  # pixels
 LIVE_SECONDS = 120
@@ -356,14 +357,19 @@ def _add_endpoints(endpoints: Endpoints) -> None:
             api_name="predict_batch",
             **MODEL_QUEUE,
         )
+        trigger.click(
+            _without_tool(endpoints.predict_video),
+            VideoInput(label="Video"),
+            [gr.JSON(label="Summary"), gr.JSON(label="Timeline"), gr.Textbox(label="CSV")],
+            api_name="predict_video",
+            **VIDEO_QUEUE,
+        )
 
 
-def _without_tool(endpoint: Callable[..., Any]) -> Callable[..., Any]:
-    """The endpoint, but not as an MCP tool: Gradio does not convert lists of files for these."""
+def _without_tool(endpoint: Any) -> Any:
+    """The endpoint, but not as an MCP tool.
 
-    @wraps(endpoint)
-    def called(*given: Any) -> Any:
-        return endpoint(*given)
-
-    called._mcp_type = "none"  # type: ignore[attr-defined]  # noqa: SLF001  Gradio's own mark
-    return called
+    Gradio does not convert lists of files for these, and a table of a minute is too much for them.
+    """
+    endpoint.__func__._mcp_type = "none"  # noqa: SLF001  Gradio's own mark
+    return endpoint

@@ -1,4 +1,4 @@
-"""Gradio's components for pictures, with our own way of taking them in and giving them out.
+"""Gradio's components for pictures and videos, with our own way of taking them in and out.
 
 Gradio's preprocessing would open a visitor's picture first: it loses the EXIF orientation or 16-bit
 values, depending on the type, and answers a damaged file with words of its own. Its postprocessing
@@ -13,11 +13,12 @@ from typing import Any
 import cv2
 import gradio as gr
 import numpy as np
-from gradio.data_classes import ImageData, ListFiles
+from gradio.data_classes import FileData, ImageData, ListFiles
 from gradio.utils import get_upload_folder
 from numpy.typing import NDArray
 
 NO_PICTURE = "Please give a picture."
+NO_VIDEO = "Please give a video."
 JPEG = (cv2.IMWRITE_JPEG_QUALITY, 88)
 
 
@@ -35,11 +36,18 @@ def uploaded_paths(payload: ListFiles | None) -> list[str] | None:
     return [_within_uploads(file.path) for file in payload.root]
 
 
-def _within_uploads(path: str | None) -> str:
+def uploaded_video(payload: FileData | None) -> str | None:
+    """Where Gradio put the upload of a video."""
+    if payload is None:
+        return None
+    return _within_uploads(payload.path, NO_VIDEO)
+
+
+def _within_uploads(path: str | None, otherwise: str = NO_PICTURE) -> str:
     """The path, if it is an upload: Gradio takes any path of the server that a program names."""
     uploads = Path(get_upload_folder()).resolve()
     if path is None or not Path(path).resolve().is_relative_to(uploads):
-        raise gr.Error(NO_PICTURE, print_exception=False)
+        raise gr.Error(otherwise, print_exception=False)
     return path
 
 
@@ -86,6 +94,9 @@ CameraInput = _kind_of(gr.Image, "CameraInput", preprocess=frame_bytes)
 
 PicturesInput = _kind_of(gr.File, "PicturesInput", preprocess=uploaded_paths)
 """Hands on several files."""
+
+VideoInput = _kind_of(gr.File, "VideoInput", preprocess=uploaded_video)
+"""Hands on a video."""
 
 PictureOutput = _kind_of(gr.Image, "PictureOutput", postprocess=sent_inside)
 """Shows a picture of which no copy is written."""

@@ -1,6 +1,7 @@
 """Programs: the generated API over a real server with the real model, through gradio_client."""
 
 import asyncio
+import csv
 import io
 import json
 import re
@@ -15,12 +16,13 @@ import numpy as np
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
+from gradio_client.utils import Status
 from jsonschema import Draft202012Validator
 from mcp import ClientSession
 from mcp.client.streamable_http import streamable_http_client
 from PIL import Image
 
-from fer_core import EmotionRecognizer
+from fer_core import EmotionRecognizer, frames, read_video
 from fer_core.images import (
     MAX_BYTES,
     TOO_LONG,
@@ -29,9 +31,12 @@ from fer_core.images import (
     TRUNCATED,
     UNREADABLE,
 )
+from page import videos
+from tests.clips import Part, scene, write_clip
 from tests.conftest import EXAMPLES, ROOT
 
 HAPPY = EXAMPLES / "happy_f_asian_01.jpg"
+SAD = EXAMPLES / "sad_f_african_01.jpg"
 GROUP = EXAMPLES / "group_happy-surprise-angry_01.jpg"
 
 
@@ -65,6 +70,94 @@ def test_the_calls_of_the_readme_work_as_written(
     printed = capsys.readouterr().out
     assert "happy" in printed
     assert "group_happy-surprise-angry_01.jpg,3," in printed
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten seconds of a happy face and, for a while, a sad one."""
+    alone, both = scene(Part(HAPPY.stem, 180)), scene(Part(HAPPY.stem, 180), Part(SAD.stem, 480))
+    images = [alone] * 20 + [both] * 10 + [alone] * 20
+    times = [number / 5 for number in range(50)]
+    return write_clip(tmp_path_factory.mktemp("clips") / "clip.mp4", images, times)
+
+
+def test_the_video_call_of_the_readme_works_as_written(
+    served_app: str, clip: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    section = (ROOT / "README.md").read_text(encoding="utf-8").split("For a video, five")[1]
+    block = re.search(r"```python\n(.*?)```", section, re.DOTALL)
+    assert block is not None
+    monkeypatch.chdir(clip.parent)
+    exec(block[1].replace("http://127.0.0.1:7860", served_app), {})  # noqa: S102 - our own README
+    printed = capsys.readouterr().out.splitlines()[1:]  # the client's own greeting
+    assert printed[:2] == [
+        "face 1, 0.0 to 9.8 s, happy 100%", "face 2, 4.0 to 5.8 s, happy 0%",
+    ]  # fmt: skip
+    assert len(printed) == 2 + 50 + 10
+
+
+def test_predict_video_answers_what_the_package_answers(
+    client: Client, recognizer: EmotionRecognizer, clip: Path
+) -> None:
+    summary, timeline, table = client.predict(
+        video=handle_file(str(clip)), api_name="/predict_video"
+    )
+    expected = [
+        (frame.time, track, face.to_dict())
+        for frame in read_video(clip, 0.2, recognizer)
+        for track, face in zip(frame.tracks, frame.result.faces, strict=True)
+    ]
+    assert [(row.pop("time"), row.pop("track"), row) for row in timeline] == expected
+    assert summary["frames"] == 50
+    assert [row["label"] for row in csv.DictReader(io.StringIO(table))] == [
+        face["emotion"]["label"] for _, _, face in expected
+    ]
+    schema = json.loads((ROOT / "docs" / "answer.schema.json").read_text(encoding="utf-8"))
+    validator = Draft202012Validator({"$ref": "#/$defs/face", "$defs": schema["$defs"]})
+    for row in timeline:
+        validator.validate(row)
+
+
+def test_pictures_are_answered_while_a_video_is_read_and_whoever_cancels_makes_room(
+    client: Client, tmp_path: Path
+) -> None:
+    image = scene(Part(HAPPY.stem))
+    minute = write_clip(tmp_path / "minute.mp4", [image] * 300, [n / 5 for n in range(300)])
+    job = client.submit(video=handle_file(str(minute)), api_name="/predict_video")
+    while job.status().code != Status.PROGRESS:
+        assert not job.done()
+    assert len(predict(client, HAPPY)["faces"]) == 1
+    assert not job.done()
+    job.cancel()
+    short = write_clip(tmp_path / "short.mp4", [image] * 3, [0.0, 0.2, 0.4])
+    summary, _, _ = client.predict(video=handle_file(str(short)), api_name="/predict_video")
+    assert summary["frames"] == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("letter.mp4", b"Dear Sir", frames.UNREADABLE),
+        ("empty.mp4", b"", frames.UNREADABLE),
+        ("picture.mp4", HAPPY.read_bytes(), frames.UNREADABLE),
+        ("list.m3u8", b"#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1/a.ts\n", frames.UNREADABLE),
+        ("huge.mp4", bytes(videos.MAX_BYTES + 1), videos.TOO_MANY_BYTES),
+    ],
+)
+def test_what_is_no_video_is_refused_with_one_sentence(
+    client: Client, tmp_path: Path, name: str, content: bytes, sentence: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(AppError) as caught:
+        client.predict(video=handle_file(str(tmp_path / name)), api_name="/predict_video")
+    assert str(caught.value) == sentence
+
+
+def test_no_video_and_a_path_of_the_server_are_refused(client: Client) -> None:
+    stolen = {"path": str(ROOT / "models" / "model.json"), "meta": {"_type": "gradio.FileData"}}
+    for given in (None, stolen):
+        with pytest.raises(AppError):
+            client.predict(video=given, api_name="/predict_video")
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
@@ -122,6 +215,17 @@ def test_the_package_example_of_the_readme_works_as_written(
     exec(code.replace("marked.jpg", str(tmp_path / "marked.jpg")), {})  # noqa: S102 - as above
     assert capsys.readouterr().out.count("happy") == 1
     assert (tmp_path / "marked.jpg").is_file()
+
+
+def test_the_video_example_of_the_readme_works_as_written(
+    clip: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(clip.parent)
+    exec(readme_code("Videos"), {})  # noqa: S102 - as above
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0] == "0.00 s, face 1: happy"
+    assert "4.00 s, face 2: sad" in printed
+    assert [frame.tracks for frame in read_video("marked.mp4", 5.0)] == [(1,), (1, 2)]
 
 
 def test_predict_answers_what_the_package_answers(

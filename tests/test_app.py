@@ -10,7 +10,7 @@ from fer_core import EmotionRecognizer, ModelLoadError
 
 def test_only_the_promised_endpoints_are_public(recognizer: EmotionRecognizer) -> None:
     demo = app.build_demo(recognizer)
-    named = {"/predict", "/annotate", "/predict_batch"}
+    named = {"/predict", "/annotate", "/predict_batch", "/predict_video"}
     assert set(demo.get_api_info()["named_endpoints"]) == named
 
 

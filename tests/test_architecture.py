@@ -18,13 +18,14 @@ LEVELS = [
     {"preprocessing", "landmarks", "blazeface"},
     {"results"},
     {"given_boxes"},
-    {"images", "detection", "alignment", "calibration", "tracking", "table", "drawing"},
-    {"model", "frames"},
+    {"images", "detection", "alignment", "calibration", "tracking", "table", "drawing", "summary"},
+    {"model", "quality", "frames"},
     {"recognizer", "explanation"},
     {"video", "video_writer"},
     {"batch", "sinks"},
     {"files", "marked", "progress"},
-    {"summary", "workers"},
+    {"shares", "workers"},
+    {"ray_engine"},
     {"__main__"},
 ]
 DRAWING_MAY_IMPORT = {"results", "emotions"}
@@ -123,7 +124,7 @@ def test_importing_loads_nothing_heavy(module: str) -> None:
 @pytest.mark.parametrize(
     "command",
     ["fit", "evaluate", "calibrate", "export", "gap", "clean", "average", "explore", "ingest",
-     "compare", "features", "speed", "shares"],
+     "compare", "features", "speed", "trust", "quality"],
 )  # fmt: skip
 def test_every_command_explains_itself(command: str) -> None:
     environment = {key: value for key, value in os.environ.items() if key != "FER_DATA"}

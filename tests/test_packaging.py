@@ -242,9 +242,17 @@ def test_model_json_says_what_the_model_is_and_where_it_comes_from() -> None:
         ("python -m train.fit --data DIR", "python -m train.average --models")
     )
     assert re.fullmatch(r"[0-9a-f]{40}", info.training["commit"])
-    assert info.temperature != 1.0
     assert 0 < info.abstention_threshold < 1
-    assert {"fer2013_public", "ferplus_public", "answer_public", "photographs"} <= set(info.figures)
+    assert {"fer2013_public", "ferplus_public", "answer_public"} <= set(info.figures)
+
+
+def test_model_json_says_on_which_photographs_the_answer_was_fitted_and_judged() -> None:
+    calibration = read_info(ROOT / "models").calibration
+    assert set(calibration.fitted_on) == {"photos", "london", "press"}
+    for name, count in calibration.fitted_on.items():
+        figures = calibration.figures["cross_validated"][name]
+        assert figures["n_found"] == count
+        assert {"mean_recall", "recall", "ece", "answered", "accuracy_answered"} <= set(figures)
 
 
 def test_the_cards_state_the_figures_of_the_model_that_is_served() -> None:

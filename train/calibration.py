@@ -4,6 +4,7 @@ A run without photographs gets temperature scaling on PublicTest. With photograp
 linear layer compete by cross-validation; see `choose`. Solvers are SciPy's, folds scikit-learn's.
 """
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -162,20 +163,21 @@ def fit(form: str, strength: float, faces: Faces) -> Calibration:
     )
 
 
-def cross_validate(form: str, strength: float, faces: Faces) -> list[FloatArray]:
+def cross_validate(form: str, strength: float, faces: Faces) -> FloatArray:
     """Predict every face by calibrations that were fitted without its person.
 
     Returns:
-        For each of `REPEATS` divisions into folds: (N, 7) probabilities.
+        (N, 7) probabilities, the mean over `REPEATS` divisions into folds.
+
+    Raises:
+        DataError: there are too few photographs.
     """
-    predictions = []
+    probabilities = np.zeros((len(faces.labels), SEVEN))
     for folds in _divisions(faces):
-        probabilities = np.zeros((len(faces.labels), SEVEN))
         for fitted, held_out in folds:
             calibration = fit(form, strength, faces.subset(fitted))
-            probabilities[held_out] = calibration.probabilities(faces.subset(held_out).heads)
-        predictions.append(probabilities)
-    return predictions
+            probabilities[held_out] += calibration.probabilities(faces.subset(held_out).heads)
+    return probabilities / REPEATS
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,7 +190,7 @@ class Candidate:
         loss: weighted mean negative log-likelihood of faces held out, in nats.
         behind: how much that is above the best candidate's, and
         error: the standard error of this difference, over people.
-        predictions: of `cross_validate`.
+        held_out: (N, 7) probabilities, of `cross_validate`.
     """
 
     form: str
@@ -196,7 +198,7 @@ class Candidate:
     loss: float
     behind: float
     error: float
-    predictions: list[FloatArray]
+    held_out: FloatArray
 
 
 def compare(faces: Faces, forms: Iterable[str] = FORMS) -> list[Candidate]:
@@ -208,10 +210,7 @@ def compare(faces: Faces, forms: Iterable[str] = FORMS) -> list[Candidate]:
     ]
     rows = np.arange(len(faces.labels))
     losses = np.array(
-        [
-            np.mean([-np.log(np.maximum(p[rows, faces.labels], 1e-12)) for p in predictions], 0)
-            for _, _, predictions in tried
-        ]
+        [-np.log(np.maximum(held_out[rows, faces.labels], 1e-12)) for _, _, held_out in tried]
     )
     means = (losses * faces.weights).mean(axis=1)
     best = losses[means.argmin()]
@@ -222,9 +221,9 @@ def compare(faces: Faces, forms: Iterable[str] = FORMS) -> list[Candidate]:
             float(mean),
             float(mean - means.min()),
             _error_of_mean((row - best) * faces.weights, faces.people),
-            predictions,
+            held_out,
         )
-        for (form, strength, predictions), mean, row in zip(tried, means, losses, strict=True)
+        for (form, strength, held_out), mean, row in zip(tried, means, losses, strict=True)
     ]
 
 
@@ -292,13 +291,25 @@ def _minimize(
 
 
 def _divisions(faces: Faces) -> Iterable[list[tuple[NDArray[np.intp], NDArray[np.intp]]]]:
-    """Folds that keep people together and cells evenly spread, `REPEATS` times."""
+    """Folds that keep people together and cells evenly spread, `REPEATS` times.
+
+    Raises:
+        DataError: there are too few people, or no cell has a face for each fold.
+    """
     from sklearn.model_selection import StratifiedGroupKFold
 
     cells = np.char.add(np.char.add(faces.sets, "/"), faces.labels.astype(str))
+    _, counts = np.unique(cells, return_counts=True)
+    if len(np.unique(faces.people)) < FOLDS or counts.max(initial=0) < FOLDS:
+        raise DataError(
+            f"there are too few photographs to cross-validate; give at least {FOLDS} people, and "
+            f"{FOLDS} faces of one emotion."
+        )
     for repeat in range(REPEATS):
         splitter = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=SEED + repeat)
-        yield list(splitter.split(cells, cells, faces.people))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of cells with fewer faces than folds
+            yield list(splitter.split(cells, cells, faces.people))
 
 
 def _error_of_mean(values: FloatArray, people: NDArray[np.str_]) -> float:

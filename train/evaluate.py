@@ -11,7 +11,8 @@ the largest face is the app's own (`EmotionRecognizer.recognize`), "not sure" in
 the faces found, recall of each emotion and their mean, where a face that is not found counts as
 wrong, confusion, calibration, coverage, and 95 % bootstrap intervals, over people where there is a
 column person. With columns age, gender or ethnicity, groups are compared: how neutral and happy
-faces are read, and how often a neutral face is called angry or sad.
+faces are read, and how often a neutral face is called angry or sad. Sets that the calibration was
+fitted on are recognized: where all of them are named, their answers are cross-validated.
 
 `--data DIR` names FER2013 and the FER+ votes. With `--photos` it may be left out: the dataset is
 then not read, even where FER_DATA is set. Its faces go through fer_core's preparation, flip
@@ -59,6 +60,7 @@ from train.evaluate_answers import (
 )
 from train.evaluate_figures import all_figures, compact, log_row, side_by_side, summary
 from train.peer_fer import PeerError
+from train.photo_calibration import held_out_answers, sets_fitted_on
 from train.photographs import read_photograph_sets
 
 
@@ -92,7 +94,9 @@ def main(arguments: list[str] | None = None) -> None:
         photographs = {
             name: answer_photographs(recognizer, of_set) for name, of_set in sets.items()
         }
+        photographs, too_good = _held_out(model.info, photographs)
         figures = all_figures(answers, model.info.abstention_threshold, photographs)
+        figures["warnings"] += too_good
         if options.fer_python is not None:
             print("asking fer for its answers", flush=True)
             version, of_faces, of_photographs = ask_fer(options.fer_python, answers, sets)
@@ -115,6 +119,23 @@ def main(arguments: list[str] | None = None) -> None:
         new = {name: {**known.get(name, {}), **row} for name, row in compact(figures).items()}
         write_info(options.model, replace(model.info, figures={**known, **new}))
         print(f"wrote the figures into model.json of {options.model}")
+
+
+def _held_out(
+    info: ModelInfo, photographs: dict[str, PhotographAnswers]
+) -> tuple[dict[str, PhotographAnswers], list[str]]:
+    """Cross-validate sets that the calibration was fitted on, or warn where some are missing."""
+    fitted, needed = sets_fitted_on(info, photographs), info.calibration.fitted_on
+    if not fitted:
+        return photographs, []
+    if len(fitted) == len(needed):
+        print(f"cross-validating the calibration on {', '.join(fitted)}", flush=True)
+        return {**photographs, **held_out_answers(info, photographs)}, []
+    warning = (
+        f"The calibration was fitted on {', '.join(fitted)}, whose figures are too good here; name "
+        f"all of {', '.join(needed)} to have them cross-validated."
+    )
+    return photographs, [warning]
 
 
 def _write(

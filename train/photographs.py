@@ -4,6 +4,7 @@ They are few and their labels are noisy: for choosing and reporting, not for tra
 """
 
 import csv
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -115,6 +116,15 @@ def person_keys(photographs: Sequence[Photograph]) -> NDArray[np.str_]:
             for index, photograph in enumerate(photographs)
         ]
     )
+
+
+def digest(photographs: Sequence[Photograph]) -> str:
+    """Compute a SHA-256 of labels and files, by which a set is known again under any name."""
+    total = hashlib.sha256()
+    for photograph in photographs:
+        total.update(f"{photograph.label}\n{photograph.person}\n".encode())
+        total.update(hashlib.sha256(photograph.path.read_bytes()).digest())
+    return total.hexdigest()
 
 
 def read_portraits(folder: Path) -> list[Photograph]:

@@ -5,12 +5,21 @@ import numpy as np
 import pytest
 
 from fer_core import EmotionRecognizer
-from fer_core.calibration import answer_logits
+from fer_core.calibration import Calibration, log_softmax
 from fer_core.emotions import FER2013_LABELS
 from fer_core.explanation import _coarse_maps, draw_evidence, evidence_maps, filter_views
 from fer_core.model import EmotionModel, ModelInfo
 from fer_core.preprocessing import PreprocessingSpec, UInt8Array, preprocess
 from tests.conftest import EXAMPLES, PORTRAITS
+
+RNG = np.random.default_rng(0)
+CALIBRATIONS = {
+    "one head": Calibration.temperature(1.0),
+    "both heads": Calibration.temperature(0.7, 0.3),
+    "matrix": Calibration(
+        "matrix", RNG.normal(0, 0.3, (7, 8)), RNG.normal(0, 0.3, (7, 7)), RNG.normal(0, 1, 7)
+    ),
+}
 
 
 @pytest.fixture(scope="module")
@@ -19,17 +28,19 @@ def face(recognizer: EmotionRecognizer) -> UInt8Array:
 
 
 class TestEvidence:
-    @pytest.mark.parametrize("share", [0.0, 0.3])
+    @pytest.mark.parametrize("calibration", CALIBRATIONS.values(), ids=CALIBRATIONS)
     def test_its_mean_is_the_logit_without_bias(
-        self, recognizer: EmotionRecognizer, face: UInt8Array, share: float
+        self, recognizer: EmotionRecognizer, face: UInt8Array, calibration: Calibration
     ) -> None:
-        info = replace(recognizer.model.info, fer2013_share=share)
+        info = replace(recognizer.model.info, calibration=calibration)
         model = EmotionModel(recognizer.model._forward, info)
         black = np.zeros((48, 48), np.uint8)
 
         def logits(picture: UInt8Array) -> np.ndarray:
             inputs = preprocess(picture[np.newaxis], info.preprocessing)
-            return answer_logits(model.logits(inputs), share)[0]
+            heads = {name: log_softmax(logits) for name, logits in model.logits(inputs).items()}
+            ferplus, fer2013 = heads["ferplus"][0], heads["fer2013"][0]
+            return calibration.ferplus @ ferplus + calibration.fer2013 @ fer2013
 
         def means(picture: UInt8Array) -> np.ndarray:
             return _coarse_maps(model, picture).mean(axis=(0, 1))
@@ -68,7 +79,9 @@ class TestEvidence:
         assert np.mean(lost["strongest"]) > np.mean(lost["weakest"])
 
     def test_a_network_without_the_pooling_is_told(self, face: UInt8Array) -> None:
-        info = ModelInfo("fake", "0", "none", "", PreprocessingSpec(), False, 1.0, 0.5)
+        info = ModelInfo(
+            "fake", "0", "none", "", PreprocessingSpec(), False, CALIBRATIONS["one head"], 0.5
+        )
         with pytest.raises(ValueError, match="not linear"):
             evidence_maps(EmotionModel(lambda _: {}, info), face)
 

@@ -1,69 +1,38 @@
-"""Shares of images and of time."""
-
-from typing import Any
-
 import pytest
 
-from fer_core.summary import Summary
-from fer_core.table import empty_row, error_row
+from fer_core.summary import VideoSummary
+from tests.fer_core.test_tracking import face, frame
 
 
-def face(file: str, label: str, time: float | None = None, number: int = 1) -> dict[str, Any]:
-    return {**empty_row(file, time), "label": label, "face": number}
+def test_each_frame_counts_until_the_next_one() -> None:
+    summary = VideoSummary()
+    summary.add(0.0, (1,), frame(face(100, happy=0.9)))
+    summary.add(1.0, (1,), frame(face(100, sad=0.9)))
+    summary.add(4.0, (), frame())
+    summary.add(5.0, (2,), frame(face(400, fear=0.3)))
+    answer = summary.finish(6.0)
+    assert (answer["duration"], answer["frames"], answer["seconds"]) == (6.0, 4, 5.0)
+    shown = {name: share for name, share in answer["emotions"].items() if share}
+    assert shown == {"happy": 0.2, "sad": 0.6, "fear": 0.2}
+    assert answer["uncertain"] == 0.2
+    first, second = answer["tracks"]
+    assert (first["track"], first["first"], first["last"], first["seconds"]) == (1, 0.0, 1.0, 4.0)
+    assert (first["emotions"]["happy"], first["emotions"]["sad"]) == (0.25, 0.75)
+    assert (second["track"], second["first"], second["last"]) == (2, 5.0, 5.0)
+    assert (second["seconds"], second["emotions"]["fear"], second["uncertain"]) == (1.0, 1.0, 1.0)
 
 
-def shares(rows: list[dict[str, Any]], every: float = 0.5) -> dict[str, list[str]]:
-    """The cells of each line by its name."""
-    summary = Summary(every)
-    for row in rows:
-        summary.add(row)
-    lines = summary.text().splitlines()[1:]
-    return {line[:10].strip(): line[10:].split() for line in lines}
+def test_two_faces_count_twice() -> None:
+    summary = VideoSummary()
+    summary.add(0.0, (1, 2), frame(face(100, side=120, happy=0.9), face(400, sad=0.9)))
+    answer = summary.finish(2.0)
+    assert answer["seconds"] == 4.0
+    assert (answer["emotions"]["happy"], answer["emotions"]["sad"]) == (0.5, 0.5)
+    assert sum(answer["emotions"].values()) == pytest.approx(1)
 
 
-def test_an_image_counts_by_its_largest_face() -> None:
-    rows = [
-        face("a", "happy"),
-        face("a", "sad", number=2),
-        face("b", "angry"),
-        empty_row("c", None),
-    ]
-    found = shares([*rows, face("d", "happy")])
-    assert found["happy"] == ["2", "50.0%"]
-    assert found["angry"] == ["1", "25.0%"]
-    assert found["sad"] == ["0", "0.0%"]
-    assert found["no face"] == ["1", "25.0%"]
-
-
-def test_a_frame_counts_until_the_next_and_the_last_for_the_interval() -> None:
-    rows = [face("v", "happy", 0.0), face("v", "sad", 3.0), empty_row("v", 4.0)]
-    found = shares([*rows, face("w", "sad", 0.0)], every=1.0)
-    assert found["happy"] == ["0:00:03", "50.0%"]
-    assert found["sad"] == ["0:00:02", "33.3%"]
-    assert found["no face"] == ["0:00:01", "16.7%"]
-
-
-def test_images_and_videos_stand_beside_each_other() -> None:
-    assert shares([face("a", "sad"), face("v", "sad", 0.0)])["sad"] == [
-        "1", "100.0%", "0:00:00", "100.0%",
-    ]  # fmt: skip
-
-
-@pytest.mark.parametrize("missing", [None, ""])
-def test_rows_that_were_read_from_a_file_count_alike(missing: str | None) -> None:
-    row = {"file": "a", "label": "happy", "face": "1", "time": missing, "error": missing}
-    frame = {"file": "v", "label": missing, "face": missing, "time": "1.5", "error": missing}
-    found = shares([row, frame])
-    assert found["happy"][:2] == ["1", "100.0%"]
-    assert found["no face"][2:] == ["0:00:00", "100.0%"]
-
-
-def test_what_could_not_be_read_is_counted_apart() -> None:
-    summary = Summary(0.2)
-    for row in (face("a", "happy"), error_row("b", "No."), error_row("c", "No.")):
-        summary.add(row)
-    assert summary.text().endswith("2 files could not be read, or not to their end.")
-
-
-def test_nothing_is_said_to_be_nothing() -> None:
-    assert Summary(0.2).text() == "Nothing was read."
+def test_a_video_without_a_face_has_shares_of_nothing() -> None:
+    summary = VideoSummary()
+    summary.add(0.0, (), frame())
+    answer = summary.finish(3.0)
+    assert (answer["seconds"], answer["tracks"], set(answer["emotions"].values())) == (0, [], {0})

@@ -11,13 +11,14 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from page.guard import NO_ROOM, Guard
+from page.guard import MAX_BODY, MAX_UPLOAD, NO_ROOM, Guard
 
 
 async def write(request: Request) -> PlainTextResponse:
     number = int(request.query_params.get("errno", 0))
     if number:
         raise OSError(number, "the disk")
+    await request.body()
     return PlainTextResponse("written")
 
 
@@ -52,3 +53,20 @@ def test_a_full_disk_is_told_in_a_sentence_and_does_not_end_the_app(client: Test
     assert (full.status_code, full.text) == (507, NO_ROOM)
     assert client.post("/gradio_api/upload", params={"errno": errno.EIO}).status_code == 500
     assert client.post("/gradio_api/upload").text == "written"
+
+
+@pytest.mark.parametrize(
+    ("path", "limit"),
+    [
+        ("/gradio_api/upload", MAX_UPLOAD),
+        ("/gradio_api/queue/join", MAX_BODY),
+        ("/gradio_api/call/upload", MAX_BODY),
+    ],
+)
+def test_a_body_beyond_its_limit_is_refused_told_or_not(
+    client: TestClient, path: str, limit: int
+) -> None:
+    assert client.post(path, content=bytes(limit)).text == "written"
+    assert client.post(path, content=bytes(limit + 1)).status_code == 413
+    pieces = [bytes(2**20)] * (limit // 2**20 + 1)  # without a length in the header
+    assert client.post(path, content=iter(pieces)).status_code == 413

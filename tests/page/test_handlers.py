@@ -248,6 +248,21 @@ def test_frames_are_answered_one_after_the_other(
     assert all_skipped(handlers.live(None, then.shown, 2, "en", SEVEN, live))
 
 
+def test_live_a_single_odd_frame_does_not_change_the_answer_and_a_lasting_one_does(
+    handlers: Handlers, live: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two portraits whose faces lie at the same place, ten frames a second."""
+    happy = (EXAMPLES_DIR / "happy_f_asian_01.jpg").read_bytes()
+    surprise = (EXAMPLES_DIR / "surprise_m_african_01.jpg").read_bytes()
+    clock = iter(step / 10 for step in range(100))
+    monkeypatch.setattr("page.handlers.monotonic", lambda: next(clock))
+    shown, labels = None, []
+    for frame in [happy] * 3 + [surprise] + [happy] * 3 + [surprise] * 4:
+        shown = named(handlers.live(frame, shown, None, "en", SEVEN, live)).shown
+        labels.append(shown.result.faces[0].emotion.label)
+    assert labels == ["happy"] * 8 + ["surprise"] * 3
+
+
 def test_live_a_face_that_left_is_chosen_no_more(handlers: Handlers, live: Source) -> None:
     frame = (EXAMPLES_DIR / "happy_f_asian_01.jpg").read_bytes()
     page = named(handlers.live(frame, None, 2, "en", SEVEN, live))
@@ -263,7 +278,7 @@ def test_live_a_face_that_left_is_chosen_no_more(handlers: Handlers, live: Sourc
 def test_live_a_small_face_is_followed_between_the_frames_that_are_searched(
     handlers: Handlers, live: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    detector, searched = handlers._recognizer.detector, []
+    detector, searched = handlers.recognizer.detector, []
     detect = detector.detect
 
     def noted(*given: Any, **named: Any) -> Any:
@@ -333,7 +348,7 @@ def test_whatever_breaks_inside_is_one_sentence_and_the_next_picture_is_read(
         raise RuntimeError("a network of 7 tensors fell over")
 
     with monkeypatch.context() as patch:
-        patch.setattr(handlers._recognizer.detector, "detect", broken)
+        patch.setattr(handlers.recognizer.detector, "detect", broken)
         values = named(handlers.show(GROUP, "en", SEVEN, Source()))
         assert all_skipped(handlers.live(Path(GROUP).read_bytes(), None, None, "en", SEVEN, live))
     assert values.status == told[0] == BROKEN

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from fer_core import EmotionRecognizer
-from fer_core.calibration import softmax
+from fer_core.calibration import Calibration, softmax
 from fer_core.emotions import FER2013_LABELS, FERPLUS_LABELS, HAPPY, SAD
 from fer_core.model import EmotionModel, ModelInfo
 from fer_core.preprocessing import PreprocessingSpec, prepare_dataset_face, preprocess
@@ -57,7 +57,7 @@ def splits(data: Path) -> dict[str, Dataset]:
 def model_that_knows(*datasets: Dataset) -> EmotionModel:
     """Right on every picture of the datasets, by looking it up."""
     spec = PreprocessingSpec()
-    info = ModelInfo("oracle", "0", "none", "", spec, False, 1.0, 0.5)
+    info = ModelInfo("oracle", "0", "none", "", spec, False, Calibration.temperature(1.0), 0.5)
     crops = [prepare_dataset_face(face, spec) for dataset in datasets for face in dataset.faces]
     known = {
         picture.tobytes(): row for row, picture in enumerate(preprocess(np.stack(crops), spec))
@@ -189,7 +189,8 @@ class TestScores:
     ) -> None:
         public = splits["PublicTest"]
         oracle = model_that_knows(public)
-        oracle.info = replace(oracle.info, fer2013_share=1.0)
+        fer2013_only = Calibration.temperature(1.0, 1.0)
+        oracle.info = replace(oracle.info, calibration=fer2013_only)
         moved = public.subset(np.arange(len(public)))
         moved.labels[:] = (moved.labels + 1) % 7
         figures = evaluate_public(model_that_knows(moved), splits, moved)
@@ -569,7 +570,8 @@ class TestWarnings:
         assert "neutral as sad" in sentence
 
     def test_a_model_that_has_learned_nothing(self, splits: dict[str, Dataset]) -> None:
-        info = ModelInfo("blank", "0", "none", "", PreprocessingSpec(), False, 1.0, 0.5)
+        plain = Calibration.temperature(1.0)
+        info = ModelInfo("blank", "0", "none", "", PreprocessingSpec(), False, plain, 0.5)
         rng = np.random.default_rng(0)
         blank = EmotionModel(
             lambda inputs: {

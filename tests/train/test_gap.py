@@ -12,6 +12,7 @@ from PIL import Image
 
 from fer_core import EmotionRecognizer, load_image
 from fer_core.alignment import face_transform
+from fer_core.calibration import Calibration
 from fer_core.emotions import CONTEMPT, FER2013_LABELS, HAPPY, SAD
 from fer_core.geometry import cut_square, similarity
 from fer_core.model import EmotionModel, ModelInfo
@@ -68,7 +69,8 @@ def model_that_sees_sides() -> EmotionModel:
         return {head: 9 * np.eye(n)[answers] for head, n in (("ferplus", 8), ("fer2013", 7))}
 
     spec = PreprocessingSpec()
-    return EmotionModel(forward, ModelInfo("sides", "0", "none", "", spec, False, 1.0, 0.5))
+    plain = Calibration.temperature(1.0)
+    return EmotionModel(forward, ModelInfo("sides", "0", "none", "", spec, False, plain, 0.5))
 
 
 def looker() -> Any:

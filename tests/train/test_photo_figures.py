@@ -37,7 +37,8 @@ def answered(
         for index, (label, *_) in enumerate(rows)
     ]
     boxes = np.tile([10, 10, 40, 40], (len(rows), 1))
-    return PhotographAnswers(photographs, probabilities, uncertain, boxes)
+    reliable = np.ones(len(rows), bool)
+    return PhotographAnswers(photographs, probabilities, uncertain, boxes, reliable)
 
 
 FIVE = (
