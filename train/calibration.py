@@ -4,9 +4,12 @@ A run without photographs gets temperature scaling on PublicTest. With photograp
 linear layer compete by cross-validation; see `choose`. Solvers are SciPy's, folds scikit-learn's.
 """
 
+import hashlib
+import json
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -45,6 +48,20 @@ def dataset_logits(model: EmotionModel, dataset: Dataset) -> dict[str, Float32Ar
     return model.logits(preprocess(prepare_dataset_faces(dataset.faces, spec), spec))
 
 
+def stamped(info: ModelInfo) -> ModelInfo:
+    """Give a model the version that belongs to its answers: the day, and a digest.
+
+    The digest is of all that an answer depends on, so that other answers have another version.
+    """
+    answers = {
+        name: value
+        for name, value in info.to_dict().items()
+        if name not in ("name", "version", "figures", "training")
+    }
+    digest = hashlib.sha256(json.dumps(answers, sort_keys=True).encode()).hexdigest()
+    return replace(info, version=f"{datetime.now(UTC):%Y.%m.%d}+{digest[:8]}")
+
+
 def figures_of_heads(info: ModelInfo) -> dict[str, Any]:
     """Keep the figures of the heads, which no calibration changes; the others are of the answer."""
     return {
@@ -80,12 +97,13 @@ def calibrate_on_dataset(model: EmotionModel, public: Dataset) -> ModelInfo:
     )
     probabilities = calibration.probabilities(heads)
     curve = risk_coverage(probabilities.max(axis=1), probabilities.argmax(axis=1) == labels)
-    return replace(
+    info = replace(
         model.info,
         calibration=calibration,
         abstention_threshold=round(curve.threshold_at(COVERAGE), 4),
         figures=figures_of_heads(model.info),
     )
+    return stamped(info)
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,6 @@ import hashlib
 import json
 import shutil
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -92,8 +91,7 @@ def export_network(
     sha256 = hashlib.sha256(content).hexdigest()
     info = ModelInfo(
         name=name,
-        # The day, and the file: two runs of one day are two versions.
-        version=f"{datetime.now(UTC):%Y.%m.%d}+{sha256[:8]}",
+        version="",  # until it is calibrated
         file=SERVED_FILE,
         sha256=sha256,
         preprocessing=spec,

@@ -28,6 +28,7 @@ from train.calibration import (
     figures_of_heads,
     fit,
     rounded,
+    stamped,
 )
 from train.dataset import Dataset
 from train.duplicates import connected_groups, near_pairs
@@ -206,7 +207,7 @@ def calibrate_on_photographs(
         abstention_threshold=threshold,
         figures=figures_of_heads(info),
     )
-    return new, candidates
+    return stamped(new), candidates
 
 
 def trade_off(
