@@ -29,6 +29,7 @@ import json
 from pathlib import Path
 
 from fer_core.calibration import Calibration
+from fer_core.emotions import FER2013_LABELS
 from fer_core.errors import FerError
 from fer_core.model import (
     CONVERTIBLE_VERSION,
@@ -49,6 +50,14 @@ from train.photo_calibration import (
     trade_off,
 )
 from train.photographs import read_photograph_sets
+
+SHOWN = {
+    "mean_recall": "mean recall",
+    "ece": "calibration error",
+    "answered": "answered",
+    "accuracy_answered": "accuracy of these",
+}
+"""Figures that are printed, with their words."""
 
 
 def convert(folder: Path) -> ModelInfo:
@@ -74,7 +83,7 @@ def convert(folder: Path) -> ModelInfo:
             "calibration": calibration.to_dict(),
         }
         return ModelInfo.from_dict(converted)
-    except (OSError, KeyError, TypeError, ValueError) as error:
+    except (OSError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise DataError(f"{MODEL_JSON} of {folder} cannot be converted: {error}.") from error
 
 
@@ -91,7 +100,6 @@ def main(arguments: list[str] | None = None) -> None:
         if options.photos:
             info = _with_photographs(options)
         else:
-            need("calibration", "sklearn")
             public = load_splits(data_dir(parser, options))["PublicTest"]
             info = calibrate_on_dataset(EmotionModel.load(options.model), public)
     except (DataError, FerError) as error:
@@ -113,8 +121,11 @@ def _with_photographs(options: argparse.Namespace) -> ModelInfo:
     recognizer = EmotionRecognizer.load(options.model)
     sets = {name: answer_photographs(recognizer, photos) for name, photos in folders.items()}
     special = dict(options.weight or ())
-    if any("neutral" in {photo.label for photo in photos} for photos in folders.values()):
+    neutral = FER2013_LABELS.index("neutral")
+    if any((said.labels[said.found] == neutral).any() for said in sets.values()):
         special = {"neutral": NEUTRAL_WEIGHT, **special}
+    elif options.trade_off:
+        raise DataError("--trade-off needs photographs of neutral faces.")
     info, candidates = calibrate_on_photographs(recognizer.model.info, sets, special)
     rows = [
         (one.form, f"{one.strength:g}", f"{one.loss:.4f}", f"{one.behind:.4f}", f"{one.error:.4f}")
@@ -124,11 +135,10 @@ def _with_photographs(options: argparse.Namespace) -> ModelInfo:
     print(table(("form", "strength", "loss", "behind", "±"), rows))
     for name, told in info.calibration.figures["cross_validated"].items():
         recalls = "  ".join(f"{label} {value:.3f}" for label, value in told["recall"].items())
-        print(
-            f"{name}, cross-validated: mean recall {told['mean_recall']:.3f}, calibration error "
-            f"{told['ece']:.3f}, answered {told['answered']:.3f}, accuracy of these "
-            f"{told['accuracy_answered']:.3f}\n  {recalls}"
-        )
+        # What has no value, such as the accuracy where nothing is answered, is not there.
+        shown = {key: f"{told[key]:.3f}" if key in told else "-" for key in SHOWN}
+        words = ", ".join(f"{SHOWN[key]} {value}" for key, value in shown.items())
+        print(f"{name}, cross-validated: {words}\n  {recalls}")
     public = None
     if public_split is not None:
         heads = dataset_logits(recognizer.model, public_split)

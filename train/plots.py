@@ -218,7 +218,7 @@ def trade_off(rows: Sequence[Mapping[str, float]], chosen: float, path: Path, ti
     """Draw what a weight does to several figures.
 
     Args:
-        rows: one a weight, rising: first the weight, then figures 0..1 by name.
+        rows: one a weight, rising: first the weight, then figures 0..1 by "SET: MEASURE".
         chosen: the weight that is used; marked.
         path: where to.
         title: above it.
@@ -227,11 +227,13 @@ def trade_off(rows: Sequence[Mapping[str, float]], chosen: float, path: Path, ti
     figure = Figure(figsize=(8.4, 4.6), layout="constrained")
     axes = figure.subplots()
     weights = [row[weight] for row in rows]
-    colors = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
-    for number, name in enumerate(names):
-        style = "--" if name.endswith("neutral") else "-"
-        color = colors[number % len(colors)]
-        axes.plot(weights, [row[name] for row in rows], style, color=color, marker="o", label=name)
+    sets = list(dict.fromkeys(name.partition(": ")[0] for name in names))
+    styles = {"mean recall": "-", "neutral": "--"}
+    for name in names:
+        of_set, _, measure = name.partition(": ")
+        color = (BLUE, ORANGE, GREEN, "#cc79a7", "#000000")[sets.index(of_set) % 5]
+        values, style = [row[name] for row in rows], styles.get(measure, ":")
+        axes.plot(weights, values, linestyle=style, color=color, marker="o", label=name)
     axes.axvline(chosen, color=GREY, linewidth=1, linestyle=":")
     axes.set_xscale("log")
     axes.set_xticks(weights, [f"{value:g}" for value in weights])

@@ -1,3 +1,4 @@
+import io
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from fer_core import EmotionRecognizer
 from page.handlers import (
     BROKEN,
     EXAMPLES,
+    SEARCH_EVERY,
     SEVEN,
     TWO,
     Handlers,
@@ -271,6 +273,30 @@ def test_live_a_face_that_left_is_chosen_no_more(handlers: Handlers, live: Sourc
     assert not empty.mode.visible
     assert empty.text == ""
     assert named(handlers.live(frame, empty.shown, None, "en", SEVEN, live)).mode.visible
+
+
+def test_live_a_small_face_is_followed_between_the_frames_that_are_searched(
+    handlers: Handlers, live: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    detector, searched = handlers.recognizer.detector, []
+    detect = detector.detect
+
+    def noted(*given: Any, **named: Any) -> Any:
+        searched.append(named["small_faces"])
+        return detect(*given, **named)
+
+    monkeypatch.setattr(detector, "detect", noted)
+    frame = Image.new("RGB", (640, 480), (150, 140, 130))
+    with Image.open(EXAMPLES_DIR / "happy_f_asian_01.jpg") as portrait:
+        frame.paste(portrait.resize((64, 64)), (400, 200))
+    jpeg = io.BytesIO()
+    frame.save(jpeg, "JPEG", quality=92)
+    shown, found = None, []
+    for _ in range(SEARCH_EVERY + 2):
+        shown = named(handlers.live(jpeg.getvalue(), shown, None, "en", SEVEN, live)).shown
+        found.append(len(shown.result.faces))
+    assert found == [1] * (SEARCH_EVERY + 2)
+    assert searched == [True, *[False] * (SEARCH_EVERY - 1), True, False]
 
 
 OTHERS = {
