@@ -107,7 +107,7 @@ def run_on_ray(
             table = pa.Table.from_pylist(rows, parquet_schema())
             ray.data.from_arrow(table).write_parquet(place, filesystem=folder)
     except (OSError, ray.exceptions.RayError) as error:
-        raise OutputError(f"The work on Ray ended early: {str(error).splitlines()[0]}") from error
+        raise OutputError(f"The work on Ray ended early: {_first_line(error)}") from error
     finally:
         ray.shutdown()
     errors = _errors_by_file(folder, place)
@@ -137,10 +137,17 @@ def _connect(workers: int | None) -> None:
     folder = str(Path(__file__).resolve().parents[1])
     if "site-packages" not in folder and "RAY_ADDRESS" not in os.environ:
         settings["runtime_env"] = {"env_vars": {"PYTHONPATH": folder}}
-    ray.init(**settings)
+    try:
+        ray.init(**settings)
+    except Exception as error:  # Ray raises the base class, too
+        raise OutputError(f"Ray did not start: {_first_line(error)}") from error
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = sys.stderr.isatty()
     logging.getLogger("ray.data").setLevel(logging.ERROR)
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).partition("\n")[0]
 
 
 def _read(source: Source, folder: Any, place: str, every: float, workers: int | None) -> None:
