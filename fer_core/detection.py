@@ -145,7 +145,9 @@ class FaceDetector:
             middle = _box_of(mesh).reshape(2, 2).mean(axis=0)
             is_inside = (low <= middle).all() and (middle <= high).all()
             if mesh.presence >= NOT_DENIED and is_inside:
-                return FaceDetection(given.box, mesh.keypoints, float(mesh.presence), mesh.turn)
+                return FaceDetection(
+                    given.box, mesh.keypoints, float(mesh.presence), mesh.turn, mesh.aspect
+                )
         return FaceDetection(given.box, given.typical_keypoints, 0.0)
 
     def _look(self, view: "_View", least: float = 0) -> list[Proposal]:
@@ -310,4 +312,4 @@ def _to_detection(
         return None
     score = min(1.0, max(0.0, proposal.score))
     box = BoundingBox(x_min, y_min, x_max, y_max)
-    return FaceDetection(box, mesh.keypoints, score, mesh.turn)
+    return FaceDetection(box, mesh.keypoints, score, mesh.turn, mesh.aspect)

@@ -61,8 +61,8 @@ class EmotionRecognizer:
         the face mesh inside it. `face.detection.box` is the given box in whole pixels, clipped to
         the picture, so that a face is matched to its box by it; boxes of equal area keep their
         order. A box in which the mesh sees no face gets an answer all the same, cut out as an
-        upright face that fills the box, with `face.detection.score` 0. Without `boxes` a drawing of
-        a face is no face.
+        upright face that fills the box, with `face.detection.score` 0, and is not reliable.
+        Without `boxes` a drawing of a face is no face.
 
         Args:
             image: a path, the bytes of a picture file, a PIL image, or an array (H, W),

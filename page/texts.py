@@ -127,7 +127,10 @@ def about_text(info: ModelInfo, language: str) -> tuple[str, str]:
                 "accuracy": f"{answer['accuracy']:.1%}",
                 "answered": f"{coverage['accuracy_answered']:.1%}",
                 "happy_sad": f"{happy_sad['accuracy']:.1%}",
-                "photographs": f"{press['mean_recall']:.0%}",
+                "photos": f"{photos['mean_recall']:.0%}",
+                "disgust": f"{photos['recall']['disgust']:.0%}",
+                "fear": f"{photos['recall']['fear']:.0%}",
+                "press": f"{press['mean_recall']:.0%}",
             }
             written = {key: number(text, language) for key, text in told.items()}
             before += "\n" + say("about.figures", language, kept=say(kept, language), **written)

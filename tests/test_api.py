@@ -217,6 +217,17 @@ def test_the_package_example_of_the_readme_works_as_written(
     assert (tmp_path / "marked.jpg").is_file()
 
 
+def test_the_video_example_of_the_readme_works_as_written(
+    clip: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(clip.parent)
+    exec(readme_code("Videos"), {})  # noqa: S102 - as above
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0] == "0.00 s, face 1: happy"
+    assert "4.00 s, face 2: sad" in printed
+    assert [frame.tracks for frame in read_video("marked.mp4", 5.0)] == [(1,), (1, 2)]
+
+
 def test_predict_answers_what_the_package_answers(
     client: Client, recognizer: EmotionRecognizer
 ) -> None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
@@ -16,6 +17,7 @@ from playwright.sync_api import expect, sync_playwright
 
 from fer_core.emotions import FER2013_LABELS
 from page.copies import COPY_SECONDS
+from tests.clips import Part, scene, write_clip
 from tests.conftest import PORTRAITS, chromium_arguments, film, serve
 from tests.hostile import META, Visitor, segment
 from tests.test_isolation import use_tools
@@ -109,6 +111,14 @@ def by_a_tool(house: House) -> None:
         assert not result.isError
 
 
+def by_a_video(house: House) -> None:
+    with TemporaryDirectory() as folder:
+        clip = write_clip(Path(folder) / "clip.mp4", [scene(Part(PORTRAITS[0].stem))] * 3)
+        box = (8 + len(PATTERN)).to_bytes(4, "big") + b"free" + PATTERN
+        given = house.visitor.uploaded(clip.read_bytes() + box, f"{NAME}.mp4")
+    assert house.visitor.call("predict_video", given).data
+
+
 def by_the_recorder(house: House) -> None:
     """Gradio's route for recordings of the screen, which anybody may send to."""
     house.visitor.http.post("/gradio_api/process_recording", files={"video": ("a.mp4", JPEG)})
@@ -134,7 +144,7 @@ def page_event(visitor: Visitor, elem_id: str, event: str, *data: Any) -> str:
     return ""
 
 
-WAYS = (by_endpoints, by_the_page, by_the_live_camera, by_a_tool, by_the_recorder)
+WAYS = (by_endpoints, by_the_page, by_the_live_camera, by_a_tool, by_a_video, by_the_recorder)
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
@@ -189,6 +199,7 @@ def test_a_refusal_leaves_nothing_of_the_picture_in_the_log(
 def test_no_answer_stands_in_the_log(house: House) -> None:
     by_endpoints(house)
     by_the_page(house)
+    by_a_video(house)
     said = re.findall(r"[a-z]+", house.log.lower())
     assert not set(FER2013_LABELS) & set(said)
     assert "127.0.0.1" not in house.log.replace(house.address, "")  # nor who asked

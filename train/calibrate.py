@@ -12,8 +12,9 @@ kept together, chooses the simplest form within one standard error of the least 
 
 Each cell, the faces of one label in one set, weighs the same. `--weight neutral=3` gives neutral
 faces of every set three times that, `--weight SET/happy=0.5` the happy ones of one set half; a
-set's name is its folder's. `--trade-off` prints what the weight of neutral faces does: calm faces
-are then called neutral more often, and rare emotions less. Photographs never train the network.
+set's name is its folder's. `--trade-off PNG` prints and draws what the weight of neutral faces
+does: calm faces are then called neutral more often, and rare emotions less. Photographs never train
+the network.
 
 The threshold below which the answer is "not sure" leaves three of four faces answered, judged on
 the sets with at least five emotions, by the cross-validated probabilities.
@@ -114,7 +115,7 @@ def main(arguments: list[str] | None = None) -> None:
 def _with_photographs(options: argparse.Namespace) -> ModelInfo:
     from train.markdown import table
 
-    need("calibration on photographs", "scipy", "sklearn")
+    need("calibration on photographs", "scipy", "sklearn", "matplotlib")
     folders = read_photograph_sets(options.photos)
     public_split = load_splits(options.data)["PublicTest"] if options.data else None
     recognizer = EmotionRecognizer.load(options.model)
@@ -147,6 +148,10 @@ def _with_photographs(options: argparse.Namespace) -> ModelInfo:
     if options.trade_off:
         lines = trade_off(info, sets, special, public)
         print(table(list(lines[0]), [[f"{value:.3f}" for value in row.values()] for row in lines]))
+        from train import plots
+
+        title = "What the weight of calm faces does, cross-validated"
+        plots.trade_off(lines, special["neutral"], options.trade_off, title)
     return info
 
 
@@ -176,7 +181,10 @@ def _parse(
         f"(neutral: {NEUTRAL_WEIGHT:g}); may be given several times",
     )
     parser.add_argument(
-        "--trade-off", action="store_true", help="print what the weight of neutral faces does"
+        "--trade-off",
+        type=Path,
+        metavar="PNG",
+        help="print and draw what the weight of neutral faces does",
     )
     parser.add_argument(
         "--convert", action="store_true", help="convert model.json from format 2, and do no more"

@@ -170,7 +170,7 @@ def cross_validate(form: str, strength: float, faces: Faces) -> FloatArray:
         (N, 7) probabilities, the mean over `REPEATS` divisions into folds.
 
     Raises:
-        DataError: there are too few faces or people.
+        DataError: there are too few photographs.
     """
     probabilities = np.zeros((len(faces.labels), SEVEN))
     for folds in _divisions(faces):
@@ -202,11 +202,7 @@ class Candidate:
 
 
 def compare(faces: Faces, forms: Iterable[str] = FORMS) -> list[Candidate]:
-    """Cross-validate every form with every strength, simplest form first.
-
-    Raises:
-        DataError: there are too few faces or people.
-    """
+    """Cross-validate every form with every strength, simplest form first."""
     tried = [
         (form, strength, cross_validate(form, strength, faces))
         for form in forms
@@ -298,21 +294,21 @@ def _divisions(faces: Faces) -> Iterable[list[tuple[NDArray[np.intp], NDArray[np
     """Folds that keep people together and cells evenly spread, `REPEATS` times.
 
     Raises:
-        DataError: there are too few people, or no cell reaches into every fold.
+        DataError: there are too few people, or no cell has a face for each fold.
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
     cells = np.char.add(np.char.add(faces.sets, "/"), faces.labels.astype(str))
-    largest = np.unique(cells, return_counts=True)[1].max(initial=0)
-    if min(largest, len(np.unique(faces.people))) < FOLDS:
+    _, counts = np.unique(cells, return_counts=True)
+    if len(np.unique(faces.people)) < FOLDS or counts.max(initial=0) < FOLDS:
         raise DataError(
-            f"there are too few photographs for cross-validation: name folders with at least "
-            f"{FOLDS} photographs of one label and {FOLDS} people."
+            f"there are too few photographs to cross-validate; give at least {FOLDS} people, and "
+            f"{FOLDS} faces of one emotion."
         )
     for repeat in range(REPEATS):
         splitter = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=SEED + repeat)
-        with warnings.catch_warnings():  # a rare cell is missing from some folds
-            warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of cells with fewer faces than folds
             folds = list(splitter.split(cells, cells, faces.people))
         yield folds
 

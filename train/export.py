@@ -27,7 +27,7 @@ from train.dataset import Dataset
 from train.runs import (
     SERVED_FILE,
     drop_networks,
-    judged_weights,
+    load_best,
     network_files,
     replace_file,
     save_network,
@@ -45,17 +45,14 @@ def export_run(config: TrainConfig, run: Path, public: Dataset, best: dict[str, 
 
     Args:
         config: of the run.
-        run: its folder, with the best epoch's checkpoint and origin.json.
+        run: its folder, with origin.json and what `load_best` reads.
         public: PublicTest, for temperature and threshold.
         best: the best epoch's row of the history.
 
     Returns:
         What model.json says.
     """
-    from train.networks import build_network
-
-    network = build_network(config.network, config.preprocessing, shape=config.shape)
-    network.load_weights(judged_weights(run, best["epoch"]))
+    network = load_best(run, config, best["epoch"])
     origin = json.loads((run / "origin.json").read_text(encoding="utf-8"))
     training = {**origin, "epoch": best["epoch"], "config": config.to_dict()}
     return export_network(

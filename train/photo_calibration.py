@@ -231,10 +231,12 @@ def trade_off(
         row: dict[str, Any] = {"weight of neutral": weight}
         for name, said in answers.items():
             told = photograph_figures(said)
-            row[f"{name}: mean recall"] = told["mean_recall"]
             recall = told["recall"]
-            if rare := [recall[emotion] for emotion in RAREST if emotion in recall]:
-                row[f"{name}: {', '.join(e for e in RAREST if e in recall)}"] = float(np.mean(rare))
+            if len(recall) >= MANY_EMOTIONS:
+                row[f"{name}: mean recall"] = told["mean_recall"]
+            if set(RAREST) <= set(recall):
+                rare = float(np.mean([recall[emotion] for emotion in RAREST]))
+                row[f"{name}: {', '.join(RAREST)}"] = rare
             if "neutral" in recall:
                 row[f"{name}: neutral"] = recall["neutral"]
         if public is not None:

@@ -40,7 +40,7 @@ from fer_core.preprocessing import (
     preprocess,
     to_grey,
 )
-from fer_core.quality import CLASSES, QUALITY_JSON, QualityInfo
+from fer_core.quality import CLASSES, OUTPUT, QUALITY_JSON, QualityInfo
 from fer_core.results import FaceDetection
 from train.arguments import add_data_argument, data_dir, need
 from train.dataset import load_splits
@@ -79,7 +79,7 @@ def build() -> "keras.Model":
         x = layers.BatchNormalization()(x)
         x = layers.ReLU()(x)
     x = layers.Dropout(0.2)(layers.GlobalAveragePooling2D()(x))
-    return keras.Model(image, layers.Dense(len(CLASSES))(x))
+    return keras.Model(image, {OUTPUT: layers.Dense(len(CLASSES), name=OUTPUT)(x)})
 
 
 def make_epoch(
@@ -201,14 +201,16 @@ def train(
     steps = epochs * (FACES_AN_EPOCH // BATCH)
     network.compile(
         keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps)),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        {OUTPUT: keras.losses.SparseCategoricalCrossentropy(from_logits=True)},
     )
     for epoch in range(epochs):
         faces, labels = make_epoch(dataset, photographs, drawn, rng)
-        history = network.fit(preprocess(faces, SPEC), labels, batch_size=BATCH, verbose=0)
+        inputs = preprocess(faces, SPEC)
+        history = network.fit(inputs, {OUTPUT: labels}, batch_size=BATCH, verbose=0)
         print(f"epoch {epoch + 1} of {epochs}: loss {history.history['loss'][0]:.4f}", flush=True)
     faces, labels = make_epoch(dataset, photographs, drawn, rng)
-    told = np.asarray(network.predict(preprocess(faces, SPEC), verbose=0)).argmax(axis=1)
+    answers = network.predict(preprocess(faces, SPEC), verbose=0)[OUTPUT]
+    told = np.asarray(answers).argmax(axis=1)
     recall = {
         name: round(float((told == index)[labels == index].mean()), 4)
         for index, name in enumerate(CLASSES)
@@ -221,8 +223,6 @@ def main(arguments: list[str] | None = None) -> None:
     options, data = _parse(arguments)
     need("training")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    import keras
-
     from train.conversion import to_tflite
 
     try:
@@ -238,7 +238,7 @@ def main(arguments: list[str] | None = None) -> None:
     counts = {"FER2013": len(dataset), "photographs": len(photographs), "drawn": len(drawn)}
     print(", ".join(f"{count} {name}" for name, count in counts.items()), flush=True)
     network, recall = train(dataset, photographs, drawn, options.epochs)
-    content = to_tflite(keras.Model(network.inputs, {"logits": network.outputs[0]}))
+    content = to_tflite(network)
     origin: dict[str, Any] = {
         "command": "python -m train.quality --data DIR --faces DIR --drawings DIR --fonts DIR",
         "commit": git_commit(),

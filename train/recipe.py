@@ -8,13 +8,14 @@ r"""One recipe, from data to a model: teachers, their answers, a student, calibr
 
 The same command goes on where it stopped or was killed: finished steps are skipped. `--minutes`
 stops in good order before that time. Steps may be made on different machines, on any Keras backend
-(`KERAS_BACKEND=jax`), if the folder travels with them; only `export` and what follows need
-TensorFlow:
+(`KERAS_BACKEND=jax`), if what the step is made out of travels with it; only `export` and what
+follows need TensorFlow. Of a finished run emotion.keras, history.csv, config.json, origin.json and
+`trained` are enough, its checkpoints may stay behind:
 
 | step | makes | out of |
 |---|---|---|
 | faces | faces/photos/NAME.npz, faces/unlabelled.npz | the folders of --photos and --unlabelled |
-| teachers | teachers/NAME: a run folder each | data |
+| teachers | teachers/NAME: a run folder each | data, files of weights |
 | answers | answers/NAME.npz, answers.npz | teachers, data, faces |
 | student | student: a run folder | answers.npz, data, faces |
 | export | student/emotion.tflite, model.json | student |
@@ -42,27 +43,26 @@ from train.config import override
 from train.errors import DataError
 from train.recipes import DLIB, RECIPES, Recipe
 from train.runs import (
+    NETWORK_FILE,
     RunError,
     best,
-    judged_weights,
+    load_best,
     load_network,
     network_files,
     read_history,
     replace_file,
+    save_network,
 )
 
 if TYPE_CHECKING:
-    import keras
-
     from fer_core.preprocessing import UInt8Array
     from train.answers import Answers
     from train.config import TrainConfig
     from train.dataset import Dataset
     from train.face_sets import FaceSet
-    from train.photograph_figures import JudgedFaces
 
 STEPS = ("faces", "teachers", "answers", "student", "export", "calibration", "report")
-TRAINED = "trained"  # a file in a run folder whose epochs are all done
+TRAINED = "trained"  # a file in a run folder whose epochs are all done, beside the network
 
 
 class OutOfTimeError(Exception):
@@ -223,6 +223,7 @@ def _fit(workshop: Workshop, step: str, config: "TrainConfig", run: Path, **argu
     )
     if not done:
         raise OutOfTimeError
+    save_network(load_best(run, config, best(read_history(run))["epoch"]), run)
     replace_file(run / TRAINED, "")
 
 
@@ -239,11 +240,12 @@ def _collect_answers(workshop: Workshop) -> None:
         version = _version(run, name)
         if not path.exists() or (version and Answers.load(path).teachers != (version,)):
             if version is None:
-                raise RunError(f"{run} has no finished epoch; make the step teachers first.")
+                raise RunError(f"{run} is not trained to its end; make the step teachers first.")
             _stay_in_time(workshop)
             faces = _all_faces(workshop) if faces is None else faces
             print(f"answers: asking {name} about {len(faces)} faces", flush=True)
-            network, config = load_best(run, workshop.recipe.teachers[name].config)
+            config = workshop.recipe.teachers[name].config
+            network = load_best(run, config, best(read_history(run))["epoch"])
             logits = ask(network, faces, config.preprocessing, workshop.recipe.views)
             Answers(digests(faces), logits, (version,)).save(path)
         parts.append(Answers.load(path))
@@ -265,31 +267,22 @@ def _calibrated_on_unlabelled(workshop: Workshop, answers: "Answers") -> "Answer
     from train.answers import Answers
     from train.dataset import digests
     from train.face_sets import read_face_set
-    from train.photograph_figures import fit_calibration
+    from train.photograph_figures import fit_calibration, judged_faces
 
-    judged = _judged(workshop, answers)
-    if not judged:
+    judged = judged_faces(_photographs(workshop), answers)
+    if judged is None:
         return answers
-    calibrate = fit_calibration(judged)
+    calibration = fit_calibration(judged)
     wanted = set(digests(read_face_set(workshop.faces).faces))
     rows = np.flatnonzero([digest in wanted for digest in answers.digests])
     heads = {head: values[rows] for head, values in answers.logits.items()}
-    seven = calibrate(heads)
+    seven = calibration.probabilities(heads)
     contempt = softmax(heads["ferplus"])[:, -1:]
     eight = np.concatenate([(1 - contempt) * seven, contempt], axis=1)
     logits = {head: values.copy() for head, values in answers.logits.items()}
     logits["ferplus"][rows] = np.log(np.maximum(eight, 1e-6))
     logits["fer2013"][rows] = np.log(np.maximum(seven, 1e-6))
     return Answers(answers.digests, logits, answers.teachers)
-
-
-def _judged(workshop: Workshop, answers: "Answers") -> "list[JudgedFaces]":
-    from train.photograph_figures import JudgedFaces
-
-    return [
-        JudgedFaces(name, answers.to(one.faces), one.labels, one.people)
-        for name, one in _photographs(workshop).items()
-    ]
 
 
 def _photographs(workshop: Workshop) -> "dict[str, FaceSet]":
@@ -378,7 +371,8 @@ def _report(workshop: Workshop) -> None:
     if workshop.answers.exists():
         columns["teachers together"] = Answers.load(workshop.answers)
     if read_history(workshop.student):
-        network, config = load_best(workshop.student, workshop.student_config())
+        config = workshop.student_config()
+        network = load_best(workshop.student, config, best(read_history(workshop.student))["epoch"])
         logits = ask(network, asked, config.preprocessing)
         columns["student"] = Answers(digests(asked), logits, ("student",))
     figures = {name: _figures(workshop, answers, public) for name, answers in columns.items()}
@@ -388,7 +382,7 @@ def _report(workshop: Workshop) -> None:
 
 
 def _figures(workshop: Workshop, answers: "Answers", public: "Dataset") -> dict[str, float]:
-    from train.photograph_figures import cross_validated, discrimination
+    from train.photograph_figures import cross_validated, discrimination, judged_faces
 
     logits = answers.to(public.faces)
     judged = public.reference >= 0
@@ -398,8 +392,8 @@ def _figures(workshop: Workshop, answers: "Answers", public: "Dataset") -> dict[
             (logits["ferplus"].argmax(axis=1) == public.reference)[judged].mean()
         ),
     }
-    photographs = _judged(workshop, answers)
-    if photographs:
+    photographs = judged_faces(_photographs(workshop), answers)
+    if photographs is not None:
         figures |= {f"{name}, area": area for name, area in discrimination(photographs).items()}
         figures |= cross_validated(photographs)
     return figures
@@ -420,22 +414,12 @@ def _table(figures: dict[str, dict[str, float]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def load_best(run: Path, config: "TrainConfig") -> "tuple[keras.Model, TrainConfig]":
-    """The network of a run's best epoch in float32, on any backend, and its config."""
-    from train.networks import build_network
-
-    network = build_network(config.network, config.preprocessing, shape=config.shape)
-    network.load_weights(judged_weights(run, best(read_history(run))["epoch"]))
-    return network, config
-
-
 def _version(run: Path, name: str) -> str | None:
-    """The teacher's name and the digest of its weights; None where there are none."""
-    history = read_history(run)
-    if not history:
+    """The teacher's name and the digest of its network; None where there is none yet."""
+    path = run / NETWORK_FILE
+    if not (run / TRAINED).exists() or not path.exists():
         return None
-    path = judged_weights(run, best(history)["epoch"])
-    return f"{name} {hashlib.sha256(path.read_bytes()).hexdigest()[:8]}" if path.exists() else None
+    return f"{name} {hashlib.sha256(path.read_bytes()).hexdigest()[:8]}"
 
 
 def _need_tensorflow(step: str) -> None:

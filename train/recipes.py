@@ -14,7 +14,7 @@ from train.augmentation import AugmentationConfig
 from train.config import PRESETS, TrainConfig
 from train.networks import NetworkShape
 
-DLIB = "dlib"  # weights that a teacher may begin with
+DLIB = "face"  # dlib's weights for recognizing faces, that a teacher may begin with: --face-weights
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,9 @@ class Training:
         with self._scope():
             if config.averaging:
                 self.average = MovingAverage(self.network, config.averaging)
-            self.model = TrainingModel(self.network, table, config, self.average)
+        # Out of the strategy's scope: each worker has read the faces itself, and TensorFlow does
+        # not send arrays of bytes from one to the others.
+        self.model = TrainingModel(self.network, table, config, self.average)
 
     @property
     def rate(self) -> float:

@@ -338,6 +338,28 @@ def test_a_file_of_which_no_frame_is_whole_is_refused_while_it_is_read(tmp_path:
     assert str(caught.value) == NO_FRAME
 
 
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_a_damaged_file_is_read_or_refused(tmp_path: Path, name: str) -> None:
+    """Bytes changed anywhere, two thirds of them in the header."""
+    random = np.random.default_rng(7)
+    whole = clip(tmp_path / name, 12, codec=CONTAINERS[name]).read_bytes()
+    path, ends = tmp_path / f"damaged{Path(name).suffix}", []
+    for _ in range(25):
+        data = bytearray(whole)
+        for _ in range(random.choice([1, 5, 50])):
+            reach = min(len(data), random.choice([200, 2000, len(data)]))
+            data[random.integers(reach)] = random.integers(256)
+        path.write_bytes(data[: random.choice([len(data), random.integers(len(data))])])
+        try:
+            times = [moment for moment, _ in VideoFrames(path)]
+        except InvalidVideoError:
+            ends.append("refused")
+        else:
+            assert times == sorted(times)
+            ends.append("read")
+    assert set(ends) == {"read", "refused"}
+
+
 def test_frames_of_more_than_64_megapixels_are_refused_before_they_are_decoded(
     tmp_path: Path,
 ) -> None:
@@ -454,9 +476,9 @@ def test_reading_ends_at_a_deadline(tmp_path: Path) -> None:
 
 
 def test_no_decoded_frame_is_kept(tmp_path: Path) -> None:
-    """In a process of its own, whose memory at most stays under a few of its 100 frames."""
+    """In a process of its own, whose memory at most stays under a few of its 40 frames."""
     image = cv2.resize(numbered(37), (4096, 3072), interpolation=cv2.INTER_NEAREST)
-    path = write_clip(tmp_path / "large.avi", (image for _ in range(100)), codec="mjpeg")
+    path = write_clip(tmp_path / "large.avi", (image for _ in range(40)), codec="mjpeg")
     code = (
         "import gc, sys; gc.disable()\n"
         "from fer_core.frames import VideoFrames\n"

@@ -246,6 +246,21 @@ def test_frames_are_answered_one_after_the_other(
     assert all_skipped(handlers.live(None, then.shown, 2, "en", SEVEN, live))
 
 
+def test_live_a_single_odd_frame_does_not_change_the_answer_and_a_lasting_one_does(
+    handlers: Handlers, live: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two portraits whose faces lie at the same place, ten frames a second."""
+    happy = (EXAMPLES_DIR / "happy_f_asian_01.jpg").read_bytes()
+    surprise = (EXAMPLES_DIR / "surprise_m_african_01.jpg").read_bytes()
+    clock = iter(step / 10 for step in range(100))
+    monkeypatch.setattr("page.handlers.monotonic", lambda: next(clock))
+    shown, labels = None, []
+    for frame in [happy] * 3 + [surprise] + [happy] * 3 + [surprise] * 4:
+        shown = named(handlers.live(frame, shown, None, "en", SEVEN, live)).shown
+        labels.append(shown.result.faces[0].emotion.label)
+    assert labels == ["happy"] * 8 + ["surprise"] * 3
+
+
 def test_live_a_face_that_left_is_chosen_no_more(handlers: Handlers, live: Source) -> None:
     frame = (EXAMPLES_DIR / "happy_f_asian_01.jpg").read_bytes()
     page = named(handlers.live(frame, None, 2, "en", SEVEN, live))

@@ -39,7 +39,7 @@ def test_the_networks_of_a_mean_have_files_of_their_own_and_replace_those_before
     expected, actual = (
         network.predict_on_batch(inputs)["fer2013"] for network in (mean, load_network(tmp_path))
     )
-    np.testing.assert_allclose(actual, expected, atol=1e-5)
+    np.testing.assert_allclose(actual, expected, atol=5e-3)
 
 
 def test_publishing_leaves_no_network_of_the_model_before(smoke_run: Path, tmp_path: Path) -> None:
