@@ -223,8 +223,6 @@ def main(arguments: list[str] | None = None) -> None:
     options, data = _parse(arguments)
     need("training")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    import keras
-
     from train.conversion import to_tflite
 
     try:
@@ -240,7 +238,7 @@ def main(arguments: list[str] | None = None) -> None:
     counts = {"FER2013": len(dataset), "photographs": len(photographs), "drawn": len(drawn)}
     print(", ".join(f"{count} {name}" for name, count in counts.items()), flush=True)
     network, recall = train(dataset, photographs, drawn, options.epochs)
-    content = to_tflite(keras.Model(network.inputs, {"logits": network.outputs[0]}))
+    content = to_tflite(network)
     origin: dict[str, Any] = {
         "command": "python -m train.quality --data DIR --faces DIR --drawings DIR --fonts DIR",
         "commit": git_commit(),

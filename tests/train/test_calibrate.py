@@ -147,13 +147,14 @@ class TestPhotographs:
         data.mkdir()
         write_synthetic_dataset(data, (7, 35, 7))
         words = ["--model", str(folder), "--photos", str(posed), "--data", str(data)]
-        main([*words, "--trade-off"])
+        main([*words, "--trade-off", str(tmp_path / "trade_off.png")])
         printed = capsys.readouterr().out
         assert "PublicTest: accuracy 0." in printed
         table = printed[printed.index("| weight of neutral") :].splitlines()
         assert [row.split("|")[1].strip() for row in table[2:8]] == [
             "0.500", "1.000", "1.500", "2.000", "3.000", "4.000",
         ]  # fmt: skip
+        assert (tmp_path / "trade_off.png").read_bytes().startswith(b"\x89PNG")
         assert "| posed: neutral | PublicTest: accuracy |" in " ".join(table[0].split())
 
 
@@ -235,8 +236,10 @@ class TestMistakes:
 
     def test_a_trade_off_without_neutral_faces(self, folder: Path, tmp_path: Path) -> None:
         photos = photographs(tmp_path / "happy", HAPPY, 3)
-        words = ["--photos", str(photos), "--trade-off"]
-        assert "neutral" in self.refused(folder, *words)
+        drawn = tmp_path / "trade_off.png"
+        words = ["--photos", str(photos), "--trade-off", str(drawn)]
+        assert "--trade-off needs photographs of neutral faces" in self.refused(folder, *words)
+        assert not drawn.exists()
 
     def test_a_folder_without_labels(self, folder: Path, tmp_path: Path) -> None:
         assert "labels.csv cannot be read" in self.refused(folder, "--photos", str(tmp_path))
@@ -253,7 +256,7 @@ class TestMistakes:
         ("words", "said"),
         [
             (["--weight", "neutral=2"], "need --photos"),
-            (["--trade-off"], "need --photos"),
+            (["--trade-off", "x"], "need --photos"),
             (["--photos", "x", "--weight", "neutral"], "must be LABEL=NUMBER"),
             (["--photos", "x", "--weight", "=2"], "must be LABEL=NUMBER"),
             (["--photos", "x", "--weight", "neutral=much"], "must be LABEL=NUMBER"),
