@@ -1,7 +1,7 @@
 # make run    set up what is missing and serve the app
 # make test   set up what is missing and run format check, lint, types and all tests
 # make fix    let the tools put format and lint right
-# make bench  measure speed, alone and through the server (an idle machine, ten minutes)
+# make bench  measure speed, alone, through the server and of videos (an idle machine, ten minutes)
 # make soak   32 clients for five minutes, then a kill in the middle
 # make fuzz   ten thousand damaged pictures
 # make dist   build wheel and source archive of the package into dist/
@@ -42,6 +42,7 @@ fix: $(VENV)/installed-tests
 bench: $(VENV)/installed-tests
 	$(BIN)/python -m tests.benchmark_speed
 	$(BIN)/python -m tests.benchmark_server
+	$(BIN)/python -m benchmarks.video
 
 soak: $(VENV)/installed-tests
 	$(BIN)/python -m tests.soak

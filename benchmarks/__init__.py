@@ -1,1 +1,1 @@
-"""What prints speed and load; run on an idle machine."""
+"""Commands that print speed and load; run them on an idle machine."""

@@ -33,6 +33,7 @@ FINEST = 204  # pixels of the picture that fill the window at the finest level
 LEVEL_RATIO = 3.2  # at most, between one level and the next
 LEFT_TO_FINER = 28  # pixels: what is smaller at one level is seen better, and larger, at the next
 MAX_FINE_SIDE = 1600  # pixels; of larger pictures the finest level is coarser, to keep its size
+NEAR = 3  # widths of a face around where it was in the frame before
 SAME_FACE = 0.25  # share of the smaller of two boxes that lies in the other
 SAME_WAY = 0.7  # cosine of the angle between two proposals, above which they stand alike
 FRAME = 0.25  # of the longer side, around a picture in which nothing was found
@@ -60,13 +61,24 @@ class FaceDetector:
         """
         return cls(BlazeFace.load(directory), FaceLandmarker.load(directory))
 
-    def detect(self, image: NDArray[np.uint8], *, small_faces: bool = True) -> list[FaceDetection]:
+    def detect(
+        self,
+        image: NDArray[np.uint8],
+        *,
+        small_faces: bool = True,
+        near: Sequence[BoundingBox] = (),
+    ) -> list[FaceDetection]:
         """Find the faces of a picture.
+
+        In a video, the whole search of `small_faces` may be left to every n-th frame; in
+        the others, small faces are looked for `near` where they were in the frame before.
 
         Args:
             image: (H, W, 3) uint8 RGB.
             small_faces: also look for faces under about 15 % of the longer side, which takes most
                 of the time.
+            near: boxes of the faces in the frame before, around which small ones are looked for;
+                if none is found in the place of one of them, `small_faces` is taken for True.
 
         Returns:
             At most `MAX_FACES` faces, largest box first, in pixels of `image`.
@@ -78,11 +90,16 @@ class FaceDetector:
             raise ValueError(f"image must be (H, W, 3) uint8, got {image.shape} {image.dtype}")
 
         halves = _halves(image)
-        sides = [WINDOW, *(_level_sides(max(image.shape[:2])) if small_faces else [])]
-        faces: list[_Face] = []
-        for side in sides:
-            seen = self._look(_level(halves, side), 0 if side == sides[-1] else LEFT_TO_FINER)
-            faces = self._confirm(halves, seen, faces)
+        finer = _level_sides(max(image.shape[:2]))
+        least = LEFT_TO_FINER if finer and small_faces else 0
+        faces = self._confirm(halves, self._look(_level(halves, WINDOW), least), [])
+        for box in near:
+            if not _is_found(box, faces):
+                faces = self._confirm(halves, self._look_around(halves, box), faces)
+        if small_faces or not all(_is_found(box, faces) for box in near):
+            for side in finer:
+                least = 0 if side == finer[-1] else LEFT_TO_FINER
+                faces = self._confirm(halves, self._look(_level(halves, side), least), faces)
         if not faces:
             faces = self._confirm(halves, self._search_harder(_level(halves, WINDOW)), [])
         height, width = image.shape[:2]
@@ -145,13 +162,20 @@ class FaceDetector:
             middle = _box_of(mesh).reshape(2, 2).mean(axis=0)
             is_inside = (low <= middle).all() and (middle <= high).all()
             if mesh.presence >= NOT_DENIED and is_inside:
-                return FaceDetection(given.box, mesh.keypoints, float(mesh.presence), mesh.turn)
+                return FaceDetection(
+                    given.box, mesh.keypoints, float(mesh.presence), mesh.turn, mesh.aspect
+                )
         return FaceDetection(given.box, given.typical_keypoints, 0.0)
 
     def _look(self, view: "_View", least: float = 0) -> list[Proposal]:
         """Proposals with sides of at least so many pixels of the view, in pixels of the picture."""
         proposals = self._blazeface.look(view.image)
         return [seen.moved(view.scale) for seen in proposals if seen.side >= least]
+
+    def _look_around(self, halves: list["_View"], box: BoundingBox) -> list[Proposal]:
+        """Proposals around a face of the frame before, in pixels of the picture."""
+        view, corner = _surroundings(halves, box)
+        return [seen.moved(view.scale, corner) for seen in self._blazeface.look(view.image)]
 
     def _search_harder(self, whole: "_View") -> list[Proposal]:
         """What to try when nothing was found: a frame, and the picture turned."""
@@ -268,6 +292,29 @@ def _level(halves: list[_View], side: int) -> _View:
     return _View(np.asarray(level, np.uint8), scale * longest / side)
 
 
+def _surroundings(halves: list[_View], box: BoundingBox) -> tuple[_View, tuple[float, float]]:
+    """What is around a face of the frame before, about as large as the detector's window.
+
+    Returns:
+        The view, and x and y of its corner in the picture, in pixels of the view.
+    """
+    side = NEAR * max(box.width, box.height)
+    image, scale = next(
+        (half for half in reversed(halves) if side / half.scale >= WINDOW), halves[0]
+    )
+    middle = np.array([box.x_min + box.x_max, box.y_min + box.y_max]) / 2
+    low, high = (np.rint((middle + edge * side / 2) / scale).astype(int) for edge in (-1, 1))
+    size = np.array(image.shape[1::-1])
+    low = np.clip(low, 0, size - 1)  # at least one pixel, even of what lies outside
+    high = np.clip(high, low + 1, size)
+    part = image[low[1] : high[1], low[0] : high[0]]
+    ratio = side / scale / WINDOW  # pixels of the half to one of the view
+    width, height = np.maximum(1, np.rint((high - low) / ratio).astype(int)).tolist()
+    view = cv2.resize(part, (width, height), interpolation=cv2.INTER_LINEAR)
+    x, y = (low / ratio).tolist()
+    return _View(np.asarray(view, np.uint8), scale * ratio), (x, y)
+
+
 def _level_sides(longest: int) -> list[int]:
     """Longer sides of the finer levels, the finest last; none for a small picture.
 
@@ -285,6 +332,12 @@ def _level_sides(longest: int) -> list[int]:
 def _box_of(mesh: FaceMesh) -> NDArray[np.float64]:
     """(4,) x_min, y_min, x_max, y_max of a mesh."""
     return np.concatenate([mesh.points.min(axis=0), mesh.points.max(axis=0)])
+
+
+def _is_found(box: BoundingBox, faces: list[_Face]) -> bool:
+    """Whether one of the faces is where the box is."""
+    edges = np.array([box.x_min, box.y_min, box.x_max, box.y_max], np.float64)
+    return any(_is_same(edges, _box_of(mesh)) for _, mesh in faces)
 
 
 def _area(box: NDArray[np.float64]) -> float:
@@ -310,4 +363,4 @@ def _to_detection(
         return None
     score = min(1.0, max(0.0, proposal.score))
     box = BoundingBox(x_min, y_min, x_max, y_max)
-    return FaceDetection(box, mesh.keypoints, score, mesh.turn)
+    return FaceDetection(box, mesh.keypoints, score, mesh.turn, mesh.aspect)

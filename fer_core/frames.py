@@ -59,8 +59,8 @@ class VideoFrames(Iterator[tuple[float, NDArray[np.uint8]]]):
 
     Attributes:
         duration: in seconds, as the file's header claims; None where it does not.
-        truncated: whether the file was found to be damaged or incomplete; known for certain once
-            the iteration has ended, where a `TruncatedVideoWarning` says so as well.
+        truncated: whether the file was found to be damaged or incomplete, which is certain only
+            when the iteration has ended.
     """
 
     def __init__(

@@ -4,7 +4,7 @@ The mesh says whether a square really shows a face, and where the parts of the f
 exactly than a detector can that looks at the whole picture.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -49,11 +49,13 @@ class FaceMesh:
         points: (468, 2) float64, x and y in pixels of the picture.
         turn: degrees between the face's normal and the line of sight: 0 from the front, 90 in
             profile.
+        aspect: height over width of the face, measured in three dimensions: about 1.2.
     """
 
     presence: float
     points: NDArray[np.float64]
     turn: float
+    aspect: float
 
     @property
     def keypoints(self) -> NDArray[np.float64]:
@@ -74,7 +76,7 @@ class FaceMesh:
 
     def moved(self, scale: float) -> "FaceMesh":
         """The same in pixels of a picture that is so many times larger."""
-        return FaceMesh(self.presence, self.points * scale, self.turn)
+        return replace(self, points=self.points * scale)
 
 
 class FaceLandmarker:
@@ -111,16 +113,18 @@ class FaceLandmarker:
         outputs = self._network.run(inputs[np.newaxis])
         points = outputs[MESH].reshape(POINTS, 3).astype(np.float64)
         presence = 1.0 / (1.0 + np.exp(-float(outputs[PRESENCE].item())))
-        return FaceMesh(presence, apply(invert(transform), points[:, :2]), _turn(points))
+        return FaceMesh(presence, apply(invert(transform), points[:, :2]), *_shape(points))
 
 
-def _turn(points: NDArray[np.float64]) -> float:
-    """Degrees between the normal of ears, forehead and chin and the line of sight, 0..90.
+def _shape(points: NDArray[np.float64]) -> tuple[float, float]:
+    """Compute turn and aspect of a face, as `FaceMesh` has them, by ears, forehead and chin.
 
     Args:
         points: (468, 3), the third away from the camera in the unit of the others.
     """
     right_ear, left_ear, forehead, chin = points[list(OUTLINE)]
-    normal = np.cross(left_ear - right_ear, chin - forehead)
+    across, down = left_ear - right_ear, chin - forehead
+    normal = np.cross(across, down)
     length = max(float(np.linalg.norm(normal)), 1e-9)
-    return float(np.degrees(np.arccos(min(1.0, abs(float(normal[2])) / length))))
+    turn = float(np.degrees(np.arccos(min(1.0, abs(float(normal[2])) / length))))
+    return turn, float(np.linalg.norm(down)) / max(float(np.linalg.norm(across)), 1e-9)

@@ -1,7 +1,7 @@
-"""Judges how far a face can be read: cut off, turned away, too small, blurred, covered, drawn.
+"""Judges how far a face can be read, and says why where it cannot.
 
 A small network looks at a crop that is a little wider than the emotion network's; the face mesh
-tells how far the head is turned, the box how small the face is.
+tells how far the head is turned and in which proportions it is shown, the box how small it is.
 """
 
 import json
@@ -34,10 +34,15 @@ MAX_TURN = 40.0
 MIN_SIDE = 24
 """Pixels of the box's longer side: half of what the emotion network sees. Of faces that are read
 rightly at full size, 24 pixels leave .93 as they were and 16 pixels .80."""
-MIN_CLEAR = 0.5
-"""Probability of a clear face, below which the likeliest fault is told."""
-MAX_DRAWN = 0.9
-"""Probability of a drawing, from which on there is no face to answer about."""
+ASPECTS = (1.0, 1.45)
+"""Least and largest aspect of a face that is shown in its own proportions. Of photographs and press
+portraits 98 % lie between 1.06 and 1.40; squeezing to three quarters multiplies by 1.33."""
+MIN_CLEAR = 0.8
+"""Probability of a clear face, below which the likeliest fault is told: so it is for 10 of 1,311
+faces of photographs, nearly all of them profiles, cut or covered."""
+MAX_DRAWN = 0.5
+"""Probability of a drawing, from which on there is no face to answer about: so it is for none of
+them; the highest there is .40."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +145,10 @@ def assess(face: FaceDetection, probabilities: NDArray[np.float64]) -> FaceQuali
         reasons.add("turned away")
     if max(face.box.width, face.box.height) < MIN_SIDE:
         reasons.add("too small")
+    if face.score == 0.0:  # of a given box in which the mesh sees no face
+        reasons.add("covered")
+    if not ASPECTS[0] <= face.aspect <= ASPECTS[1]:
+        reasons.add("distorted")
     if probabilities[0] < MIN_CLEAR:
         reasons.add(CLASSES[1 + int(probabilities[1:].argmax())])
     return FaceQuality(tuple(name for name in QUALITY_REASONS if name in reasons))

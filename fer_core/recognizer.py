@@ -21,7 +21,13 @@ from fer_core.preprocessing import (
     to_grey,
 )
 from fer_core.quality import DRAWN, MAX_DRAWN, QualityModel, assess
-from fer_core.results import EmotionPrediction, FaceDetection, FaceResult, RecognitionResult
+from fer_core.results import (
+    BoundingBox,
+    EmotionPrediction,
+    FaceDetection,
+    FaceResult,
+    RecognitionResult,
+)
 
 
 class EmotionRecognizer:
@@ -53,7 +59,12 @@ class EmotionRecognizer:
         return cls(FaceDetector.load(MODELS_DIR), QualityModel.load(MODELS_DIR), model)
 
     def recognize(
-        self, image: ImageSource, *, small_faces: bool = True, boxes: Boxes | None = None
+        self,
+        image: ImageSource,
+        *,
+        small_faces: bool = True,
+        near: Sequence[BoundingBox] = (),
+        boxes: Boxes | None = None,
     ) -> RecognitionResult:
         """Read every face of one picture.
 
@@ -61,14 +72,16 @@ class EmotionRecognizer:
         the face mesh inside it. `face.detection.box` is the given box in whole pixels, clipped to
         the picture, so that a face is matched to its box by it; boxes of equal area keep their
         order. A box in which the mesh sees no face gets an answer all the same, cut out as an
-        upright face that fills the box, with `face.detection.score` 0. Without `boxes` a drawing of
-        a face is no face.
+        upright face that fills the box, with `face.detection.score` 0, and is not reliable.
+        Without `boxes` a drawing of a face is no face.
 
         Args:
             image: a path, the bytes of a picture file, a PIL image, or an array (H, W),
                 (H, W, 3) RGB or (H, W, 4) RGBA, uint8.
-            small_faces: also look for faces under about 15 % of the longer side; without it a
-                picture takes a third of the time, as a live camera needs.
+            small_faces: also look for faces under about 15 % of the longer side, which takes most
+                of the time.
+            near: boxes of the faces in the last frame of a video, around which small ones are
+                looked for; see `FaceDetector.detect`.
             boxes: (x_min, y_min, x_max, y_max) of each face that the caller knows already, in
                 pixels of the upright picture; searched for when None.
 
@@ -83,7 +96,7 @@ class EmotionRecognizer:
         picture = load_image(image)
         height, width = picture.shape[:2]
         if boxes is None:
-            detections = self.detector.detect(picture, small_faces=small_faces)
+            detections = self.detector.detect(picture, small_faces=small_faces, near=near)
         else:
             detections = self.detector.place(picture, check_boxes(boxes, width, height))
         wide = _crop(picture, detections, self.quality.info.preprocessing)

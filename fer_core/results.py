@@ -12,7 +12,15 @@ from fer_core.emotions import FER2013_LABELS
 SCHEMA_VERSION = 1
 KEYPOINT_NAMES = ("right_eye", "left_eye", "nose_tip", "mouth_center", "right_ear", "left_ear")
 JSON_DECIMALS = 4
-QUALITY_REASONS = ("cut off", "turned away", "too small", "blurred", "covered", "drawn")
+QUALITY_REASONS = (
+    "cut off",
+    "turned away",
+    "too small",
+    "blurred",
+    "covered",
+    "distorted",
+    "drawn",
+)
 """Why the answer about a face cannot be relied on, in the order in which they are told."""
 
 
@@ -68,12 +76,14 @@ class FaceDetection:
         score: the detector's confidence, 0..1.
         turn: degrees between the face's normal and the line of sight: 0 from the front, 90 in
             profile.
+        aspect: height over width of the face, measured in three dimensions.
     """
 
     box: BoundingBox
     keypoints: NDArray[np.float64]
     score: float
     turn: float = 0.0
+    aspect: float = 1.2
 
     def __post_init__(self) -> None:
         if self.keypoints.shape != (len(KEYPOINT_NAMES), 2):

@@ -12,8 +12,9 @@ kept together, chooses the simplest form within one standard error of the least 
 
 Each cell, the faces of one label in one set, weighs the same. `--weight neutral=3` gives neutral
 faces of every set three times that, `--weight SET/happy=0.5` the happy ones of one set half; a
-set's name is its folder's. `--trade-off` prints what the weight of neutral faces does: calm faces
-are then called neutral more often, and rare emotions less. Photographs never train the network.
+set's name is its folder's. `--trade-off PNG` prints and draws what the weight of neutral faces
+does: calm faces are then called neutral more often, and rare emotions less. Photographs never train
+the network.
 
 The threshold below which the answer is "not sure" leaves three of four faces answered, judged on
 the sets with at least five emotions, by the cross-validated probabilities.
@@ -28,6 +29,7 @@ import json
 from pathlib import Path
 
 from fer_core.calibration import Calibration
+from fer_core.emotions import FER2013_LABELS
 from fer_core.errors import FerError
 from fer_core.model import (
     CONVERTIBLE_VERSION,
@@ -48,6 +50,14 @@ from train.photo_calibration import (
     trade_off,
 )
 from train.photographs import read_photograph_sets
+
+SHOWN = {
+    "mean_recall": "mean recall",
+    "ece": "calibration error",
+    "answered": "answered",
+    "accuracy_answered": "accuracy of these",
+}
+"""Figures that are printed, with their words."""
 
 
 def convert(folder: Path) -> ModelInfo:
@@ -73,7 +83,7 @@ def convert(folder: Path) -> ModelInfo:
             "calibration": calibration.to_dict(),
         }
         return ModelInfo.from_dict(converted)
-    except (OSError, KeyError, TypeError, ValueError) as error:
+    except (OSError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise DataError(f"{MODEL_JSON} of {folder} cannot be converted: {error}.") from error
 
 
@@ -90,7 +100,6 @@ def main(arguments: list[str] | None = None) -> None:
         if options.photos:
             info = _with_photographs(options)
         else:
-            need("calibration", "sklearn")
             public = load_splits(data_dir(parser, options))["PublicTest"]
             info = calibrate_on_dataset(EmotionModel.load(options.model), public)
     except (DataError, FerError) as error:
@@ -106,14 +115,17 @@ def main(arguments: list[str] | None = None) -> None:
 def _with_photographs(options: argparse.Namespace) -> ModelInfo:
     from train.markdown import table
 
-    need("calibration on photographs", "scipy", "sklearn")
+    need("calibration on photographs", "scipy", "sklearn", "matplotlib")
     folders = read_photograph_sets(options.photos)
     public_split = load_splits(options.data)["PublicTest"] if options.data else None
     recognizer = EmotionRecognizer.load(options.model)
     sets = {name: answer_photographs(recognizer, photos) for name, photos in folders.items()}
     special = dict(options.weight or ())
-    if any("neutral" in {photo.label for photo in photos} for photos in folders.values()):
+    neutral = FER2013_LABELS.index("neutral")
+    if any((said.labels[said.found] == neutral).any() for said in sets.values()):
         special = {"neutral": NEUTRAL_WEIGHT, **special}
+    elif options.trade_off:
+        raise DataError("--trade-off needs photographs of neutral faces.")
     info, candidates = calibrate_on_photographs(recognizer.model.info, sets, special)
     rows = [
         (one.form, f"{one.strength:g}", f"{one.loss:.4f}", f"{one.behind:.4f}", f"{one.error:.4f}")
@@ -123,11 +135,10 @@ def _with_photographs(options: argparse.Namespace) -> ModelInfo:
     print(table(("form", "strength", "loss", "behind", "±"), rows))
     for name, told in info.calibration.figures["cross_validated"].items():
         recalls = "  ".join(f"{label} {value:.3f}" for label, value in told["recall"].items())
-        print(
-            f"{name}, cross-validated: mean recall {told['mean_recall']:.3f}, calibration error "
-            f"{told['ece']:.3f}, answered {told['answered']:.3f}, accuracy of these "
-            f"{told['accuracy_answered']:.3f}\n  {recalls}"
-        )
+        # What has no value, such as the accuracy where nothing is answered, is not there.
+        shown = {key: f"{told[key]:.3f}" if key in told else "-" for key in SHOWN}
+        words = ", ".join(f"{SHOWN[key]} {value}" for key, value in shown.items())
+        print(f"{name}, cross-validated: {words}\n  {recalls}")
     public = None
     if public_split is not None:
         heads = dataset_logits(recognizer.model, public_split)
@@ -137,6 +148,10 @@ def _with_photographs(options: argparse.Namespace) -> ModelInfo:
     if options.trade_off:
         lines = trade_off(info, sets, special, public)
         print(table(list(lines[0]), [[f"{value:.3f}" for value in row.values()] for row in lines]))
+        from train import plots
+
+        title = "What the weight of calm faces does, cross-validated"
+        plots.trade_off(lines, special["neutral"], options.trade_off, title)
     return info
 
 
@@ -166,7 +181,10 @@ def _parse(
         f"(neutral: {NEUTRAL_WEIGHT:g}); may be given several times",
     )
     parser.add_argument(
-        "--trade-off", action="store_true", help="print what the weight of neutral faces does"
+        "--trade-off",
+        type=Path,
+        metavar="PNG",
+        help="print and draw what the weight of neutral faces does",
     )
     parser.add_argument(
         "--convert", action="store_true", help="convert model.json from format 2, and do no more"

@@ -4,8 +4,10 @@ A run without photographs gets temperature scaling on PublicTest. With photograp
 linear layer compete by cross-validation; see `choose`. Solvers are SciPy's, folds scikit-learn's.
 """
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +45,15 @@ def dataset_logits(model: EmotionModel, dataset: Dataset) -> dict[str, Float32Ar
     return model.logits(preprocess(prepare_dataset_faces(dataset.faces, spec), spec))
 
 
+def figures_of_heads(info: ModelInfo) -> dict[str, Any]:
+    """Keep the figures of the heads, which no calibration changes; the others are of the answer."""
+    return {
+        name: values
+        for name, values in info.figures.items()
+        if name.startswith(("fer2013_", "ferplus_"))
+    }
+
+
 def calibrate_on_dataset(model: EmotionModel, public: Dataset) -> ModelInfo:
     """Fit temperature and abstention threshold on PublicTest.
 
@@ -54,7 +65,7 @@ def calibrate_on_dataset(model: EmotionModel, public: Dataset) -> ModelInfo:
         public: PublicTest.
 
     Returns:
-        The model's info with the new calibration, without figures, which belong to other answers.
+        The model's info with the new calibration, without figures of other answers.
 
     Raises:
         DataError: no face of PublicTest has a majority among its votes.
@@ -73,7 +84,7 @@ def calibrate_on_dataset(model: EmotionModel, public: Dataset) -> ModelInfo:
         model.info,
         calibration=calibration,
         abstention_threshold=round(curve.threshold_at(COVERAGE), 4),
-        figures={},
+        figures=figures_of_heads(model.info),
     )
 
 
@@ -167,6 +178,9 @@ def cross_validate(form: str, strength: float, faces: Faces) -> FloatArray:
 
     Returns:
         (N, 7) probabilities, the mean over `REPEATS` divisions into folds.
+
+    Raises:
+        DataError: there are too few faces or people.
     """
     probabilities = np.zeros((len(faces.labels), SEVEN))
     for folds in _divisions(faces):
@@ -198,7 +212,11 @@ class Candidate:
 
 
 def compare(faces: Faces, forms: Iterable[str] = FORMS) -> list[Candidate]:
-    """Cross-validate every form with every strength, simplest form first."""
+    """Cross-validate every form with every strength, simplest form first.
+
+    Raises:
+        DataError: there are too few faces or people.
+    """
     tried = [
         (form, strength, cross_validate(form, strength, faces))
         for form in forms
@@ -287,13 +305,26 @@ def _minimize(
 
 
 def _divisions(faces: Faces) -> Iterable[list[tuple[NDArray[np.intp], NDArray[np.intp]]]]:
-    """Folds that keep people together and cells evenly spread, `REPEATS` times."""
+    """Folds that keep people together and cells evenly spread, `REPEATS` times.
+
+    Raises:
+        DataError: there are too few people, or no cell reaches into every fold.
+    """
     from sklearn.model_selection import StratifiedGroupKFold
 
     cells = np.char.add(np.char.add(faces.sets, "/"), faces.labels.astype(str))
+    largest = np.unique(cells, return_counts=True)[1].max(initial=0)
+    if min(largest, len(np.unique(faces.people))) < FOLDS:
+        raise DataError(
+            f"there are too few photographs for cross-validation: name folders with at least "
+            f"{FOLDS} photographs of one label and {FOLDS} people."
+        )
     for repeat in range(REPEATS):
         splitter = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=SEED + repeat)
-        yield list(splitter.split(cells, cells, faces.people))
+        with warnings.catch_warnings():  # a rare cell is missing from some folds
+            warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+            folds = list(splitter.split(cells, cells, faces.people))
+        yield folds
 
 
 def _error_of_mean(values: FloatArray, people: NDArray[np.str_]) -> float:

@@ -1,6 +1,5 @@
 """The files of `train.ingest`: finding them, looking at them, cutting out their faces."""
 
-import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +12,8 @@ from PIL import Image
 from fer_core.alignment import align_face
 from fer_core.detection import FaceDetector
 from fer_core.emotions import FER2013_LABELS
-from fer_core.errors import InvalidImageError
+from fer_core.errors import InvalidImageError, InvalidVideoError
+from fer_core.frames import VideoFrames
 from fer_core.images import FORMATS, load_image
 from fer_core.preprocessing import PreprocessingSpec, UInt8Array, to_grey
 from fer_core.results import BoundingBox
@@ -219,7 +219,7 @@ def cut_faces(
                     sharpness = float(cv2.Laplacian(crop, cv2.CV_64F).var())
                     face = Face(source, seconds, number, found.box, crop, sharpness)
                     _sort(face, harvest, options)
-        except InvalidImageError as error:
+        except (InvalidImageError, InvalidVideoError) as error:
             harvest.left_out.append(LeftOut(source.name, UNREADABLE, str(error)))
     tell(len(sources), harvest, last=True)
     return harvest
@@ -269,39 +269,13 @@ def _pictures(source: Source, every: float) -> Iterator[tuple[float | None, UInt
     """(seconds since the beginning or None, (H, W, 3) uint8 RGB) of a file.
 
     Raises:
-        InvalidImageError: it cannot be read.
+        InvalidImageError, InvalidVideoError: it cannot be read.
     """
     if not source.is_video:
         yield None, load_image(source.path)
         return
-    # One backend for all: another might count time otherwise, or take a name for a series of files.
-    capture = cv2.VideoCapture(str(source.path), cv2.CAP_FFMPEG)
-    try:
-        count = 0
-        for seconds, frame in _frames(capture, every):
-            count += 1
-            yield seconds, load_image(frame)
-    finally:
-        capture.release()
-    if not count:
-        raise InvalidImageError("There is no frame in this video that can be read.")
-
-
-def _frames(capture: cv2.VideoCapture, every: float) -> Iterator[tuple[float, UInt8Array]]:
-    """The first frame, and the first of each further `every` seconds."""
-    rate = capture.get(cv2.CAP_PROP_FPS)
-    index, due = 0, 0.0
-    while capture.grab():
-        seconds = round(capture.get(cv2.CAP_PROP_POS_MSEC) / 1000, 3)
-        if not seconds and rate > 0:  # a file without time stamps
-            seconds = round(index / rate, 3)
-        index += 1
-        if seconds < due:
-            continue
-        readable, frame = capture.retrieve()
-        if readable:
-            due = (math.floor(seconds / every + 1e-6) + 1) * every - 1e-6
-            yield seconds, np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+    for seconds, frame in VideoFrames(source.path, every):
+        yield round(seconds, 3), frame
 
 
 def _sort(face: Face, harvest: Harvest, options: Options) -> None:

@@ -25,6 +25,7 @@ from train.calibration import (
     choose,
     compare,
     cross_validate,
+    figures_of_heads,
     fit,
     rounded,
 )
@@ -177,7 +178,7 @@ def calibrate_on_photographs(
         answers; the candidates.
 
     Raises:
-        DataError: no face was found, or `special` names a cell that does not occur.
+        DataError: no face was found, or too few; or `special` names a cell that does not occur.
     """
     from train.photo_figures import photograph_figures
 
@@ -199,7 +200,12 @@ def calibrate_on_photographs(
             "cross_validated": figures,
         },
     )
-    new = replace(info, calibration=calibration, abstention_threshold=threshold, figures={})
+    new = replace(
+        info,
+        calibration=calibration,
+        abstention_threshold=threshold,
+        figures=figures_of_heads(info),
+    )
     return new, candidates
 
 
@@ -231,10 +237,12 @@ def trade_off(
         row: dict[str, Any] = {"weight of neutral": weight}
         for name, said in answers.items():
             told = photograph_figures(said)
-            row[f"{name}: mean recall"] = told["mean_recall"]
             recall = told["recall"]
-            if rare := [recall[emotion] for emotion in RAREST if emotion in recall]:
-                row[f"{name}: {', '.join(e for e in RAREST if e in recall)}"] = float(np.mean(rare))
+            if len(recall) >= MANY_EMOTIONS:
+                row[f"{name}: mean recall"] = told["mean_recall"]
+            if set(RAREST) <= set(recall):
+                rare = float(np.mean([recall[emotion] for emotion in RAREST]))
+                row[f"{name}: {', '.join(RAREST)}"] = rare
             if "neutral" in recall:
                 row[f"{name}: neutral"] = recall["neutral"]
         if public is not None:

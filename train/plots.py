@@ -214,6 +214,38 @@ def risk_coverage(
     return _save(figure, path)
 
 
+def trade_off(rows: Sequence[Mapping[str, float]], chosen: float, path: Path, title: str) -> Path:
+    """Draw what a weight does to several figures.
+
+    Args:
+        rows: one a weight, rising: first the weight, then figures 0..1 by "SET: MEASURE".
+        chosen: the weight that is used; marked.
+        path: where to.
+        title: above it.
+    """
+    weight, *names = rows[0]
+    figure = Figure(figsize=(8.4, 4.6), layout="constrained")
+    axes = figure.subplots()
+    weights = [row[weight] for row in rows]
+    sets = list(dict.fromkeys(name.partition(": ")[0] for name in names))
+    styles = {"mean recall": "-", "neutral": "--"}
+    for name in names:
+        of_set, _, measure = name.partition(": ")
+        color = (BLUE, ORANGE, GREEN, "#cc79a7", "#000000")[sets.index(of_set) % 5]
+        values, style = [row[name] for row in rows], styles.get(measure, ":")
+        axes.plot(weights, values, linestyle=style, color=color, marker="o", label=name)
+    axes.axvline(chosen, color=GREY, linewidth=1, linestyle=":")
+    axes.set_xscale("log")
+    axes.set_xticks(weights, [f"{value:g}" for value in weights])
+    axes.minorticks_off()
+    axes.set_xlabel(weight.capitalize())
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    figure.legend(loc="outside right center", frameon=False, fontsize=9)
+    _plain(axes)
+    _title(figure, title)
+    return _save(figure, path)
+
+
 def mistakes(
     faces: Sequence[UInt8Array] | UInt8Array, captions: Sequence[str], path: Path, title: str
 ) -> Path:

@@ -220,15 +220,17 @@ def train(
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
-    from train.conversion import to_tflite
-
     options, data = _parse(arguments)
     need("training")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import keras
+
+    from train.conversion import to_tflite
+
     try:
         detector = FaceDetector.load(MODELS_DIR)
         training = load_splits(data)["Training"]
-        dataset = training.faces[training.majority >= 0]
+        dataset = training.faces[training.reference >= 0]
         photographs = collect_photographs(detector, options.faces)
         fonts = [f for f in sorted(options.fonts.rglob("*.ttf")) if "emoji" not in f.name.lower()]
         rng = np.random.default_rng(SEED)
@@ -238,7 +240,7 @@ def main(arguments: list[str] | None = None) -> None:
     counts = {"FER2013": len(dataset), "photographs": len(photographs), "drawn": len(drawn)}
     print(", ".join(f"{count} {name}" for name, count in counts.items()), flush=True)
     network, recall = train(dataset, photographs, drawn, options.epochs)
-    content = to_tflite(network)
+    content = to_tflite(keras.Model(network.inputs, {"logits": network.outputs[0]}))
     origin: dict[str, Any] = {
         "command": "python -m train.quality --data DIR --faces DIR --drawings DIR --fonts DIR",
         "commit": git_commit(),

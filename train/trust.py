@@ -5,8 +5,9 @@
 
 Faces that are read rightly are changed so that part of the expression cannot be seen: cut by the
 image's edge, masked, covered, squeezed, blurred. A changed answer that is still sure is what a
-reader must not get. `--photos` takes folders with labels.csv, `--portraits` one with pictures named
-<emotion>_<person>_<number>.jpg; at most `--faces` are taken, evenly from all.
+reader must not get. How far heads are turned cannot be imitated: answers are counted by it.
+`--photos` takes folders with labels.csv, `--portraits` one with pictures named
+<emotion>_<person>_<number>.jpg; at most `--faces` are changed, evenly from all.
 
 Emoji and lettering show no person: counted is how many get an answer, and how many a sure one.
 `--emoji` takes a color font, `--fonts` a folder with fonts for 600 images of letters and words.
@@ -16,6 +17,7 @@ Generated scenes without any face (`train.scenes`) are always measured.
 import argparse
 import json
 from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,7 @@ from train.photographs import (
 from train.scenes import make_empty_scene
 
 SEED = 2013
+TURNS = (0, 15, 30, 45, 90)  # degrees
 WORDS, SCENES = 600, 200
 
 
@@ -83,6 +86,28 @@ def measure_changes(
     return {"n": taken, **told}
 
 
+def measure_turns(
+    recognizer: EmotionRecognizer, photographs: list[Photograph]
+) -> dict[str, dict[str, int]]:
+    """Count right and surely wrong answers by how far the head is turned from the camera.
+
+    Returns:
+        By range of degrees: n, right, sure, surely_wrong.
+    """
+    told = {f"{low} to {high}°": dict.fromkeys(("n", "right", "sure", "surely_wrong"), 0)
+            for low, high in pairwise(TURNS)}  # fmt: skip
+    for photograph in progress(photographs, "turned faces"):
+        faces = recognizer.recognize(load_photograph(photograph)).faces
+        if faces:
+            emotion, turn = faces[0].emotion, faces[0].detection.turn
+            row = list(told.values())[int(np.searchsorted(TURNS[1:-1], turn, side="right"))]
+            row["n"] += 1
+            row["right"] += emotion.label == photograph.label
+            row["sure"] += not emotion.is_uncertain
+            row["surely_wrong"] += emotion.label != photograph.label and not emotion.is_uncertain
+    return told
+
+
 def measure_invented(
     recognizer: EmotionRecognizer, images: Iterable[UInt8Array], what: str
 ) -> dict[str, int]:
@@ -107,6 +132,7 @@ def main(arguments: list[str] | None = None) -> None:
         figures: dict[str, Any] = {}
         if photographs:
             figures["changes"] = measure_changes(recognizer, photographs, options.faces)
+            figures["turns"] = measure_turns(recognizer, photographs)
         invented = {
             "scenes": (make_empty_scene(np.random.default_rng((SEED, i))) for i in range(SCENES))
         }
@@ -139,6 +165,8 @@ def describe(figures: dict[str, Any]) -> str:
         ]  # fmt: skip
         header = (f"of {n} faces", "answered", "sure", "changed", "surely changed")
         parts.append(table(header, rows))
+        rows = [(name, *map(str, told.values())) for name, told in figures["turns"].items()]
+        parts.append(table(("head turned by", "faces", "right", "sure", "surely wrong"), rows))
     rows = [
         (name, *(str(told[key]) for key in ("n", "answered", "sure")))
         for name, told in figures["invented"].items()

@@ -109,9 +109,13 @@ def test_a_face_that_lies_on_its_side_is_placed(
     assert face.detection.score > 0.97
 
 
-def test_a_box_without_a_face_is_answered_with_score_0(recognizer: EmotionRecognizer) -> None:
+def test_a_box_without_a_face_is_answered_with_score_0_and_not_reliable(
+    recognizer: EmotionRecognizer,
+) -> None:
     (face,) = recognizer.recognize(LAKE, boxes=[(40, 60, 140, 190)]).faces
     assert face.detection.score == 0.0
+    assert "covered" in face.quality.reasons
+    assert face.emotion.is_uncertain
     assert face.detection.box == BoundingBox(40, 60, 140, 190)
     assert face.detection.keypoints[0].tolist() == pytest.approx([66.0, 102.9])
 

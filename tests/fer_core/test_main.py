@@ -199,11 +199,12 @@ def test_what_failed_before_is_still_told_by_the_exit_code(tmp_path: Path) -> No
 
 
 def wait_for(condition: Any, process: subprocess.Popen[Any]) -> None:
-    deadline = time.monotonic() + 120
+    """Until a running command has come so far."""
+    deadline = time.monotonic() + 300
     while not condition():
         assert process.poll() is None, "it ended before it could be interrupted"
         assert time.monotonic() < deadline
-        time.sleep(0.01)
+        time.sleep(0.02)
 
 
 def lines(path: Path) -> int:

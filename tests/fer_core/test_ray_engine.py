@@ -18,7 +18,7 @@ from fer_core.__main__ import FAILED, SOME_FAILED, main
 from fer_core.table import FIELDS
 from tests.clips import Part, scene, write_clip
 from tests.conftest import EXAMPLES, ROOT
-from tests.fer_core.test_main import COMMAND, HAPPY, many, run
+from tests.fer_core.test_main import COMMAND, HAPPY, many, run, wait_for
 from tests.fer_core.test_sinks import read
 
 RAY = ["--engine", "ray", "--workers", "2"]
@@ -42,14 +42,6 @@ def actors(process: subprocess.Popen[Any]) -> list[int]:
         return pid == process.pid
 
     return [int(pid) for pid, _, name in lines if "MapWorker" in name and is_ours(int(pid))]
-
-
-def wait_for(condition: Any, process: subprocess.Popen[Any]) -> None:
-    deadline = time.monotonic() + 300
-    while not condition():
-        assert process.poll() is None, "it ended before it could be disturbed"
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 @pytest.mark.slow

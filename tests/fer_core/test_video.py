@@ -60,8 +60,7 @@ def one_after_the_other(pause: float) -> Script:
     return script
 
 
-@pytest.mark.parametrize("pause", [0.0, 0.6])
-@pytest.mark.parametrize("every", [0.1, 0.2])
+@pytest.mark.parametrize(("pause", "every"), [(0.6, 0.1), (0.0, 0.2)])
 def test_portraits_one_after_the_other(
     recognizer: EmotionRecognizer, tmp_path: Path, pause: float, every: float
 ) -> None:

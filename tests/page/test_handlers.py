@@ -1,3 +1,4 @@
+import io
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from fer_core import EmotionRecognizer
 from page.handlers import (
     BROKEN,
     EXAMPLES,
+    SEARCH_EVERY,
     SEVEN,
     TWO,
     Handlers,
@@ -246,6 +248,21 @@ def test_frames_are_answered_one_after_the_other(
     assert all_skipped(handlers.live(None, then.shown, 2, "en", SEVEN, live))
 
 
+def test_live_a_single_odd_frame_does_not_change_the_answer_and_a_lasting_one_does(
+    handlers: Handlers, live: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two portraits whose faces lie at the same place, ten frames a second."""
+    happy = (EXAMPLES_DIR / "happy_f_asian_01.jpg").read_bytes()
+    surprise = (EXAMPLES_DIR / "surprise_m_african_01.jpg").read_bytes()
+    clock = iter(step / 10 for step in range(100))
+    monkeypatch.setattr("page.handlers.monotonic", lambda: next(clock))
+    shown, labels = None, []
+    for frame in [happy] * 3 + [surprise] + [happy] * 3 + [surprise] * 4:
+        shown = named(handlers.live(frame, shown, None, "en", SEVEN, live)).shown
+        labels.append(shown.result.faces[0].emotion.label)
+    assert labels == ["happy"] * 8 + ["surprise"] * 3
+
+
 def test_live_a_face_that_left_is_chosen_no_more(handlers: Handlers, live: Source) -> None:
     frame = (EXAMPLES_DIR / "happy_f_asian_01.jpg").read_bytes()
     page = named(handlers.live(frame, None, 2, "en", SEVEN, live))
@@ -256,6 +273,30 @@ def test_live_a_face_that_left_is_chosen_no_more(handlers: Handlers, live: Sourc
     assert not empty.mode.visible
     assert empty.text == ""
     assert named(handlers.live(frame, empty.shown, None, "en", SEVEN, live)).mode.visible
+
+
+def test_live_a_small_face_is_followed_between_the_frames_that_are_searched(
+    handlers: Handlers, live: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    detector, searched = handlers.recognizer.detector, []
+    detect = detector.detect
+
+    def noted(*given: Any, **named: Any) -> Any:
+        searched.append(named["small_faces"])
+        return detect(*given, **named)
+
+    monkeypatch.setattr(detector, "detect", noted)
+    frame = Image.new("RGB", (640, 480), (150, 140, 130))
+    with Image.open(EXAMPLES_DIR / "happy_f_asian_01.jpg") as portrait:
+        frame.paste(portrait.resize((64, 64)), (400, 200))
+    jpeg = io.BytesIO()
+    frame.save(jpeg, "JPEG", quality=92)
+    shown, found = None, []
+    for _ in range(SEARCH_EVERY + 2):
+        shown = named(handlers.live(jpeg.getvalue(), shown, None, "en", SEVEN, live)).shown
+        found.append(len(shown.result.faces))
+    assert found == [1] * (SEARCH_EVERY + 2)
+    assert searched == [True, *[False] * (SEARCH_EVERY - 1), True, False]
 
 
 OTHERS = {
