@@ -102,7 +102,12 @@ class Workshop:
             if not teacher.weights
             or teacher.weights in files
             or read_history(self.out / "teachers" / name)
+            or self.start_of(name).exists()
         ]
+
+    def start_of(self, name: str) -> Path:
+        """The folder of the network that a teacher with given weights begins with."""
+        return self.out / "teachers" / f"{name}-start"
 
     @property
     def faces(self) -> Path:
@@ -184,7 +189,7 @@ def _train_teachers(workshop: Workshop) -> None:
             continue
         teacher = workshop.recipe.teachers[name]
         run = workshop.out / "teachers" / name
-        start = workshop.out / "teachers" / f"{name}-start"
+        start = workshop.start_of(name)
         if teacher.weights and not read_history(run) and not start.exists():
             _write_start(workshop, teacher.weights, start)
         init = start if teacher.weights else None
