@@ -207,8 +207,8 @@ def _to_even_prior(targets: dict[str, Float32Array]) -> Float32Array:
 
 
 def steps_of(table: TrainingTable, config: TrainConfig) -> int:
-    """Steps of an epoch, in which each labelled face comes once but for a rest."""
-    return table.labelled // _labelled_of_batch(table, config)
+    """Steps of an epoch, in each pass of which a labelled face comes once, but for a rest."""
+    return config.passes * (table.labelled // _labelled_of_batch(table, config))
 
 
 def _labelled_of_batch(table: TrainingTable, config: TrainConfig) -> int:
@@ -227,8 +227,10 @@ def make_batches(table: TrainingTable, config: TrainConfig, epoch: int) -> "kera
 
     count = _labelled_of_batch(table, config)
     steps = steps_of(table, config)
-    order = np.random.default_rng((config.seed, epoch)).permutation(table.labelled)
-    rows = order[: steps * count].reshape(steps, count)
+    rng = np.random.default_rng((config.seed, epoch))
+    of_pass = steps // config.passes * count
+    orders = [rng.permutation(table.labelled)[:of_pass] for _ in range(config.passes)]
+    rows = np.concatenate(orders).reshape(steps, count)
     if rest := config.batch_size - count:
         rng = np.random.default_rng((config.seed, epoch, UNLABELLED_STREAM))
         others = len(table.faces) - table.labelled

@@ -34,7 +34,9 @@ class TrainConfig:
         fine_tuning_rate: times `learning_rate`, once they do.
         faces: train on so many only, drawn evenly at random; 0 for all.
         emotions: only faces that their labels call one of these train and choose; all when empty.
-        epochs: passes over the training faces, at most.
+        epochs: how many, at most; after each the network is judged and saved.
+        passes: over the training faces in an epoch; more than 1 where judging and saving take
+            longer than a pass, as on an accelerator.
         early_stopping: epochs without a better score after which a run ends; 0 for never.
         batch_size: faces a step; a rest smaller than this is left out of the epoch.
         optimizer: `sgd` with Nesterov momentum, or `adam`.
@@ -79,6 +81,7 @@ class TrainConfig:
     faces: int = 0
     emotions: tuple[str, ...] = ()
     epochs: int = 28
+    passes: int = 1
     early_stopping: int = 0
     batch_size: int = 64
     optimizer: str = "sgd"
@@ -124,7 +127,7 @@ class TrainConfig:
     def _check_ranges(self) -> None:
         if self.temperature <= 0:
             raise ValueError(f"temperature must be above 0, got {self.temperature}.")
-        for name in ("epochs", "batch_size", "plateau_patience"):
+        for name in ("epochs", "passes", "batch_size", "plateau_patience"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}.")
         for name in ("faces", "frozen_epochs", "early_stopping", "mixup"):

@@ -102,7 +102,12 @@ class Workshop:
             if not teacher.weights
             or teacher.weights in files
             or read_history(self.out / "teachers" / name)
+            or self.start_of(name).exists()
         ]
+
+    def start_of(self, name: str) -> Path:
+        """The folder of the network that a teacher with given weights begins with."""
+        return self.out / "teachers" / f"{name}-start"
 
     @property
     def faces(self) -> Path:
@@ -184,7 +189,7 @@ def _train_teachers(workshop: Workshop) -> None:
             continue
         teacher = workshop.recipe.teachers[name]
         run = workshop.out / "teachers" / name
-        start = workshop.out / "teachers" / f"{name}-start"
+        start = workshop.start_of(name)
         if teacher.weights and not read_history(run) and not start.exists():
             _write_start(workshop, teacher.weights, start)
         init = start if teacher.weights else None
@@ -497,7 +502,13 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _on_generated_faces(workshop: Workshop) -> Workshop:
-    """With drawn faces in its data folder, and the rendered portraits of examples/ there, too."""
+    """With drawn faces in its data folder, and there, too, the rendered portraits of examples/.
+
+    Each portrait comes in several exposures, for a calibration is cross-validated on five or more.
+    """
+    import cv2
+
+    from fer_core.images import load_image
     from train.photographs import read_portraits
     from train.synthetic import write_synthetic_dataset
 
@@ -506,8 +517,11 @@ def _on_generated_faces(workshop: Workshop) -> Workshop:
     write_synthetic_dataset(workshop.data, faces_per_split=(320, 70, 70))
     rows = ["file,label,person"]
     for portrait in read_portraits(Path(__file__).parent.parent / "examples"):
-        shutil.copy(portrait.path, photos)
-        rows.append(f"{portrait.path.name},{portrait.label},{portrait.person}")
+        picture = load_image(portrait.path)[..., ::-1]
+        for number, exposure in enumerate((0.5, 0.7, 0.85, 1.0, 1.15)):
+            name = f"{portrait.path.stem}_{number}.jpg"
+            cv2.imwrite(str(photos / name), cv2.convertScaleAbs(picture, alpha=exposure))
+            rows.append(f"{name},{portrait.label},{portrait.person}")
     (photos / "labels.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
     return replace(workshop, photos=(photos,), unlabelled=(photos,))
 

@@ -69,7 +69,8 @@ RECIPES = {
                 TrainConfig(
                     network="plain",
                     shape=NetworkShape(width=64, stages=4, depth=1, residual=True, squeeze=8),
-                    epochs=90,
+                    epochs=30,
+                    passes=3,
                     batch_size=256,
                     learning_rate=0.15,
                     warmup_epochs=3.0,
@@ -85,7 +86,8 @@ RECIPES = {
             "face": Teacher(
                 TrainConfig(
                     network="face_resnet",
-                    epochs=30,
+                    epochs=15,
+                    passes=2,
                     batch_size=128,
                     learning_rate=0.04,
                     warmup_epochs=1.0,
@@ -102,7 +104,8 @@ RECIPES = {
         student=TrainConfig(
             network="plain",
             shape=NetworkShape(width=60, stages=4, depth=2),
-            epochs=150,
+            epochs=50,
+            passes=3,
             batch_size=256,
             learning_rate=0.15,
             warmup_epochs=3.0,

@@ -173,6 +173,16 @@ def test_an_epoch_holds_each_face_once(splits: dict[str, Dataset]) -> None:
     assert sorted(rows) == list(range(140))
 
 
+def test_an_epoch_of_several_passes_holds_each_face_as_often(splits: dict[str, Dataset]) -> None:
+    config = replace(SMOKE, batch_size=20, passes=3)
+    table = make_table(splits["Training"], config)
+    batches = make_batches(table, config, epoch=0)
+    assert len(batches) == steps_of(table, config) == 21
+    rows = np.stack([batches[index][0]["rows"] for index in range(len(batches))])
+    for number in range(3):
+        assert sorted(rows[7 * number : 7 * number + 7].ravel()) == list(range(140))
+
+
 def test_batches_depend_on_seed_and_epoch_alone(splits: dict[str, Dataset]) -> None:
     table = make_table(splits["Training"], SMOKE)
     first, again, later = (make_batches(table, SMOKE, epoch)[2][0] for epoch in (0, 0, 1))
