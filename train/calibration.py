@@ -334,7 +334,7 @@ def _divisions(faces: Faces) -> Iterable[list[tuple[NDArray[np.intp], NDArray[np
     largest = np.unique(cells, return_counts=True)[1].max(initial=0)
     if min(largest, len(np.unique(faces.people))) < FOLDS:
         raise DataError(
-            f"there are too few photographs for cross-validation: name folders with at least "
+            f"there are too few photographs to cross-validate: name folders with at least "
             f"{FOLDS} photographs of one label and {FOLDS} people."
         )
     for repeat in range(REPEATS):
