@@ -9,7 +9,7 @@ import cv2
 
 from fer_core import Emotion, RecognitionResult
 from fer_core.emotions import BY_NAME
-from fer_core.explanation import draw_evidence, enlarge, evidence_maps, filter_views
+from fer_core.explanation import draw_evidence, enlarge, evidence_for, evidence_maps, filter_views
 from fer_core.model import EmotionModel
 from fer_core.preprocessing import UInt8Array
 from fer_core.results import FaceResult
@@ -90,7 +90,8 @@ def why_html(model: EmotionModel, face: FaceResult, language: str) -> str:
     note = ""
     with suppress(ValueError):  # a network of another kind, which has no such maps
         maps = evidence_maps(model, face.aligned)
-        heat = draw_evidence(face.aligned, maps, face.emotion.label, WHY_SIZE)
+        evidence = evidence_for(maps, face.emotion.probabilities, face.emotion.label)
+        heat = draw_evidence(face.aligned, evidence, WHY_SIZE)
         large.append(_figure(heat, say("why.evidence", language, emotion=title)))
         note = f"<p>{escape(say('why.note', language))}</p>"
     views = {key: view for key, view in filter_views(face.aligned).items() if key != "original"}
