@@ -196,8 +196,8 @@ def test_the_figure_has_face_evidence_and_the_strongest_channels(
     assert len(images) == 3 + 4 * CHANNELS
     assert np.array_equal(images[0], face.aligned)
     assert np.array_equal(images[1], inputs[0, ..., 0])
-    maps = evidence_maps(recognizer.model, face.aligned)
-    evidence = evidence_for(maps, face.emotion.probabilities, "happy")
+    seven = evidence_maps(recognizer.model, face.aligned)
+    evidence = evidence_for(seven, face.emotion.probabilities, "happy")
     assert np.array_equal(images[2], draw_evidence(face.aligned, evidence, EVIDENCE_SIZE))
     words = [text.get_text() for text in axes.texts]
     assert f"What speaks for Happy ({face.emotion.confidence:.1%})" in words
