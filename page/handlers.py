@@ -38,7 +38,7 @@ EXAMPLES = {
     "neutral_m_european_01.jpg": "emotion.neutral",
     "happy_f_african_roll30_01.jpg": "example.tilted",
     "group_happy-surprise-angry_01.jpg": "example.group",
-    "angry_f_european_02.jpg": "example.hard",
+    "angry_f_african_01.jpg": "example.hard",
     "lake_01.jpg": "example.none",
 }
 """Pictures of the gallery, by file name, with the key of their caption."""

@@ -186,7 +186,8 @@ def calibrate_on_photographs(
     faces = faces_of(sets, special)
     candidates = compare(faces, forms)
     best = choose(candidates)
-    threshold = round(choose_threshold(sets, best.held_out), 4)
+    # Rounded down, so that no face falls below it.
+    threshold = float(np.floor(1e4 * choose_threshold(sets, best.held_out)) / 1e4)
     answers = _with_probabilities(sets, best.held_out, threshold)
     figures = {name: _compact(photograph_figures(said)) for name, said in answers.items()}
     counts = dict(zip(*np.unique(faces.sets, return_counts=True), strict=True))

@@ -226,7 +226,7 @@ class TestFolds:
     def test_cells_that_are_all_rarer_than_folds_are_told(self, faces: Faces) -> None:
         rows = [np.flatnonzero(faces.labels == label)[:4] for label in range(7)]
         few = faces.subset(np.concatenate(rows))
-        with pytest.raises(DataError, match="at least 5 people, and 5 faces of one emotion"):
+        with pytest.raises(DataError, match="5 photographs of one label and 5 people"):
             compare(replace(few, sets=np.full(len(few.labels), "one")), ("temperature",))
 
     def test_a_cell_that_is_rarer_than_folds_is_held_out_too(self, faces: Faces) -> None:

@@ -31,7 +31,7 @@ from train.scenes import KnownFace, PlacedFace, Scene, dataset_face
 from train.synthetic import write_synthetic_dataset
 
 QUICK = tuple(part for part in PARTS if part not in {"empty", "time"})
-PORTRAITS = ("angry_f_european_02", "happy_f_asian_01", "neutral_m_european_01")
+PORTRAITS = ("angry_f_african_02", "happy_f_asian_01", "neutral_m_european_01")
 ROLLED = EXAMPLES / "happy_f_african_roll30_01.jpg"
 SIDES = {"happy": HAPPY, "sad": SAD}  # bright on the left, bright on the right
 

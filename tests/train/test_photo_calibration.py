@@ -187,7 +187,8 @@ class TestFaces:
         }
         unit = shares["posed", "happy"]
         assert shares["posed", "sad"] == pytest.approx(unit)
-        assert shares["posed", "neutral"] == shares["calm", "neutral"] == pytest.approx(2 * unit)
+        assert shares["posed", "neutral"] == pytest.approx(2 * unit)
+        assert shares["calm", "neutral"] == pytest.approx(2 * unit)
         assert shares["calm", "happy"] == pytest.approx(unit / 2)
 
     def test_a_weight_of_a_cell_that_does_not_occur_is_told(
@@ -277,7 +278,7 @@ class TestCalibration:
     def test_figures_of_other_answers_are_dropped(self, sets: dict[str, PhotographAnswers]) -> None:
         info, _ = calibrate_on_photographs(PLAIN, sets, {}, self.FORMS)
         assert PLAIN.figures
-        assert info.figures == {}
+        assert not {name for name in info.figures if not name.startswith("fer")}
 
     def test_its_sets_are_known_again(self, sets: dict[str, PhotographAnswers]) -> None:
         info, _ = calibrate_on_photographs(PLAIN, sets, {}, ("temperature",))
@@ -364,9 +365,7 @@ class TestTradeOff:
         assert set(rows[0]) == {
             "weight of neutral",
             "posed: mean recall",
-            "posed: sad",  # of the rarest three, this set has one
             "posed: neutral",
-            "calm: mean recall",
             "calm: neutral",
             "PublicTest: accuracy",
             "PublicTest: mean recall",
@@ -382,4 +381,4 @@ class TestTradeOff:
             if row["weight of neutral"] == 2.0
         ]  # fmt: skip
         told = info.calibration.figures["cross_validated"]["calm"]
-        assert row["calm: mean recall"] == pytest.approx(told["mean_recall"], abs=1e-4)
+        assert row["calm: neutral"] == pytest.approx(told["recall"]["neutral"], abs=1e-4)
