@@ -4,19 +4,20 @@
 # make bench  measure speed, alone, through the server and of videos (an idle machine, ten minutes)
 # make soak   32 clients for five minutes, then a kill in the middle
 # make fuzz   ten thousand damaged pictures
+# make dist   build wheel and source archive of the package into dist/
 # make audit  look the pinned packages up among known vulnerabilities (asks the network)
 # make clean  remove what make set up
 
 VENV := .venv
 BIN := $(VENV)/bin
 # The first Python on this machine that the pinned packages support; override with `make PYTHON=...`.
-PYTHON ?= $(shell for p in python3.12 python3.11 python3; do \
-	$$p -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null && \
+PYTHON ?= $(shell for p in python3.12 python3.13 python3.11 python3; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && \
 	echo $$p && break; done)
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
-.PHONY: run test fix bench soak fuzz audit clean
+.PHONY: run test fix bench soak fuzz dist audit clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/installed-app
@@ -49,11 +50,15 @@ soak: $(VENV)/installed-tests
 fuzz: $(VENV)/installed-tests
 	$(BIN)/python -m tests.fuzz
 
+dist: $(VENV)/installed-tests
+	rm -rf dist
+	$(BIN)/python -m build --quiet
+
 audit: $(VENV)/installed-tests
 	$(BIN)/pip-audit -r requirements.txt -r train/requirements.txt -r tests/requirements.txt
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) dist
 
 # The stamps make a second call start at once, a changed requirements file install again, and an
 # interrupted set-up start over.
@@ -67,7 +72,7 @@ $(VENV)/installed-tests: $(VENV)/installed-app train/requirements.txt tests/requ
 	@touch $@
 
 $(VENV)/created:
-	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is needed, this machine has" \
+	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed, this machine has" \
 		"$$(python3 --version 2>/dev/null || echo none); install one, for example with" \
 		"'uv python install 3.12', and name it: make PYTHON=/path/to/python3.12"; exit 1; }
 	@rm -rf $(VENV)

@@ -1,1 +1,1 @@
-"""Commands that print speed and load."""
+"""Commands that print speed and load; run them on an idle machine."""

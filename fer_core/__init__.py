@@ -15,6 +15,7 @@ from fer_core.errors import (
     InvalidImageError,
     InvalidVideoError,
     ModelLoadError,
+    OutputError,
     TruncatedVideoWarning,
     VideoTooLargeError,
 )
@@ -29,6 +30,8 @@ from fer_core.results import (
 )
 from fer_core.tracking import Tracker
 from fer_core.video import VideoFrame, VideoReader, read_video
+
+__version__ = "0.3.0"
 
 __all__ = [
     "EMOTIONS",
@@ -46,6 +49,7 @@ __all__ = [
     "InvalidImageError",
     "InvalidVideoError",
     "ModelLoadError",
+    "OutputError",
     "RecognitionResult",
     "Tracker",
     "TruncatedVideoWarning",

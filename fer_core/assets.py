@@ -5,8 +5,11 @@ from pathlib import Path
 
 from fer_core.errors import ChecksumMismatchError, ModelLoadError
 
-MODELS_DIR = Path(__file__).resolve().parent.parent / "models"
-"""The models of this repository: emotion model, model.json and face detector."""
+_INSTALLED = Path(__file__).resolve().parent / "models"
+MODELS_DIR = _INSTALLED if _INSTALLED.is_dir() else _INSTALLED.parents[1] / "models"
+"""Emotion model, model.json and face networks: inside an installed package, else the models/ of
+this repository."""
+REPAIR = "clone the repository or install the package again"
 
 
 def read_verified(path: Path, sha256: str) -> bytes:
@@ -23,12 +26,10 @@ def read_verified(path: Path, sha256: str) -> bytes:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise ModelLoadError(
-            f"The model file {path.name} is missing; clone the repository again."
-        ) from error
+        raise ModelLoadError(f"The model file {path.name} is missing; {REPAIR}.") from error
     if hashlib.sha256(content).hexdigest() != sha256.lower():
         raise ChecksumMismatchError(
             f"The model file {path.name} is damaged or was changed (its SHA-256 is not the "
-            "published one); clone the repository again."
+            f"published one); {REPAIR}."
         )
     return content

@@ -1,13 +1,16 @@
-"""From logits to probabilities that can be believed, and the measures of it. NumPy only.
+"""Turns the heads' logits into calibrated probabilities, and measures calibration. NumPy only.
 
 Throughout, `logits` are (N, C) and `labels` (N,) integers 0..C-1.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from fer_core.emotions import FER2013_LABELS, FERPLUS_LABELS
 
 FloatArray = NDArray[np.floating]
 IntArray = NDArray[np.integer]
@@ -25,23 +28,119 @@ def softmax(logits: FloatArray, temperature: float = 1.0) -> NDArray[np.float64]
     return np.asarray(exponentials / exponentials.sum(axis=-1, keepdims=True))
 
 
-def answer_logits(heads: Mapping[str, FloatArray], fer2013_share: float) -> NDArray[np.float64]:
-    """What the seven-emotion answer is made of, before the temperature.
+def log_softmax(logits: FloatArray) -> NDArray[np.float64]:
+    """Natural logarithm of the softmax over the last axis, float64."""
+    logits = np.asarray(logits, dtype=np.float64)
+    return np.asarray(logits - log_sum_exp(logits))
 
-    FER+ tells what most people call a face, and most people call a faint expression neutral;
-    FER2013's single labels name faint expressions more often. The weighted mean of logits is the
-    logarithmic opinion pool of both (Genest and Zidek 1986).
 
-    Args:
-        heads: "ferplus" (N, 8), contempt last, and "fer2013" (N, 7) logits.
-        fer2013_share: weight of the fer2013 head, 0..1.
+def log_sum_exp(logits: FloatArray) -> NDArray[np.float64]:
+    """Ln of the sum of exponentials over the last axis, which stays with length 1; float64."""
+    logits = np.asarray(logits, dtype=np.float64)
+    highest = logits.max(axis=-1, keepdims=True)
+    return np.asarray(highest + np.log(np.exp(logits - highest).sum(axis=-1, keepdims=True)))
 
-    Returns:
-        (N, 7).
+
+@dataclass(frozen=True, slots=True, eq=False)  # arrays have no single truth value
+class Calibration:
+    """Computes the seven probabilities from both heads: a linear layer on their log-softmax.
+
+    The linear layer is multinomial logistic regression on the heads' log-probabilities, known as
+    matrix or Dirichlet calibration (Guo et al. 2017, section 4.2; Kull et al. 2019). Temperature
+    scaling of a weighted mean of both heads is the special case of two scaled identities.
+
+    Attributes:
+        form: how the numbers were fitted: "temperature", "bias", "vector" or "matrix".
+        ferplus: (7, 8) weights of the log-softmax of the ferplus head; a row an emotion.
+        fer2013: (7, 7) weights of the log-softmax of the fer2013 head.
+        bias: (7,) added to the seven.
+        fitted_on: names of the sets that it was fitted on, and how many faces of each.
+        figures: what it reached there, by cross-validation.
     """
-    fer2013 = np.asarray(heads["fer2013"], dtype=np.float64)
-    ferplus = np.asarray(heads["ferplus"], dtype=np.float64)[:, : fer2013.shape[1]]
-    return (1 - fer2013_share) * ferplus + fer2013_share * fer2013
+
+    form: str
+    ferplus: NDArray[np.float64]
+    fer2013: NDArray[np.float64]
+    bias: NDArray[np.float64]
+    fitted_on: Mapping[str, int] = field(default_factory=dict)
+    figures: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        shapes = {name: getattr(self, name).shape for name in CALIBRATION_SHAPES}
+        if shapes != CALIBRATION_SHAPES:
+            raise ValueError(f"a calibration has the shapes {CALIBRATION_SHAPES}, got {shapes}")
+        if not all(np.isfinite(getattr(self, name)).all() for name in CALIBRATION_SHAPES):
+            raise ValueError("a calibration's weights must be finite numbers")
+
+    @classmethod
+    def temperature(cls, temperature: float, fer2013_share: float = 0.0) -> "Calibration":
+        """Make the one that pools both heads and divides by a temperature.
+
+        The weighted mean of log-probabilities is the logarithmic opinion pool (Genest and Zidek
+        1986).
+
+        Args:
+            temperature: above 0; divides the pooled logits.
+            fer2013_share: weight of the fer2013 head, 0..1.
+
+        Raises:
+            ValueError: a number is out of range.
+        """
+        if not temperature > 0 or not 0 <= fer2013_share <= 1:
+            raise ValueError("temperature must be above 0 and fer2013_share within 0..1")
+        seven, eight = len(FER2013_LABELS), len(FERPLUS_LABELS)
+        return cls(
+            form="temperature",
+            ferplus=(1 - fer2013_share) / temperature * np.eye(seven, eight),
+            fer2013=fer2013_share / temperature * np.eye(seven),
+            bias=np.zeros(seven),
+        )
+
+    def probabilities(self, heads: Mapping[str, FloatArray]) -> NDArray[np.float64]:
+        """Compute the calibrated probabilities of the seven emotions.
+
+        Args:
+            heads: "ferplus" (N, 8) and "fer2013" (N, 7) logits.
+
+        Returns:
+            (N, 7), each row with sum 1.
+        """
+        return softmax(
+            log_softmax(heads["ferplus"]) @ self.ferplus.T
+            + log_softmax(heads["fer2013"]) @ self.fer2013.T
+            + self.bias
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for model.json."""
+        return {
+            "form": self.form,
+            **{name: np.round(getattr(self, name), 4).tolist() for name in CALIBRATION_SHAPES},
+            "fitted_on": dict(self.fitted_on),
+            "figures": dict(self.figures),
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Calibration":
+        """Read the calibration of a model.json.
+
+        Raises:
+            KeyError, TypeError, ValueError: a field is missing or malformed.
+        """
+        return cls(
+            form=str(values["form"]),
+            **{name: np.array(values[name], np.float64) for name in CALIBRATION_SHAPES},
+            fitted_on=dict(values["fitted_on"]),
+            figures=dict(values["figures"]),
+        )
+
+
+CALIBRATION_SHAPES = {
+    "ferplus": (len(FER2013_LABELS), len(FERPLUS_LABELS)),
+    "fer2013": (len(FER2013_LABELS), len(FER2013_LABELS)),
+    "bias": (len(FER2013_LABELS),),
+}
+"""Names and shapes of a calibration's arrays, in model.json as lists of numbers."""
 
 
 def negative_log_likelihood(probabilities: FloatArray, labels: IntArray) -> float:

@@ -6,6 +6,7 @@ proposal, says whether it is a face at all, and where exactly its parts are.
 """
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_core.blazeface import STEP, WINDOW, BlazeFace, Proposal
+from fer_core.given_boxes import GivenBox
 from fer_core.landmarks import INPUT_SIZE, LOOK_SIDE, FaceLandmarker, FaceMesh
 from fer_core.results import BoundingBox, FaceDetection
 
@@ -24,12 +26,14 @@ SURE_SCORE, NOT_DENIED = 0.6, 0.3
 BEYOND_DOUBT = 0.99999  # presence at the second look, below which other ways up are tried
 WORTH_TURNING = 0.1  # best presence of both looks; no face on its head had less than .3
 HOPELESS = 0.01  # presence at the first look, below which a second is not worth its time
+CONVERGENCE_PASSES = 2  # of the mesh in a given box, after those of a proposal
 MAX_FACES = 50
 MAX_PROPOSALS = 100  # that are looked at closely at each level; noise can raise hundreds
 FINEST = 204  # pixels of the picture that fill the window at the finest level
 LEVEL_RATIO = 3.2  # at most, between one level and the next
 LEFT_TO_FINER = 28  # pixels: what is smaller at one level is seen better, and larger, at the next
 MAX_FINE_SIDE = 1600  # pixels; of larger pictures the finest level is coarser, to keep its size
+NEAR = 3  # widths of a face around where it was in the frame before
 SAME_FACE = 0.25  # share of the smaller of two boxes that lies in the other
 SAME_WAY = 0.7  # cosine of the angle between two proposals, above which they stand alike
 FRAME = 0.25  # of the longer side, around a picture in which nothing was found
@@ -57,13 +61,24 @@ class FaceDetector:
         """
         return cls(BlazeFace.load(directory), FaceLandmarker.load(directory))
 
-    def detect(self, image: NDArray[np.uint8], *, small_faces: bool = True) -> list[FaceDetection]:
+    def detect(
+        self,
+        image: NDArray[np.uint8],
+        *,
+        small_faces: bool = True,
+        near: Sequence[BoundingBox] = (),
+    ) -> list[FaceDetection]:
         """Find the faces of a picture.
+
+        In a video, the whole search of `small_faces` may be left to every n-th frame; in
+        the others, small faces are looked for `near` where they were in the frame before.
 
         Args:
             image: (H, W, 3) uint8 RGB.
             small_faces: also look for faces under about 15 % of the longer side, which takes most
                 of the time.
+            near: boxes of the faces in the frame before, around which small ones are looked for;
+                if none is found in the place of one of them, `small_faces` is taken for True.
 
         Returns:
             At most `MAX_FACES` faces, largest box first, in pixels of `image`.
@@ -75,11 +90,16 @@ class FaceDetector:
             raise ValueError(f"image must be (H, W, 3) uint8, got {image.shape} {image.dtype}")
 
         halves = _halves(image)
-        sides = [WINDOW, *(_level_sides(max(image.shape[:2])) if small_faces else [])]
-        faces: list[_Face] = []
-        for side in sides:
-            seen = self._look(_level(halves, side), 0 if side == sides[-1] else LEFT_TO_FINER)
-            faces = self._confirm(halves, seen, faces)
+        finer = _level_sides(max(image.shape[:2]))
+        least = LEFT_TO_FINER if finer and small_faces else 0
+        faces = self._confirm(halves, self._look(_level(halves, WINDOW), least), [])
+        for box in near:
+            if not _is_found(box, faces):
+                faces = self._confirm(halves, self._look_around(halves, box), faces)
+        if small_faces or not all(_is_found(box, faces) for box in near):
+            for side in finer:
+                least = 0 if side == finer[-1] else LEFT_TO_FINER
+                faces = self._confirm(halves, self._look(_level(halves, side), least), faces)
         if not faces:
             faces = self._confirm(halves, self._search_harder(_level(halves, WINDOW)), [])
         height, width = image.shape[:2]
@@ -88,10 +108,74 @@ class FaceDetector:
             (face for face in found if face is not None), key=lambda face: -face.box.area
         )[:MAX_FACES]
 
+    def candidates(self, image: NDArray[np.uint8], count: int = 4) -> list[FaceDetection]:
+        """Find the likeliest places of faces, whether the face mesh confirms them or not.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+            count: at most so many.
+
+        Returns:
+            Faces that `detect` gives, and what only resembles one.
+        """
+        halves = _halves(image)
+        sides = [WINDOW, *_level_sides(max(image.shape[:2]))]
+        proposals = [seen for side in sides for seen in self._look(_level(halves, side))]
+        height, width = image.shape[:2]
+        found = []
+        for proposal in sorted(proposals, key=lambda proposal: -proposal.score)[:count]:
+            side = LOOK_SIDE * proposal.side
+            mesh = self._look_closely(halves, proposal.center, side, proposal.roll)
+            if mesh.presence >= HOPELESS:
+                mesh = self._look_closely(halves, *mesh.square)
+            found.append(_to_detection(proposal, mesh, width, height))
+        return [face for face in found if face is not None]
+
+    def place(self, image: NDArray[np.uint8], boxes: Sequence[GivenBox]) -> list[FaceDetection]:
+        """Locate the keypoints of faces whose boxes are known.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+            boxes: in pixels of `image`.
+
+        Returns:
+            One detection a box, largest box first, those of equal area in the order of `boxes`.
+            `box` is the given one and `score` the face mesh's probability that it shows a face:
+            0 where the mesh sees none, and `keypoints` are then those of a typical upright face.
+        """
+        halves = _halves(image)
+        found = [self._place(halves, given) for given in boxes]
+        return sorted(found, key=lambda face: -face.box.area)
+
+    def _place(self, halves: list["_View"], given: GivenBox) -> FaceDetection:
+        low, high = given.exact[:2], given.exact[2:]
+        center, side = (low + high) / 2, float((high - low).max())
+        for quarters in (0, 1, -1, 2):  # a box does not tell which way up the face is
+            roll = quarters * math.pi / 2
+            mesh = self._examine(halves, Proposal(center, side, roll, SURE_SCORE))
+            if mesh is None:
+                continue
+            # Boxes of other detectors are centred and scaled in other ways: the mesh converges on
+            # the face with each pass, and where it has gone over to a neighbour this shows.
+            for _ in range(CONVERGENCE_PASSES):
+                mesh = self._look_closely(halves, *mesh.square)
+            middle = _box_of(mesh).reshape(2, 2).mean(axis=0)
+            is_inside = (low <= middle).all() and (middle <= high).all()
+            if mesh.presence >= NOT_DENIED and is_inside:
+                return FaceDetection(
+                    given.box, mesh.keypoints, float(mesh.presence), mesh.turn, mesh.aspect
+                )
+        return FaceDetection(given.box, given.typical_keypoints, 0.0)
+
     def _look(self, view: "_View", least: float = 0) -> list[Proposal]:
         """Proposals with sides of at least so many pixels of the view, in pixels of the picture."""
         proposals = self._blazeface.look(view.image)
         return [seen.moved(view.scale) for seen in proposals if seen.side >= least]
+
+    def _look_around(self, halves: list["_View"], box: BoundingBox) -> list[Proposal]:
+        """Proposals around a face of the frame before, in pixels of the picture."""
+        view, corner = _surroundings(halves, box)
+        return [seen.moved(view.scale, corner) for seen in self._blazeface.look(view.image)]
 
     def _search_harder(self, whole: "_View") -> list[Proposal]:
         """What to try when nothing was found: a frame, and the picture turned."""
@@ -208,6 +292,29 @@ def _level(halves: list[_View], side: int) -> _View:
     return _View(np.asarray(level, np.uint8), scale * longest / side)
 
 
+def _surroundings(halves: list[_View], box: BoundingBox) -> tuple[_View, tuple[float, float]]:
+    """What is around a face of the frame before, about as large as the detector's window.
+
+    Returns:
+        The view, and x and y of its corner in the picture, in pixels of the view.
+    """
+    side = NEAR * max(box.width, box.height)
+    image, scale = next(
+        (half for half in reversed(halves) if side / half.scale >= WINDOW), halves[0]
+    )
+    middle = np.array([box.x_min + box.x_max, box.y_min + box.y_max]) / 2
+    low, high = (np.rint((middle + edge * side / 2) / scale).astype(int) for edge in (-1, 1))
+    size = np.array(image.shape[1::-1])
+    low = np.clip(low, 0, size - 1)  # at least one pixel, even of what lies outside
+    high = np.clip(high, low + 1, size)
+    part = image[low[1] : high[1], low[0] : high[0]]
+    ratio = side / scale / WINDOW  # pixels of the half to one of the view
+    width, height = np.maximum(1, np.rint((high - low) / ratio).astype(int)).tolist()
+    view = cv2.resize(part, (width, height), interpolation=cv2.INTER_LINEAR)
+    x, y = (low / ratio).tolist()
+    return _View(np.asarray(view, np.uint8), scale * ratio), (x, y)
+
+
 def _level_sides(longest: int) -> list[int]:
     """Longer sides of the finer levels, the finest last; none for a small picture.
 
@@ -225,6 +332,12 @@ def _level_sides(longest: int) -> list[int]:
 def _box_of(mesh: FaceMesh) -> NDArray[np.float64]:
     """(4,) x_min, y_min, x_max, y_max of a mesh."""
     return np.concatenate([mesh.points.min(axis=0), mesh.points.max(axis=0)])
+
+
+def _is_found(box: BoundingBox, faces: list[_Face]) -> bool:
+    """Whether one of the faces is where the box is."""
+    edges = np.array([box.x_min, box.y_min, box.x_max, box.y_max], np.float64)
+    return any(_is_same(edges, _box_of(mesh)) for _, mesh in faces)
 
 
 def _area(box: NDArray[np.float64]) -> float:
@@ -249,4 +362,5 @@ def _to_detection(
     if x_max <= x_min or y_max <= y_min:
         return None
     score = min(1.0, max(0.0, proposal.score))
-    return FaceDetection(BoundingBox(x_min, y_min, x_max, y_max), mesh.keypoints, score)
+    box = BoundingBox(x_min, y_min, x_max, y_max)
+    return FaceDetection(box, mesh.keypoints, score, mesh.turn, mesh.aspect)

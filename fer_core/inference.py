@@ -6,11 +6,33 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 MAX_THREADS = 2  # of one network: more help little, and hosts that give two cores often show many
 MAX_SHAPES = 6  # of inputs, for which a network is kept ready
+
+
+_limit: int | None = None
+
+
+def limit_threads(count: int) -> None:
+    """Let networks that are loaded from now on, and OpenCV, use so many threads in this process.
+
+    Raises:
+        ValueError: less than one.
+    """
+    if count < 1:
+        raise ValueError(f"a network needs at least one thread, not {count}")
+    global _limit  # noqa: PLW0603  as OpenCV's own, it belongs to the process
+    _limit = count
+    cv2.setNumThreads(count)
+
+
+def _cores() -> int:
+    """Cores that this process may use; all of the machine where the system does not tell."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Network:
@@ -27,7 +49,7 @@ class Network:
             ValueError: it is no such file.
         """
         self._content = content
-        self._threads = min(MAX_THREADS, len(os.sched_getaffinity(0)))
+        self._threads = _limit or min(MAX_THREADS, _cores())
         self._prepared: OrderedDict[tuple[int, ...], _Prepared] = OrderedDict()
         self._lock = threading.Lock()
         with self._lock:

@@ -4,7 +4,7 @@ The mesh says whether a square really shows a face, and where the parts of the f
 exactly than a detector can that looks at the whole picture.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -36,6 +36,10 @@ KEYPOINT_GROUPS = (
 )
 
 
+OUTLINE = (234, 454, 10, 152)
+"""Points of the mesh at right and left ear, forehead and chin."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class FaceMesh:
     """What a closer look at a square found.
@@ -43,10 +47,15 @@ class FaceMesh:
     Attributes:
         presence: probability that the square shows a face, 0..1.
         points: (468, 2) float64, x and y in pixels of the picture.
+        turn: degrees between the face's normal and the line of sight: 0 from the front, 90 in
+            profile.
+        aspect: height over width of the face, measured in three dimensions: about 1.2.
     """
 
     presence: float
     points: NDArray[np.float64]
+    turn: float
+    aspect: float
 
     @property
     def keypoints(self) -> NDArray[np.float64]:
@@ -67,7 +76,7 @@ class FaceMesh:
 
     def moved(self, scale: float) -> "FaceMesh":
         """The same in pixels of a picture that is so many times larger."""
-        return FaceMesh(self.presence, self.points * scale)
+        return replace(self, points=self.points * scale)
 
 
 class FaceLandmarker:
@@ -102,6 +111,20 @@ class FaceLandmarker:
         crop = warp_square(image, transform, INPUT_SIZE)
         inputs = np.asarray(cv2.LUT(crop, LEVELS), np.float32)
         outputs = self._network.run(inputs[np.newaxis])
-        flat = outputs[MESH].reshape(POINTS, 3)[:, :2].astype(np.float64)
+        points = outputs[MESH].reshape(POINTS, 3).astype(np.float64)
         presence = 1.0 / (1.0 + np.exp(-float(outputs[PRESENCE].item())))
-        return FaceMesh(presence, apply(invert(transform), flat))
+        return FaceMesh(presence, apply(invert(transform), points[:, :2]), *_shape(points))
+
+
+def _shape(points: NDArray[np.float64]) -> tuple[float, float]:
+    """Compute turn and aspect of a face, as `FaceMesh` has them, by ears, forehead and chin.
+
+    Args:
+        points: (468, 3), the third away from the camera in the unit of the others.
+    """
+    right_ear, left_ear, forehead, chin = points[list(OUTLINE)]
+    across, down = left_ear - right_ear, chin - forehead
+    normal = np.cross(across, down)
+    length = max(float(np.linalg.norm(normal)), 1e-9)
+    turn = float(np.degrees(np.arccos(min(1.0, abs(float(normal[2])) / length))))
+    return turn, float(np.linalg.norm(down)) / max(float(np.linalg.norm(across)), 1e-9)

@@ -10,14 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_core.assets import read_verified
-from fer_core.calibration import answer_logits, softmax
+from fer_core.calibration import Calibration, softmax
 from fer_core.emotions import CONTEMPT, FER2013_LABELS, FERPLUS_LABELS
 from fer_core.errors import ModelLoadError
 from fer_core.inference import Network
 from fer_core.preprocessing import Float32Array, PreprocessingSpec
 
 MODEL_JSON = "model.json"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
+CONVERTIBLE_VERSION = 2
+"""With temperature and fer2013_share in the place of `calibration`."""
 HEADS = {"ferplus": FERPLUS_LABELS, "fer2013": FER2013_LABELS}
 MAPS = "_maps"
 """Ends the name of the output with a head's maps, which not every network has."""
@@ -37,8 +39,7 @@ class ModelInfo:
         sha256: of that file.
         preprocessing: how a face becomes the network's input.
         flip_averaging: whether logits are the mean over the face and its mirror image.
-        fer2013_share: weight of the fer2013 head in the answer, 0..1, beside the ferplus head.
-        temperature: divides the logits before the softmax.
+        calibration: turns both heads into the answer's seven probabilities.
         abstention_threshold: the confidence below which the answer is "not sure".
         figures: what was measured, by evaluation set.
         training: command, commit and config that made the model.
@@ -50,9 +51,8 @@ class ModelInfo:
     sha256: str
     preprocessing: PreprocessingSpec
     flip_averaging: bool
-    temperature: float
+    calibration: Calibration
     abstention_threshold: float
-    fer2013_share: float = 0.0
     figures: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
 
@@ -67,8 +67,7 @@ class ModelInfo:
             "heads": {head: list(labels) for head, labels in HEADS.items()},
             "preprocessing": self.preprocessing.to_dict(),
             "flip_averaging": self.flip_averaging,
-            "fer2013_share": self.fer2013_share,
-            "temperature": self.temperature,
+            "calibration": self.calibration.to_dict(),
             "abstention_threshold": self.abstention_threshold,
             "figures": dict(self.figures),
             "training": dict(self.training),
@@ -81,19 +80,21 @@ class ModelInfo:
         Raises:
             KeyError, TypeError, ValueError: a field is missing or does not fit this code.
         """
-        if values["format_version"] != FORMAT_VERSION:
-            raise ValueError(f"format_version {values['format_version']} is not {FORMAT_VERSION}")
+        version = values["format_version"]
+        if version != FORMAT_VERSION:
+            convert = (
+                "; convert the folder: python -m train.calibrate --convert --model DIR"
+                if version == CONVERTIBLE_VERSION
+                else ""
+            )
+            raise ValueError(f"format_version {version} is not {FORMAT_VERSION}{convert}")
         if {head: tuple(labels) for head, labels in values["heads"].items()} != HEADS:
             raise ValueError("the heads' labels are not those of this code, in its order")
         if Path(values["file"]).name != values["file"]:
             raise ValueError("file must be a plain name beside model.json")
-        temperature = float(values["temperature"])
         threshold = float(values["abstention_threshold"])
-        share = float(values["fer2013_share"])
-        if not temperature > 0 or not 0 <= threshold <= 1 or not 0 <= share <= 1:
-            raise ValueError(
-                "temperature must be above 0, abstention_threshold and fer2013_share within 0..1"
-            )
+        if not 0 <= threshold <= 1:
+            raise ValueError("abstention_threshold must be within 0..1")
         return cls(
             name=str(values["name"]),
             version=str(values["version"]),
@@ -101,9 +102,8 @@ class ModelInfo:
             sha256=str(values["sha256"]),
             preprocessing=PreprocessingSpec.from_dict(values["preprocessing"]),
             flip_averaging=bool(values["flip_averaging"]),
-            temperature=temperature,
+            calibration=Calibration.from_dict(values["calibration"]),
             abstention_threshold=threshold,
-            fer2013_share=share,
             figures=values["figures"],
             training=values["training"],
         )
@@ -149,7 +149,7 @@ class EmotionModel:
             inputs: (N, h, w, 1) float32, from `preprocessing.preprocess`.
 
         Returns:
-            {"ferplus": (N, 8), "fer2013": (N, 7)} float32, before the temperature.
+            {"ferplus": (N, 8), "fer2013": (N, 7)} float32, not calibrated.
 
         Raises:
             ValueError: another shape.
@@ -188,7 +188,7 @@ class EmotionModel:
         return {head: one[0] for head, one in maps.items()}
 
     def answer(self, inputs: Float32Array) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """What the app says to each face: calibrated, and joined from both heads.
+        """Compute the answer to each face, calibrated, from both heads.
 
         Args:
             inputs: (N, h, w, 1) float32, from `preprocessing.preprocess`.
@@ -201,8 +201,8 @@ class EmotionModel:
             ValueError: another shape.
         """
         logits = self.logits(inputs)
-        seven = softmax(answer_logits(logits, self.info.fer2013_share), self.info.temperature)
-        return seven, softmax(logits["ferplus"], self.info.temperature)[:, CONTEMPT]
+        contempt = softmax(logits["ferplus"])[:, CONTEMPT]
+        return self.info.calibration.probabilities(logits), contempt
 
     def _forward_both(self, face: Float32Array) -> Mapping[str, NDArray[np.float32]]:
         """Outputs for (1, h, w, 1), and for its mirror image after it where that counts."""

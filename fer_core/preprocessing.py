@@ -19,16 +19,29 @@ UInt8Array = NDArray[np.uint8]
 Float32Array = NDArray[np.float32]
 
 DATASET_FACE_SIZE = 48  # pixels, side of a FER2013 face
+FER2013_KEYPOINTS = (
+    (0.315, 0.383),
+    (0.685, 0.383),
+    (0.500, 0.608),
+    (0.500, 0.777),
+    (0.109, 0.458),
+    (0.891, 0.458),
+)
+"""Where right eye, left eye, nose tip, mouth center, right and left ear of the average FER2013 face
+lie, as fractions of the crop: the face mesh of `fer_core.landmarks` on 743 training faces,
+superimposed by similarity (generalized Procrustes analysis), at their median size and place, made
+symmetric."""
 
 
 @dataclass(frozen=True, slots=True)
 class PreprocessingSpec:
     """Every number between a picture and the network's input.
 
-    The default places of the keypoints are those of the average FER2013 face: the face mesh of
-    `fer_core.landmarks` on 743 training faces, superimposed by similarity (generalized Procrustes
-    analysis), at their median size and place, made symmetric. So a photograph's crop and a training
-    face show the same cut.
+    The default places of the keypoints are those of the average FER2013 face, `FER2013_KEYPOINTS`,
+    enlarged by 1.15 about the chin, at (.50, .92): a photograph is cut a little tighter than the
+    training faces are, with less forehead. On photographs of clear expressions, press portraits and
+    neutral faces the cross-validated log loss of the answer falls from .580 to .555 nats (1.1 about
+    the center: .568; 1.2 and 1.26 about the chin: .549, .543; 1.33: .555, with fewer found right).
 
     Attributes:
         crop_size: side of the aligned square crop, in pixels.
@@ -45,12 +58,12 @@ class PreprocessingSpec:
     crop_size: int = DATASET_FACE_SIZE
     input_size: int = DATASET_FACE_SIZE
     keypoints: tuple[tuple[float, float], ...] = (
-        (0.315, 0.383),
-        (0.685, 0.383),
-        (0.500, 0.608),
-        (0.500, 0.777),
-        (0.109, 0.458),
-        (0.891, 0.458),
+        (0.2873, 0.3024),
+        (0.7127, 0.3024),
+        (0.5, 0.5612),
+        (0.5, 0.7556),
+        (0.0504, 0.3887),
+        (0.9496, 0.3887),
     )
     standardization: Literal["per_image"] = "per_image"
     std_offset: float = 8.0
@@ -174,8 +187,7 @@ def preprocess(crops: UInt8Array, spec: PreprocessingSpec) -> Float32Array:
 def prepare_dataset_face(face: UInt8Array, spec: PreprocessingSpec) -> UInt8Array:
     """A FER2013 face as a crop in the spec's geometry.
 
-    A FER2013 picture already is a face cut in the geometry that the spec's defaults describe, so
-    only its sampling may change.
+    A FER2013 picture is a face that is cut out already, so only its sampling may change.
 
     Args:
         face: (48, 48) uint8 grey.

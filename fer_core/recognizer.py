@@ -1,6 +1,7 @@
 """The whole way in one object: picture in, emotion of every face out."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,24 @@ from fer_core.alignment import align_face
 from fer_core.assets import MODELS_DIR
 from fer_core.detection import FaceDetector
 from fer_core.emotions import FER2013_LABELS
+from fer_core.given_boxes import Boxes, check_boxes
 from fer_core.images import ImageSource, load_image
 from fer_core.model import EmotionModel
-from fer_core.preprocessing import UInt8Array, prepare_dataset_faces, preprocess, to_grey
-from fer_core.results import EmotionPrediction, FaceResult, RecognitionResult
+from fer_core.preprocessing import (
+    PreprocessingSpec,
+    UInt8Array,
+    prepare_dataset_faces,
+    preprocess,
+    to_grey,
+)
+from fer_core.quality import DRAWN, MAX_DRAWN, QualityModel, assess
+from fer_core.results import (
+    BoundingBox,
+    EmotionPrediction,
+    FaceDetection,
+    FaceResult,
+    RecognitionResult,
+)
 
 
 class EmotionRecognizer:
@@ -21,9 +36,10 @@ class EmotionRecognizer:
     Load it once and share it between threads.
     """
 
-    def __init__(self, detector: FaceDetector, model: EmotionModel) -> None:
-        """Join a detector and a model; `load` does so from files."""
+    def __init__(self, detector: FaceDetector, quality: QualityModel, model: EmotionModel) -> None:
+        """Join a detector and the models of quality and emotion; `load` does so from files."""
         self.detector = detector
+        self.quality = quality
         self.model = model
 
     @classmethod
@@ -32,43 +48,68 @@ class EmotionRecognizer:
 
         Args:
             directory: a training run's folder, or any other with model.json and its TFLite file;
-                the models/ of this repository when None. The detector always comes from there.
+                the models/ of this repository when None. Detector and quality model always come
+                from there.
 
         Raises:
             ModelLoadError: a file is missing or malformed.
             ChecksumMismatchError: a file is not the published one.
         """
         model = EmotionModel.load(MODELS_DIR if directory is None else Path(directory))
-        return cls(FaceDetector.load(MODELS_DIR), model)
+        return cls(FaceDetector.load(MODELS_DIR), QualityModel.load(MODELS_DIR), model)
 
-    def recognize(self, image: ImageSource, *, small_faces: bool = True) -> RecognitionResult:
+    def recognize(
+        self,
+        image: ImageSource,
+        *,
+        small_faces: bool = True,
+        near: Sequence[BoundingBox] = (),
+        boxes: Boxes | None = None,
+    ) -> RecognitionResult:
         """Read every face of one picture.
+
+        With `boxes`, no face is searched for: each given box is one face of the result, aligned by
+        the face mesh inside it. `face.detection.box` is the given box in whole pixels, clipped to
+        the picture, so that a face is matched to its box by it; boxes of equal area keep their
+        order. A box in which the mesh sees no face gets an answer all the same, cut out as an
+        upright face that fills the box, with `face.detection.score` 0, and is not reliable.
+        Without `boxes` a drawing of a face is no face.
 
         Args:
             image: a path, the bytes of a picture file, a PIL image, or an array (H, W),
                 (H, W, 3) RGB or (H, W, 4) RGBA, uint8.
-            small_faces: also look for faces under about 15 % of the longer side; without it a
-                picture takes a third of the time, as a live camera needs.
+            small_faces: also look for faces under about 15 % of the longer side, which takes most
+                of the time.
+            near: boxes of the faces in the last frame of a video, around which small ones are
+                looked for; see `FaceDetector.detect`.
+            boxes: (x_min, y_min, x_max, y_max) of each face that the caller knows already, in
+                pixels of the upright picture; searched for when None.
 
         Returns:
             The faces, largest first; none is an answer too.
 
         Raises:
+            ValueError: a box is not four numbers, is empty or lies outside the picture.
             ImageTooLargeError: beyond 64 megapixels or 20 MB.
             InvalidImageError: not a picture that can be read.
         """
         picture = load_image(image)
         height, width = picture.shape[:2]
-        detections = self.detector.detect(picture, small_faces=small_faces)
-        spec = self.model.info.preprocessing
-        crops = np.zeros((len(detections), spec.crop_size, spec.crop_size, 3), np.uint8)
-        for index, detection in enumerate(detections):
-            crops[index], _ = align_face(picture, detection, spec)
-        aligned = to_grey(crops)
-        faces = zip(detections, aligned, self._predict(aligned), strict=True)
+        if boxes is None:
+            detections = self.detector.detect(picture, small_faces=small_faces, near=near)
+        else:
+            detections = self.detector.place(picture, check_boxes(boxes, width, height))
+        wide = _crop(picture, detections, self.quality.info.preprocessing)
+        judged = list(zip(detections, self.quality.probabilities(wide), strict=True))
+        if boxes is None:
+            judged = [(face, row) for face, row in judged if row[DRAWN] < MAX_DRAWN]
+        detections = [face for face, _ in judged]
+        qualities = [assess(face, row) for face, row in judged]
+        aligned = _crop(picture, detections, self.model.info.preprocessing)
+        emotions = self._predict(aligned, [quality.reliable for quality in qualities])
         return RecognitionResult(
             image_size=(width, height),
-            faces=tuple(FaceResult(*face) for face in faces),
+            faces=tuple(map(FaceResult, detections, aligned, emotions, qualities)),
             model_name=self.model.info.name,
             model_version=self.model.info.version,
         )
@@ -89,10 +130,12 @@ class EmotionRecognizer:
         if crops.ndim != 3:
             raise ValueError(f"crops must be (N, 48, 48) uint8, got {crops.shape} {crops.dtype}")
         prepared = prepare_dataset_faces(crops, self.model.info.preprocessing)
-        return self._predict(prepared)
+        return self._predict(prepared, [True] * len(prepared))
 
-    def _predict(self, crops: UInt8Array) -> tuple[EmotionPrediction, ...]:
-        """Answers for (N, crop_size, crop_size) uint8 grey crops, all in one batch."""
+    def _predict(
+        self, crops: UInt8Array, reliable: Sequence[bool]
+    ) -> tuple[EmotionPrediction, ...]:
+        """Answer to (N, crop_size, crop_size) uint8 grey crops."""
         info = self.model.info
         seven, contempts = self.model.answer(preprocess(crops, info.preprocessing))
         return tuple(
@@ -100,6 +143,17 @@ class EmotionRecognizer:
                 probabilities=dict(zip(FER2013_LABELS, row.tolist(), strict=True)),
                 contempt=contempt,
                 abstention_threshold=info.abstention_threshold,
+                reliable=is_reliable,
             )
-            for row, contempt in zip(seven, contempts.tolist(), strict=True)
+            for row, contempt, is_reliable in zip(seven, contempts.tolist(), reliable, strict=True)
         )
+
+
+def _crop(
+    picture: UInt8Array, faces: Sequence[FaceDetection], spec: PreprocessingSpec
+) -> UInt8Array:
+    """Cut out faces: (N, crop_size, crop_size) uint8 grey."""
+    crops = np.zeros((len(faces), spec.crop_size, spec.crop_size, 3), np.uint8)
+    for index, face in enumerate(faces):
+        crops[index], _ = align_face(picture, face, spec)
+    return to_grey(crops)

@@ -12,6 +12,16 @@ from fer_core.emotions import FER2013_LABELS
 SCHEMA_VERSION = 1
 KEYPOINT_NAMES = ("right_eye", "left_eye", "nose_tip", "mouth_center", "right_ear", "left_ear")
 JSON_DECIMALS = 4
+QUALITY_REASONS = (
+    "cut off",
+    "turned away",
+    "too small",
+    "blurred",
+    "covered",
+    "distorted",
+    "drawn",
+)
+"""Why the answer about a face cannot be relied on, in the order in which they are told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +74,16 @@ class FaceDetection:
         keypoints: (6, 2) float64, x and y in pixels of the upright picture, in the order of
             `KEYPOINT_NAMES`; left and right are the person's own. May lie outside the picture.
         score: the detector's confidence, 0..1.
+        turn: degrees between the face's normal and the line of sight: 0 from the front, 90 in
+            profile.
+        aspect: height over width of the face, measured in three dimensions.
     """
 
     box: BoundingBox
     keypoints: NDArray[np.float64]
     score: float
+    turn: float = 0.0
+    aspect: float = 1.2
 
     def __post_init__(self) -> None:
         if self.keypoints.shape != (len(KEYPOINT_NAMES), 2):
@@ -80,6 +95,32 @@ class FaceDetection:
 
 
 @dataclass(frozen=True, slots=True)
+class FaceQuality:
+    """How far a face can be read, whatever its expression.
+
+    Attributes:
+        reasons: those of `QUALITY_REASONS` that apply, in that order; empty for a good face.
+    """
+
+    reasons: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.reasons != tuple(name for name in QUALITY_REASONS if name in self.reasons):
+            raise ValueError(
+                f"reasons must be of {QUALITY_REASONS}, in this order, got {self.reasons}"
+            )
+
+    @property
+    def reliable(self) -> bool:
+        """Whether there is no reason to doubt the answer."""
+        return not self.reasons
+
+    def to_dict(self) -> dict[str, Any]:
+        """Convert to the `quality` object of the JSON answer."""
+        return {"reliable": self.reliable, "reasons": list(self.reasons)}
+
+
+@dataclass(frozen=True, slots=True)
 class EmotionPrediction:
     """Which emotion people would read in one face.
 
@@ -88,11 +129,13 @@ class EmotionPrediction:
             a copy of what was handed in.
         contempt: the share of the eighth emotion before it was folded away, 0..1.
         abstention_threshold: the confidence below which the answer should read "not sure".
+        reliable: whether the face can be read well, as `FaceQuality` says.
     """
 
     probabilities: dict[str, float]
     contempt: float
     abstention_threshold: float
+    reliable: bool = True
 
     def __post_init__(self) -> None:
         if tuple(self.probabilities) != FER2013_LABELS:
@@ -119,8 +162,8 @@ class EmotionPrediction:
 
     @property
     def is_uncertain(self) -> bool:
-        """Whether the confidence lies below the abstention threshold."""
-        return self.confidence < self.abstention_threshold
+        """Whether the confidence lies below the abstention threshold, or the face is unreliable."""
+        return self.confidence < self.abstention_threshold or not self.reliable
 
     @property
     def happy_sad(self) -> dict[str, float]:
@@ -149,13 +192,19 @@ class FaceResult:
         detection: box, keypoints and score.
         aligned: (h, w) uint8 grey, the crop that went into the network.
         emotion: the answer.
+        quality: how far the face can be read; `emotion.reliable` says the same.
     """
 
     detection: FaceDetection
     aligned: NDArray[np.uint8]
     emotion: EmotionPrediction
+    quality: FaceQuality = FaceQuality()
 
     def __post_init__(self) -> None:
+        if self.emotion.reliable != self.quality.reliable:
+            raise ValueError(
+                f"emotion.reliable is {self.emotion.reliable}, quality {self.quality.reasons}"
+            )
         if self.aligned.ndim != 2 or self.aligned.dtype != np.uint8:
             raise ValueError(
                 f"aligned must be (h, w) uint8, got {self.aligned.shape} {self.aligned.dtype}"
@@ -166,6 +215,7 @@ class FaceResult:
         return {
             "box": self.detection.box.to_dict(),
             "score": round(self.detection.score, JSON_DECIMALS),
+            "quality": self.quality.to_dict(),
             "emotion": self.emotion.to_dict(),
         }
 

@@ -1,6 +1,5 @@
 """Answers as a table: a row for each face, the same columns wherever tables are written."""
 
-import csv
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TextIO
@@ -14,6 +13,7 @@ FIELDS = (
 )  # fmt: skip
 """Columns in order; what does not apply to a row is None, an empty cell in CSV."""
 TIME_DECIMALS = 3
+QUOTED = re.compile(r'[",\r\n]')  # cells that stand in quotes
 # Where a spreadsheet may begin a cell: at the start, or after what it takes for a separator.
 FORMULA = re.compile(r"(^|[,;\t\r\n])(?=\s*[=+\-@＝＋－＠])")  # noqa: RUF001  full-width signs, too
 
@@ -21,7 +21,7 @@ Row = dict[str, Any]
 
 
 def rows(
-    file: str,
+    file: str | None,
     time: float | None,
     tracks: Sequence[int] | None,
     result: RecognitionResult,
@@ -62,7 +62,13 @@ def rows(
     return table
 
 
-def error_row(file: str, error: str) -> Row:
+def empty_row(file: str | None, time: float | None) -> Row:
+    """The row of an image, or of a frame at a time in seconds, without a face."""
+    shown = None if time is None else round(time, TIME_DECIMALS)
+    return {**dict.fromkeys(FIELDS), "file": file, "time": shown}
+
+
+def error_row(file: str | None, error: str) -> Row:
     """The row of a file that cannot be read: its name and one sentence."""
     return {**dict.fromkeys(FIELDS), "file": file, "error": error}
 
@@ -82,13 +88,17 @@ def write_csv(
         fields: the keys that become columns, in order; others are left out.
         header: begin with the names of the columns.
     """
-    writer = csv.DictWriter(to, fields, extrasaction="ignore", lineterminator="\n")
     if header:
-        writer.writeheader()
-    for row in table:
-        writer.writerow(
-            {key: inert(value) if isinstance(value, str) else value for key, value in row.items()}
-        )
+        to.write(",".join(fields) + "\n")
+    to.writelines(",".join(_cell(row.get(name)) for name in fields) + "\n" for row in table)
+
+
+def _cell(value: Any) -> str:
+    """A value as CSV (RFC 4180). Python's own writer leaves a lone carriage return unquoted."""
+    if value is None:
+        return ""
+    text = inert(value) if isinstance(value, str) else str(value)
+    return '"' + text.replace('"', '""') + '"' if QUOTED.search(text) else text
 
 
 def inert(text: str) -> str:

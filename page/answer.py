@@ -7,32 +7,33 @@ from html import escape
 
 import cv2
 
-from fer_core import Emotion, EmotionPrediction, RecognitionResult
+from fer_core import Emotion, RecognitionResult
 from fer_core.emotions import BY_NAME
-from fer_core.explanation import draw_evidence, enlarge, evidence_maps, filter_views
+from fer_core.explanation import draw_evidence, enlarge, evidence_for, evidence_maps, filter_views
 from fer_core.model import EmotionModel
 from fer_core.preprocessing import UInt8Array
 from fer_core.results import FaceResult
-from page.texts import confidence_words, emotion_title, say, share_text
+from page.texts import confidence_words, doubts, emotion_title, say, share_text
 
 STRONG_CONTEMPT = 0.2
 """Share of the FER+ head from which on contempt is mentioned."""
 WHY_SIZE = 192  # pixels of a face in the fold that explains
 
 
-def answer_html(emotion: EmotionPrediction, language: str, *, only_two: bool) -> str:
-    """The answer for one face.
+def answer_html(face: FaceResult, language: str, *, only_two: bool) -> str:
+    """Format the answer for one face.
 
     Args:
-        emotion: what was read.
+        face: with its answer.
         language: of the page.
         only_two: happy or sad instead of the seven.
     """
-    parts = _two(emotion, language) if only_two else _seven(emotion, language)
+    parts = _two(face, language) if only_two else _seven(face, language)
     return f'<div class="fer-answer">{parts}</div>'
 
 
-def _seven(emotion: EmotionPrediction, language: str) -> str:
+def _seven(face: FaceResult, language: str) -> str:
+    emotion = face.emotion
     best = BY_NAME[emotion.label]
     title = emotion_title(best.name, language)
     if emotion.is_uncertain:
@@ -50,22 +51,23 @@ def _seven(emotion: EmotionPrediction, language: str) -> str:
         aside = say("answer.contempt", language, percent=share_text(emotion.contempt, language))
         contempt = f'<p class="fer-aside">{_emoji(BY_NAME["contempt"])} {escape(aside)}</p>'
     return (
-        f"{_headline(best, title, confidence_words(emotion, language))}"
+        f"{_headline(best, title, confidence_words(face, language))}"
         f'<ul class="fer-bars" aria-label="{label}">{bars}</ul>{contempt}'
     )
 
 
-def _two(emotion: EmotionPrediction, language: str) -> str:
+def _two(face: FaceResult, language: str) -> str:
     happy, sad = BY_NAME["happy"], BY_NAME["sad"]
-    share = emotion.happy_sad
+    share = face.emotion.happy_sad
     best = happy if share["happy"] >= share["sad"] else sad
+    below = ". ".join([say("answer.if_two", language), *doubts(face, language)[:1]])
     ends = [
         f"<span>{_emoji(one)} {escape(emotion_title(one.name, language))} "
         f"{share_text(share[one.name], language)}</span>"
         for one in (happy, sad)
     ]
     return (
-        f"{_headline(best, emotion_title(best.name, language), say('answer.if_two', language))}"
+        f"{_headline(best, emotion_title(best.name, language), below)}"
         f'<div class="fer-two">{_track((share["happy"], happy.color), (share["sad"], sad.color))}'
         f"<p>{''.join(ends)}</p></div>"
     )
@@ -88,7 +90,8 @@ def why_html(model: EmotionModel, face: FaceResult, language: str) -> str:
     note = ""
     with suppress(ValueError):  # a network of another kind, which has no such maps
         maps = evidence_maps(model, face.aligned)
-        heat = draw_evidence(face.aligned, maps, face.emotion.label, WHY_SIZE)
+        evidence = evidence_for(maps, face.emotion.probabilities, face.emotion.label)
+        heat = draw_evidence(face.aligned, evidence, WHY_SIZE)
         large.append(_figure(heat, say("why.evidence", language, emotion=title)))
         note = f"<p>{escape(say('why.note', language))}</p>"
     views = {key: view for key, view in filter_views(face.aligned).items() if key != "original"}

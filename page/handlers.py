@@ -45,6 +45,7 @@ EXAMPLES = {
 
 MAX_VIEW = 2048  # pixels; more is not seen on a screen, and is slow to draw and send
 NOT_SHOWN = {".heic", ".heif", ".tif", ".tiff"}  # by most browsers
+SEARCH_EVERY = 5  # frames of the live camera, for faces that are small and not known yet
 SEVEN, TWO = "seven", "two"
 BROKEN = "Something broke on our side; please try again in a moment."
 LOG = logging.getLogger(__name__)
@@ -80,12 +81,27 @@ class Shown:
         chosen: index of the face whose answer is shown.
         path: of the picture, which is soon deleted; None for a frame of the live camera.
         tracker: follows the faces of the live camera; None for a picture.
+        frames: of the live camera that were answered before.
     """
 
     result: RecognitionResult
     chosen: int = 0
     path: str | None = None
     tracker: Tracker | None = None
+    frames: int = 0
+
+
+@dataclass(slots=True)
+class Source:
+    """Whose answer a visitor's page shows.
+
+    It is changed in place: several events of one visitor may run at once.
+
+    Attributes:
+        live: it is the live camera's, whose frames may replace it.
+    """
+
+    live: bool = False
 
 
 class Handlers:
@@ -96,12 +112,13 @@ class Handlers:
         self.recognizer = recognizer
         self._examples = [self.read(str(EXAMPLES_DIR / name)) for name in EXAMPLES]
 
-    def read(self, source: str | bytes, *, live: bool = False) -> Reading:
+    def read(self, source: str | bytes, *, mirror: bool = False, **search: Any) -> Reading:
         """Decode once, recognize.
 
         Args:
             source: a path or the bytes of a picture file.
-            live: mirror it as a camera's preview is, and be quick: leave small faces out.
+            mirror: swap left and right, as a camera's preview does.
+            search: further arguments of `EmotionRecognizer.recognize`.
 
         Raises:
             InvalidImageError, ImageTooLargeError: not a picture that can be read.
@@ -109,17 +126,18 @@ class Handlers:
         """
         try:
             picture = load_image(source)
-            if live:
+            if mirror:
                 picture = np.ascontiguousarray(picture[:, ::-1])
-            return Reading(picture, self.recognizer.recognize(picture, small_faces=not live))
+            return Reading(picture, self.recognizer.recognize(picture, **search))
         except FerError:
             raise
         except Exception as error:  # visitors and programs get a sentence, whatever it was
             LOG.exception("a picture could not be read")
             raise BrokenError(BROKEN) from error
 
-    def show(self, path: str | None, language: str, mode: str) -> list[Any]:
+    def show(self, path: str | None, language: str, mode: str, source: Source) -> list[Any]:
         """What to show for a picture, or for none."""
+        source.live = False
         if path is None:
             return self._nothing(say("answer.waiting", language))
         try:
@@ -169,8 +187,11 @@ class Handlers:
             shown,
         ]
 
-    def show_example(self, language: str, mode: str, event: gr.SelectData) -> list[Any]:
+    def show_example(
+        self, language: str, mode: str, source: Source, event: gr.SelectData
+    ) -> list[Any]:
         """The same for a picture of the gallery, which was read before anybody asked."""
+        source.live = False
         reading = self._examples[event.index]
         path = str(EXAMPLES_DIR / list(EXAMPLES)[event.index])
         return self._page(Shown(reading.result, path=path), reading, language, mode)
@@ -219,39 +240,53 @@ class Handlers:
             return ""
         return why_html(self.recognizer.model, shown.result.faces[shown.chosen], language)
 
-    def live(
-        self, frame: bytes | None, shown: Shown | None, number: int | None, language: str, mode: str
+    def begin_live(self, source: Source) -> None:
+        """Let the frames of the live camera be answered from now on."""
+        source.live = True
+
+    def live(  # noqa: PLR0917  Gradio gives them by position
+        self,
+        frame: bytes | None,
+        shown: Shown | None,
+        number: int | None,
+        language: str,
+        mode: str,
+        source: Source,
     ) -> list[Any]:
         """One frame of the camera, mirrored as the preview beside it is.
 
-        `number` is that of the face that is chosen.
+        `number` is that of the face that is chosen. A frame that comes, or is done, after something
+        else was asked changes nothing.
         """
         skip = gr.skip()
-        if frame is None:
+        if frame is None or not source.live:
             return [skip] * 8
+        before = shown if shown is not None and shown.tracker is not None else None
+        tracker = (before and before.tracker) or Tracker()
+        near = [face.detection.box for face in before.result.faces] if before else []
+        frames = before.frames + 1 if before else 0
+        every = frames % SEARCH_EVERY == 0
         try:
-            reading = self.read(frame, live=True)
+            reading = self.read(frame, mirror=True, small_faces=every, near=near)
         except FerError:  # a frame that was cut off; the next one comes at once
             return [skip] * 8
-        before = shown.result if shown is not None and shown.path is None else None
-        tracker = (shown and shown.tracker) or Tracker()
         _, result = tracker.update(reading.result, monotonic())
         faces = range(len(result.faces))
         chosen = number if number is not None and number in faces else 0
-        shown = Shown(result, chosen, tracker=tracker)
+        shown = Shown(result, chosen, tracker=tracker, frames=frames)
         page = self._page(shown, replace(reading, result=result), language, mode)
-        if before is not None and len(before.faces) == len(faces):
+        if before is not None and len(before.result.faces) == len(faces):
             # What would close the fold or move the focus stays as it is.
             page[2:4] = page[5:7] = [skip, skip]
         elif len(faces) > 1:
             page[2].choices = [(str(number + 1), number) for number in faces]
-        return page
+        return page if source.live else [skip] * 8
 
     def _answer(self, shown: Shown | None, language: str, mode: str) -> str:
         if shown is None or not shown.result.faces:
             return ""
-        emotion = shown.result.faces[shown.chosen].emotion
-        answer = answer_html(emotion, language, only_two=mode == TWO)
+        face = shown.result.faces[shown.chosen]
+        answer = answer_html(face, language, only_two=mode == TWO)
         return answer + download_html(shown.result, language)
 
     def _nothing(self, status: str) -> list[Any]:

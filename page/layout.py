@@ -9,7 +9,7 @@ import gradio as gr
 from fer_core import EmotionRecognizer
 from page.endpoints import Endpoints
 from page.guard import Page
-from page.handlers import EXAMPLES_DIR, SEVEN, TWO, Handlers, Shown, gallery_value
+from page.handlers import EXAMPLES_DIR, SEVEN, TWO, Handlers, Shown, Source, gallery_value
 from page.pictures import CameraInput, PictureInput, PictureOutput, PicturesInput, VideoInput
 from page.texts import ENGLISH, FRENCH, TEXTS, about_text, i18n, known_language, say
 
@@ -30,6 +30,7 @@ FILE: dict[str, Any] = {"type": "filepath", "image_mode": None, "height": PICTUR
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 QUICK: dict[str, Any] = {**PRIVATE, "queue": False, "show_progress": "hidden"}
 FAULTS = ("denied", "none", "busy", "insecure", "lost")  # of a camera, as page.js calls them
+ENDS = ("limit", "hidden")  # why page.js turns a camera off, where the visitor did not ask for it
 
 
 # Runs in the browser before the handler; the attribute is for who has the page read aloud.
@@ -48,6 +49,9 @@ REVEAL_ANSWER = """() => setTimeout(() => {
     const behavior = still ? "instant" : "smooth";
     document.querySelector("#status").scrollIntoView({ behavior });
 }, 100)"""
+
+
+SET_VISIBLE = '() => ({{ __type__: "update", visible: {} }})'
 
 
 class Texts:
@@ -122,8 +126,9 @@ def build_page(recognizer: EmotionRecognizer) -> gr.Blocks:
                 texts.keep(restart, "answer.restart", "value")
         texts.keep(gr.Markdown(i18n("note")), "note", "value")
         about = _build_about(recognizer, texts)
-        _wire(handlers, inputs, answer, language)
-        _tell_faults(answer.status, language)
+        source = gr.State(Source())
+        _wire(handlers, inputs, answer, language, source)
+        _tell_of_camera(answer.status, language)
 
         def moving(said: str) -> list[Any]:
             return [gallery_value(said), *about_text(recognizer.model.info, said)]
@@ -145,7 +150,10 @@ def build_page(recognizer: EmotionRecognizer) -> gr.Blocks:
             **QUICK,
         )
         restart.click(lambda: [None, None], None, [inputs.upload, inputs.webcam], **QUICK).then(
-            lambda said: handlers.show(None, said, SEVEN), language, list(answer), **QUICK
+            lambda said, source: handlers.show(None, said, SEVEN, source),
+            [language, source],
+            list(answer),
+            **QUICK,
         )
         _add_endpoints(Endpoints(handlers))
     demo.queue(max_size=MAX_QUEUE)
@@ -205,8 +213,8 @@ def _build_inputs(texts: Texts) -> Inputs:
         with reveal:  # so that page.js finds it only where somebody agreed
             anew = gr.Button(elem_classes="fer-anew")
         # Gradio goes on with a camera that is gone; only one that is built anew opens it again.
-        anew.click(lambda: gr.Column(visible=False), None, reveal, **QUICK).then(
-            lambda: gr.Column(visible=True), None, reveal, **QUICK
+        anew.click(None, None, reveal, js=SET_VISIBLE.format("false"), **PRIVATE).then(
+            None, None, reveal, js=SET_VISIBLE.format("true"), **PRIVATE
         )
     return Inputs(upload, webcam, camera, gallery)
 
@@ -252,7 +260,13 @@ def _build_about(recognizer: EmotionRecognizer, texts: Texts) -> list[gr.Markdow
     return [first, second]
 
 
-def _wire(handlers: Handlers, inputs: Inputs, answer: Answer, language: gr.Textbox) -> None:
+def _wire(
+    handlers: Handlers,
+    inputs: Inputs,
+    answer: Answer,
+    language: gr.Textbox,
+    source: gr.State,
+) -> None:
     mode, shown, page = answer.mode, answer.shown, list(answer)
     on_model: dict[str, Any] = {**PRIVATE, **MODEL_QUEUE}
     whole: dict[str, Any] = {
@@ -264,23 +278,26 @@ def _wire(handlers: Handlers, inputs: Inputs, answer: Answer, language: gr.Textb
     inputs.upload.upload(handlers.preview, inputs.upload, inputs.upload, **QUICK)
     answers = [
         # Not `change`: the preview is one, too.
-        source.input(handlers.show, [source, language, mode], **whole, **MODEL_QUEUE)
-        for source in (inputs.upload, inputs.webcam)
+        given.input(handlers.show, [given, language, mode, source], **whole, **MODEL_QUEUE)
+        for given in (inputs.upload, inputs.webcam)
     ]
     answers.append(
         inputs.gallery.select(
             handlers.show_example,
-            [language, mode],
+            [language, mode, source],
             queue=False,  # it is known already
             trigger_mode="always_last",
             **whole,
         )
     )
-    for given in answers:
-        given.then(None, js=REVEAL_ANSWER, **PRIVATE)
+    for answered in answers:
+        answered.then(None, js=REVEAL_ANSWER, **PRIVATE)
+    # Hidden; page.js clicks it when the live camera is on. It waits for what was asked before.
+    opened = gr.Button(visible="hidden", elem_id="camera-opened")
+    opened.click(handlers.begin_live, source, None, show_progress="hidden", **on_model)
     inputs.camera.stream(
         handlers.live,
-        [inputs.camera, shown, answer.chooser, language, mode],
+        [inputs.camera, shown, answer.chooser, language, mode, source],
         page,
         show_progress="hidden",
         stream_every=FRAME_SECONDS,
@@ -296,18 +313,18 @@ def _wire(handlers: Handlers, inputs: Inputs, answer: Answer, language: gr.Textb
     answer.why.expand(handlers.explain, [shown, language], answer.reasons, **on_model)
 
 
-def _tell_faults(status: gr.Markdown, language: gr.Textbox) -> None:
-    """Buttons that nobody sees; page.js clicks one when a camera fails."""
+def _tell_of_camera(status: gr.Markdown, language: gr.Textbox) -> None:
+    """Buttons that nobody sees; page.js clicks one when a camera fails or is turned off."""
 
-    def told(fault: str, said: str) -> str:
-        text = say(f"camera.{fault}", said)
-        gr.Warning(text)
+    def told(why: str, said: str) -> str:
+        text = say(f"camera.{why}", said)
+        (gr.Warning if why in FAULTS else gr.Info)(text)
         return text
 
-    for fault in FAULTS:
-        button = gr.Button(visible="hidden", elem_id=f"camera-{fault}")
+    for why in (*FAULTS, *ENDS):
+        button = gr.Button(visible="hidden", elem_id=f"camera-{why}")
         # Queued, as Gradio shows no warning of an event that is not.
-        button.click(partial(told, fault), language, status, show_progress="hidden", **PRIVATE)
+        button.click(partial(told, why), language, status, show_progress="hidden", **PRIVATE)
 
 
 def _consent(texts: Texts) -> tuple[gr.Column, gr.Button]:

@@ -38,25 +38,64 @@
     window.addEventListener(name, (event) => event.preventDefault());
   }
 
-  // Gradio does not tell why a camera does not open, and goes on with one that was unplugged.
+  // The camera is on only while the visitor looks at its field, and two minutes at most: Gradio
+  // keeps it on, and sends its frames, from any tab and after Stop. It does not tell why a camera
+  // does not open either, and goes on with one that was unplugged.
+  const longest = 120_000; // milliseconds
   const faults = { NotAllowedError: "denied", NotFoundError: "none", OverconstrainedError: "none" };
   const media = (navigator.mediaDevices ??= {}); // browsers keep it from pages that are not on https
   const open = media.getUserMedia?.bind(media);
-  const tell = (fault) => document.querySelector(`#camera-${fault}`).click();
+  const tell = (what) => document.querySelector(`#camera-${what}`).click();
+  const rebuild = () => place?.querySelector(".fer-anew").click(); // as before the first click
+  const sight = new ResizeObserver(([{ contentRect }]) => contentRect.width || turnOff());
+  let place, stream, timer, request, recorder;
+
+  const release = () => {
+    for (const track of stream?.getTracks() ?? []) track.stop();
+    stream = request = null;
+    clearTimeout(timer);
+    sight.disconnect();
+  };
+
+  const turnOff = (why) => {
+    const on = stream?.active || why === "lost";
+    release();
+    if (!on) return; // not opened yet, or closed with the snapshot
+    // Gradio sends what the video shows, which is nothing from now on.
+    for (const video of place.querySelectorAll("video")) video.srcObject = null;
+    rebuild();
+    if (why) tell(why);
+  };
 
   media.getUserMedia = async (...wanted) => {
-    try {
-      const stream = await open(...wanted);
-      stream.getVideoTracks()[0].addEventListener("ended", () => {
-        const gone = [...document.querySelectorAll("video")].find((it) => it.srcObject === stream);
-        const buttons = [...document.querySelectorAll(".fer-anew")];
-        tell("lost");
-        buttons.find((button) => button.parentElement.contains(gone))?.click();
-      });
+    const places = [...document.querySelectorAll(".fer-anew")].map((it) => it.parentElement);
+    const another = stream; // of several cameras; some devices open only one at a time
+    release();
+    place = places.find((it) => it.getClientRects().length);
+    const asked = (request = {});
+    const opened = await open?.(...wanted).catch((error) => error);
+    if (opened instanceof MediaStream && request === asked) {
+      stream = opened;
+      stream.getVideoTracks()[0].addEventListener("ended", () => opened === stream && turnOff("lost"));
+      timer = setTimeout(turnOff, longest, "limit");
+      sight.observe(place);
+      if (place.querySelector("#camera")) tell("opened");
       return stream;
-    } catch (error) {
-      tell(open ? (faults[error.name] ?? "busy") : "insecure");
-      return new Promise(() => {}); // never kept: Gradio would leave the error to the console
     }
+    if (opened instanceof MediaStream) opened.getTracks().forEach((track) => track.stop());
+    else tell(open ? (faults[opened.name] ?? "busy") : "insecure");
+    if (another) rebuild();
+    return new Promise(() => {}); // never kept: Gradio would leave the error to the console
   };
+
+  document.addEventListener("visibilitychange", () => document.hidden && turnOff("hidden"));
+  window.addEventListener("pagehide", () => turnOff());
+  const pressed = ({ target }) => {
+    if (target.closest("#restart")) turnOff();
+    const button = target.closest("#camera .capture-button");
+    if (!button) return;
+    if (button === recorder) setTimeout(turnOff); // pressed before to record; after Gradio's stop
+    recorder = button;
+  };
+  window.addEventListener("click", pressed, true); // before Gradio draws the button anew
 }

@@ -11,7 +11,6 @@ from typing import Any
 import gradio as gr
 
 from fer_core import (
-    EmotionPrediction,
     FerError,
     ImageTooLargeError,
     InvalidImageError,
@@ -50,18 +49,25 @@ def emotion_title(name: str, language: str) -> str:
     return say(f"emotion.{name}", language)
 
 
-def confidence_words(emotion: EmotionPrediction, language: str) -> str:
-    """How sure the answer is, in words and as a percentage.
+def confidence_words(face: FaceResult, language: str) -> str:
+    """Tell how sure the answer is, in words and as a percentage, or why it is not.
 
     The percentage is calibrated: of the answers with 80 %, about 80 % are right. Below the
     abstention threshold the answer is not sure.
     """
-    value = emotion.confidence
-    if emotion.is_uncertain:
+    if reasons := doubts(face, language):
+        return " ".join([say("answer.doubted", language), *reasons])
+    value = face.emotion.confidence
+    if face.emotion.is_uncertain:
         key = "unsure"
     else:
         key = "certain" if value >= 0.95 else "sure" if value >= 0.8 else "fairly"
     return say(f"answer.{key}", language, percent=share_text(value, language))
+
+
+def doubts(face: FaceResult, language: str) -> list[str]:
+    """Tell why a face cannot be read well, a sentence each."""
+    return [say(f"quality.{reason}", language) for reason in face.quality.reasons]
 
 
 def share_text(share: float, language: str) -> str:
@@ -110,14 +116,21 @@ def about_text(info: ModelInfo, language: str) -> tuple[str, str]:
     )
     for ending, kept in ("", "about.tested"), ("_public", "about.chosen"):
         sets = [f"{name}{ending}" for name in ("answer", "coverage", "happy_sad")]
-        if {*sets, "photographs"} <= set(figures):
+        photos, press = (
+            info.calibration.figures.get("cross_validated", {}).get(name)
+            for name in ("photos", "press")
+        )
+        if photos is not None and press is not None and set(sets) <= set(figures):
             answer, coverage, happy_sad = (figures[name] for name in sets)
             told = {
                 "n": f"{answer['n']:,}",
                 "accuracy": f"{answer['accuracy']:.1%}",
                 "answered": f"{coverage['accuracy_answered']:.1%}",
                 "happy_sad": f"{happy_sad['accuracy']:.1%}",
-                "photographs": f"{figures['photographs']['mean_recall']:.0%}",
+                "photos": f"{photos['mean_recall']:.0%}",
+                "disgust": f"{photos['recall']['disgust']:.0%}",
+                "fear": f"{photos['recall']['fear']:.0%}",
+                "press": f"{press['mean_recall']:.0%}",
             }
             written = {key: number(text, language) for key, text in told.items()}
             before += "\n" + say("about.figures", language, kept=say(kept, language), **written)

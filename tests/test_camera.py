@@ -1,13 +1,25 @@
-"""Visitors whose camera fails: they are told what to do, and go on without a reload."""
+"""The camera: a visitor is told why it does not open; it is on only while it is looked at."""
 
+import base64
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 
 from page.texts import say
 from tests.conftest import chromium_arguments, film
-from tests.test_browser import ANSWER_LIMIT, DESK, HAPPY, PHONE, expect_answer, upload
+from tests.hostile import Visitor
+from tests.test_browser import (
+    ANSWER_LIMIT,
+    DESK,
+    GROUP,
+    HAPPY,
+    PHONE,
+    expect_answer,
+    hand_over,
+    upload,
+)
+from tests.test_privacy import page_event
 
 pytestmark = pytest.mark.browser
 
@@ -42,11 +54,15 @@ def visit(strict: Browser, served_app: str) -> Iterator[Visit]:
     """Opens the page for a visitor; afterwards: no error stood in the console."""
     errors: list[str] = []
 
-    def opened(address: str = served_app, script: str = "", **settings: object) -> Page:
+    def opened(
+        address: str = served_app, script: str = "", clock: bool = False, **settings: object
+    ) -> Page:
         known = {"viewport": DESK, "locale": "en-US", "permissions": ["camera"], **settings}
         page = strict.new_context(**known).new_page()  # type: ignore[arg-type]
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+        if clock:
+            page.clock.install()
         if script:
             page.add_init_script(f"({script})()")
         page.goto(address)
@@ -129,11 +145,215 @@ def test_an_unplugged_camera_is_told_and_can_be_opened_again(
     if place == "#camera":
         press(page, place)
         expect_read(page, language)
-    video = page.locator(f"{place} video")
-    expect(video).to_have_js_property("paused", value=False)
-    video.evaluate(UNPLUG)
+    expect_shown(page, place)
+    page.locator(f"{place} video").evaluate(UNPLUG)
     expect_told(page, "lost", language)
     expect(page.locator(".fer-anew").locator("visible=true")).to_have_count(0)
     access(page, place)
     press(page, place)
     expect_read(page, language)
+
+
+# Keeps every track that the page was given.
+KEEP_TRACKS = """() => {
+    const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+    window.tracks = [];
+    navigator.mediaDevices.getUserMedia = async (...wanted) => {
+        await window.allowed;
+        const stream = await open(...wanted);
+        window.tracks.push(...stream.getTracks());
+        return stream;
+    };
+}"""
+LIMIT = 120_000  # milliseconds
+A_WHILE = 3_000  # milliseconds of the page's clock, in which thirty frames would be sent
+
+
+def leave(page: Page) -> None:
+    page.get_by_role("tab", name="Upload").click()
+
+
+def upload_another(page: Page) -> None:
+    leave(page)
+    upload(page, GROUP)
+
+
+def click_an_example(page: Page) -> None:
+    page.get_by_role("tab", name="Examples").click()
+    page.locator("#gallery button", has_text="Group").click()
+
+
+def hide(page: Page) -> None:
+    """As the browser does when another of its tabs is chosen; a test's tab is always in sight."""
+    page.evaluate(
+        """() => {
+            Object.defineProperty(document, "hidden", { configurable: true, get: () => true });
+            document.dispatchEvent(new Event("visibilitychange"));
+            delete document.hidden;
+        }"""
+    )
+
+
+def expect_shown(page: Page, place: str) -> None:
+    """The camera's picture is seen."""
+    shown = "(place) => document.querySelector(`${place} video`)?.currentTime > 0"
+    page.wait_for_function(shown, arg=place, timeout=ANSWER_LIMIT)
+
+
+def expect_tracks(page: Page, *states: str) -> None:
+    """The tracks that the page was given are, from the first to the last, in these states."""
+    page.wait_for_function(
+        "(states) => tracks.map((track) => track.readyState).join() === states.join()",
+        arg=states,
+        timeout=ANSWER_LIMIT,
+    )
+
+
+# What ends a camera, by a name, and the status afterwards where it is told.
+ACTS: dict[str, tuple[Callable[[Page], None], str | None]] = {
+    "another tab": (leave, None),
+    "an upload": (upload_another, "3 faces"),
+    "a paste": (lambda page: hand_over(page, "paste", GROUP, "image/jpeg"), "3 faces"),
+    "a drop": (lambda page: hand_over(page, "drop", GROUP, "image/jpeg"), "3 faces"),
+    "an example": (click_an_example, "3 faces"),
+    "start over": (
+        lambda page: page.get_by_role("button", name="Start over").click(),
+        say("answer.waiting", "en"),
+    ),
+    "hidden": (hide, say("camera.hidden", "en")),
+    "page left": (
+        lambda page: page.evaluate(
+            "window.dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }))"
+        ),
+        None,
+    ),
+    "two minutes": (
+        lambda page: page.clock.fast_forward(LIMIT),
+        say("camera.limit", "en"),
+    ),
+    "stop": (lambda page: press(page, "#camera"), None),
+}
+ENDS = [(place, act) for act in ACTS for place in PLACES if (place, act) != ("#webcam", "stop")]
+
+
+@pytest.fixture
+def filmed(visit: Visit) -> tuple[Page, list[str]]:
+    """A page with a clock that can be moved, and what it has sent of a camera."""
+    page = visit(script=KEEP_TRACKS, viewport=PHONE, clock=True)
+    sent: list[str] = []
+
+    def note(request: Request) -> None:
+        data = request.post_data_buffer or b""
+        if b"data:image/" in data or b"image.png" in data:
+            sent.append(request.url)
+
+    page.on("request", note)
+    return page, sent
+
+
+def sent_after(page: Page, sent: list[str]) -> list[str]:
+    """What is sent of a camera from now on, for a while."""
+    before = len(sent)
+    page.clock.run_for(A_WHILE)
+    with page.expect_response("**/theme.css*"):  # asked for after all of these
+        page.evaluate("fetch('theme.css?last')")
+    return sent[before:]
+
+
+@pytest.mark.parametrize(("place", "act"), ENDS, ids=lambda value: value.replace("#", ""))
+def test_the_camera_goes_off_and_comes_back_with_one_click(
+    filmed: tuple[Page, list[str]], place: str, act: str
+) -> None:
+    page, sent = filmed
+    enter(page, place)
+    expect_shown(page, place)
+    if place == "#camera":
+        press(page, place)
+        expect_read(page)
+        assert sent
+    expect_tracks(page, "live")
+    end, told = ACTS[act]
+    end(page)
+    expect_tracks(page, "ended")
+    assert sent_after(page, sent) == []
+    if told is not None:
+        expect(page.locator("#status")).to_contain_text(told, timeout=ANSWER_LIMIT)
+    page.get_by_role("tab", name=say(PLACES[place], "en"), exact=True).click()
+    access(page, place)
+    expect_tracks(page, "ended", "live")
+    press(page, place)
+    expect_read(page)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_the_camera_stays_on_for_two_minutes_while_it_is_looked_at(
+    filmed: tuple[Page, list[str]], place: str
+) -> None:
+    page, sent = filmed
+    enter(page, place)
+    expect_shown(page, place)
+    page.mouse.wheel(0, 2000)  # to the answer
+    page.clock.fast_forward(LIMIT - A_WHILE)
+    press(page, place)
+    expect_read(page)
+    assert sent
+    expect_tracks(page, "live" if place == "#camera" else "ended")
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_snapshot_or_a_closed_camera_is_not_told_of_after_two_minutes(
+    filmed: tuple[Page, list[str]], place: str
+) -> None:
+    page, _ = filmed
+    enter(page, place)
+    press(page, place)
+    expect_read(page)
+    if place == "#camera":
+        press(page, place)
+    expect_tracks(page, "ended")
+    page.clock.fast_forward(2 * LIMIT)
+    assert sent_after(page, []) == []
+    expect_read(page)  # it stands there still
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_camera_that_opens_too_late_is_closed_at_once(
+    filmed: tuple[Page, list[str]], place: str
+) -> None:
+    page, sent = filmed
+    page.evaluate("() => { window.allowed = new Promise((allow) => { window.allow = allow; }); }")
+    enter(page, place)
+    hide(page)
+    page.evaluate("window.allow()")
+    expect_tracks(page, "ended")
+    assert sent_after(page, sent) == []
+    access(page, place)
+    press(page, place)
+    expect_read(page)
+
+
+def test_only_the_camera_that_was_chosen_last_is_on(filmed: tuple[Page, list[str]]) -> None:
+    page, _ = filmed
+    enter(page, "#webcam")
+    expect_tracks(page, "live")
+    page.evaluate("() => { navigator.mediaDevices.getUserMedia({ video: true }); }")
+    expect_tracks(page, "ended", "live")
+    leave(page)
+    expect_tracks(page, "ended", "ended")
+
+
+def test_a_frame_that_comes_after_a_picture_changes_nothing_on_the_server(served_app: str) -> None:
+    visitor = Visitor(served_app)
+    picture = visitor.uploaded(GROUP.read_bytes())
+    frame = {"url": "data:image/jpeg;base64," + base64.b64encode(HAPPY.read_bytes()).decode()}
+
+    def a_frame_is_answered() -> bool:
+        told = page_event(visitor, "camera", "stream", frame, None, None, "en", "seven", None)
+        return say("answer.one", "en") in told
+
+    for _ in range(2):
+        page_event(visitor, "camera-opened", "click", None)
+        assert a_frame_is_answered()
+        told = page_event(visitor, "upload", "input", picture, "en", "seven", None)
+        assert "3 faces" in told
+        assert not a_frame_is_answered()

@@ -93,11 +93,16 @@ def by_endpoints(house: House) -> None:
 
 def by_the_page(house: House) -> None:
     given = house.visitor.uploaded(JPEG, f"{NAME}.jpg")
-    assert "data:image/jpeg" in page_event(house, "upload", "input", given, "en", "seven")
+    assert "data:image/jpeg" in page_event(
+        house.visitor, "upload", "input", given, "en", "seven", None
+    )
 
 
 def by_the_live_camera(house: House) -> None:
-    told = page_event(house, "camera", "stream", {"url": AS_URL}, None, None, "en", "seven")
+    page_event(house.visitor, "camera-opened", "click", None)
+    told = page_event(
+        house.visitor, "camera", "stream", {"url": AS_URL}, None, None, "en", "seven", None
+    )
     assert "data:image/jpeg" in told
 
 
@@ -119,23 +124,22 @@ def by_the_recorder(house: House) -> None:
     house.visitor.http.post("/gradio_api/process_recording", files={"video": ("a.mp4", JPEG)})
 
 
-def page_event(house: House, elem_id: str, event: str, *data: Any) -> str:
+def page_event(visitor: Visitor, elem_id: str, event: str, *data: Any) -> str:
     """What the page is told after an event, in the way in which the browser asks."""
-    config = house.visitor.http.get("/config").json()
+    config = visitor.http.get("/config").json()
     ids = {part["props"].get("elem_id"): part["id"] for part in config["components"]}
     (index,) = [
         each["id"] for each in config["dependencies"] if [ids[elem_id], event] in each["targets"]
     ]
     body = {
-        "data": data, "fn_index": index, "session_hash": f"visitor-{elem_id}",
-        "trigger_id": ids[elem_id],
+        "data": data, "fn_index": index, "session_hash": "visitor", "trigger_id": ids[elem_id],
     }  # fmt: skip
-    joined = house.visitor.http.post("/gradio_api/queue/join", json=body).json()["event_id"]
-    asked = f"{house.address}/gradio_api/queue/data?session_hash=visitor-{elem_id}"
+    joined = visitor.http.post("/gradio_api/queue/join", json=body).json()["event_id"]
+    asked = visitor.http.base_url.join("/gradio_api/queue/data?session_hash=visitor")
     with httpx.stream("GET", asked, timeout=30) as events:
         for line in events.iter_lines():
             if re.search(r'"msg": ?"process_(completed|generating|streaming)"', line):
-                house.visitor.http.post(f"/gradio_api/stream/{joined}/close")
+                visitor.http.post(f"/gradio_api/stream/{joined}/close")
                 return line
     return ""
 

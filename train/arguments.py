@@ -7,12 +7,10 @@ from pathlib import Path
 
 
 def add_data_argument(parser: argparse.ArgumentParser) -> None:
-    """`--data DIR`, with the FER_DATA variable as its default."""
-    default = os.environ.get("FER_DATA")
+    """`--data DIR`; `data_dir` takes the FER_DATA variable where it is not given."""
     parser.add_argument(
         "--data",
         type=Path,
-        default=Path(default) if default else None,
         metavar="DIR",
         help="folder with FER2013 and the FER+ votes (default: the FER_DATA variable)",
     )
@@ -27,10 +25,10 @@ def add_model_argument(parser: argparse.ArgumentParser) -> None:
 
 def data_dir(parser: argparse.ArgumentParser, options: argparse.Namespace) -> Path:
     """The folder that was named; ends the program with a sentence when none was."""
-    if options.data is None:
+    data = options.data or os.environ.get("FER_DATA")
+    if not data:
         parser.error("name the data with --data DIR or the FER_DATA variable")
-    data: Path = options.data
-    return data
+    return Path(data)
 
 
 def need(what: str, *packages: str) -> None:

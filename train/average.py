@@ -8,8 +8,8 @@ well as the better of them or better, and serves at the cost of one (Wortsman et
 soups"). Runs that began with different weights have no such mean; with --answers the result holds
 all of them and gives the mean of their logits (a deep ensemble, Lakshminarayanan et al. 2017), at
 the cost of all. A model that is such a mean already is taken apart: each network counts once. The
-result is a folder like a run's: temperature and threshold are fitted on PublicTest. Its share of
-the fer2013 head is that of the models, or 0 where they differ; `train.calibrate` sets another.
+result is a folder like a run's, with temperature and threshold fitted on PublicTest;
+`train.calibrate --photos DIR` fits them on photographs.
 """
 
 import argparse
@@ -72,7 +72,6 @@ def average(
         "mean": "answers" if answers else "weights",
         "mean_of": [{"version": info.version, **info.training} for info in infos],
     }
-    shares = {info.fer2013_share for info in infos}
     return export_network(
         mean,
         out,
@@ -80,7 +79,6 @@ def average(
         name=infos[0].name,
         spec=infos[0].preprocessing,
         training=training,
-        fer2013_share=shares.pop() if len(shares) == 1 else 0.0,
     )
 
 
@@ -113,8 +111,8 @@ def main(arguments: list[str] | None = None) -> None:
     except (DataError, ModelLoadError, RunError) as error:
         raise SystemExit(f"error: {error}") from error
     print(
-        f"{options.out} holds {info.name} {info.version}, temperature {info.temperature}, "
-        f"share of the fer2013 head {info.fer2013_share:g}"
+        f"{options.out} holds {info.name} {info.version}, calibrated on PublicTest; for the answer "
+        "on photographs: python -m train.calibrate --photos DIR"
     )
 
 

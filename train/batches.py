@@ -1,6 +1,7 @@
-"""What a network learns from: faces that count, what to answer for them, and batch after batch."""
+"""What a network learns from: faces that count, their targets, and batch after batch."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,17 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_core.emotions import FER2013_LABELS, FERPLUS_LABELS
-from fer_core.preprocessing import Float32Array, prepare_dataset_faces, preprocess
-from train.augmentation import augment
+from fer_core.preprocessing import Float32Array, UInt8Array
+from train.answers import Answers
+from train.augmentation import draw_chances
 from train.config import TrainConfig
 from train.dataset import Dataset
+from train.networks import HEADS
 from train.runs import RunError
+from train.standardization import prepare_training_faces
 
 if TYPE_CHECKING:
     import keras
 
-QUEUE = 16  # batches that are prepared ahead
-MIXUP_STREAM = 1  # of chance, so that switching it on leaves all else as it was
+# Streams of chance apart from augmentation's, so that switching one on leaves all else as it was.
+MIXUP_STREAM, UNLABELLED_STREAM = 1, 2
 
 
 def select_faces(splits: dict[str, Dataset], emotions: Sequence[str] = ()) -> dict[str, Dataset]:
@@ -74,115 +78,184 @@ def balance(labels: NDArray[np.int64]) -> Float32Array:
     return of_class[labels].astype(np.float32)
 
 
-def training_targets(
-    faces: Dataset, config: TrainConfig, teachers: Sequence[Path] = ()
-) -> dict[str, Float32Array]:
-    """What each head is to answer: (N, 8) and (N, 7) float32, rows of sum 1.
+@dataclass(frozen=True, slots=True)
+class TrainingTable:
+    """All that a run learns from, row by row.
 
-    With `votes` set to `majority` the eight-class head learns the class with most votes only. With
-    teachers, their answers to the plain face take part: the softmax of their mean logits, without
-    temperature, for they learned from shares themselves. A face without a vote has zeros.
+    Targets hold both heads side by side (`HEAD_COLUMNS`), and those of a head sum to the weight
+    that the face has in its loss.
 
-    Raises:
-        ModelLoadError: a teacher cannot be loaded.
+    Attributes:
+        faces: (N, s, s) uint8 grey, filtered, in the geometry of the run's preprocessing.
+        labels: (N, 15) float32 targets out of votes and labels.
+        labelled: how many rows, from the first, have labels; the others are unlabelled faces.
+        taught: (N, 15) float32 targets out of teachers' answers, if there are any.
+        offsets: (N, 15) float32, added to the logits before the loss, if there are any.
     """
-    from fer_core.calibration import softmax
-    from fer_core.model import EmotionModel
-    from train.calibrate import dataset_logits
 
+    faces: UInt8Array
+    labels: Float32Array
+    labelled: int
+    taught: Float32Array | None = None
+    offsets: Float32Array | None = None
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The arrays that are there, by name."""
+        arrays: dict[str, NDArray[Any]] = {"faces": self.faces, "labels": self.labels}
+        if self.taught is not None:
+            arrays["taught"] = self.taught
+        if self.offsets is not None:
+            arrays["offsets"] = self.offsets
+        return arrays
+
+
+def training_targets(faces: Dataset, config: TrainConfig) -> dict[str, Float32Array]:
+    """What each head is to answer by votes and labels: (N, 8) and (N, 7) float32, rows of sum 1.
+
+    With `votes` set to `majority` the eight-class head learns the class with most votes only. A
+    face without a vote has zeros.
+    """
     ferplus = faces.targets
     if config.votes == "majority":
         ferplus = np.eye(len(FERPLUS_LABELS), dtype=np.float32)[faces.reference]
         ferplus[faces.reference < 0] = 0
-    targets = {
+    classes = len(FER2013_LABELS)
+    smoothing = config.label_smoothing
+    labels = np.eye(classes, dtype=np.float32)[faces.labels]
+    return {
         "ferplus": ferplus,
-        "fer2013": np.eye(len(FER2013_LABELS), dtype=np.float32)[faces.labels],
+        "fer2013": np.asarray((1 - smoothing) * labels + smoothing / classes, np.float32),
     }
-    if not teachers:
-        return targets
-    lessons = []
-    for teacher in teachers:
-        print(f"asking {teacher} about {len(faces)} faces", flush=True)
-        lessons.append(dataset_logits(EmotionModel.load(teacher), faces))
-    share = config.teacher_share
-    for head, plain in targets.items():
-        taught = softmax(np.mean([lesson[head] for lesson in lessons], axis=0))
-        mixed = (1 - share) * plain + share * taught
-        targets[head] = np.where(plain.any(axis=1, keepdims=True), mixed, 0).astype(np.float32)
-    return targets
 
 
-def make_batches(
+def make_table(
     faces: Dataset,
     config: TrainConfig,
-    epoch: int,
     weights: Float32Array | None = None,
-    targets: dict[str, Float32Array] | None = None,
-) -> "keras.utils.PyDataset":
-    """One epoch's batches: shuffled, augmented, prepared; decided by seed and epoch alone.
+    answers: Answers | None = None,
+    unlabelled: UInt8Array | None = None,
+) -> TrainingTable:
+    """Faces with their targets, as the config wants them.
 
-    A batch is ((b, h, w, 1) float32 faces, targets by head, sample weights by head); a face whose
-    annotators left no vote weighs 0 in the FER+ loss.
+    Args:
+        faces: to train on, all with labels.
+        config: of the run.
+        weights: (N,) how much each face counts; 1 when None.
+        answers: of teachers to all these faces, for a config with a teacher_share.
+        unlabelled: (U, 48, 48) uint8 grey faces without labels, for a config with an
+            unlabelled_share; the answers are all that they teach.
+
+    Raises:
+        RunError: the answers leave a face out.
     """
-    import keras
-
-    wanted = training_targets(faces, config) if targets is None else targets
-    order = np.random.default_rng((config.seed, epoch)).permutation(len(faces))
+    targets = training_targets(faces, config)
     counts = np.ones(len(faces), np.float32) if weights is None else weights
     if config.class_weights == "balanced":
         counts = counts * balance(faces.labels)
-    has_votes = np.asarray(wanted["ferplus"].any(axis=1), dtype=np.float32)
+    of_head = {"ferplus": config.ferplus_weight, "fer2013": config.fer2013_weight}
+    share = config.teacher_share if answers else 0.0
+    labels = np.concatenate(
+        [(1 - share) * of_head[head] * counts[:, None] * targets[head] for head in HEADS], axis=1
+    )
+    crops = faces.faces
+    taught = offsets = None
+    if answers is not None:
+        lessons = _lessons(answers, crops, config)
+        taught = np.concatenate(
+            [share * of_head[head] * counts[:, None] * lessons[head] for head in HEADS], axis=1
+        )
+    if unlabelled is not None and len(unlabelled):
+        assert answers is not None
+        assert taught is not None
+        lessons = _lessons(answers, unlabelled, config)
+        more = np.concatenate([of_head[head] * lessons[head] for head in HEADS], axis=1)
+        taught = np.concatenate([taught, more])
+        labels = np.concatenate([labels, np.zeros_like(more)])
+        crops = np.concatenate([crops, unlabelled])
+        if config.prior_adjustment:
+            offsets = np.zeros_like(labels)
+            offsets[len(faces) :] = config.prior_adjustment * _to_even_prior(targets)
+    return TrainingTable(
+        prepare_training_faces(crops, config.preprocessing),
+        labels.astype(np.float32),
+        len(faces),
+        None if taught is None else taught.astype(np.float32),
+        offsets,
+    )
+
+
+def _lessons(answers: Answers, faces: UInt8Array, config: TrainConfig) -> dict[str, Float32Array]:
+    from fer_core.calibration import softmax
+
+    return {
+        head: softmax(logits, config.temperature).astype(np.float32)
+        for head, logits in answers.to(faces).items()
+    }
+
+
+def _to_even_prior(targets: dict[str, Float32Array]) -> Float32Array:
+    """(15,) what to add to logits under the dataset's prior so that all classes are as likely.
+
+    Logit adjustment (Menon et al. 2021) of unlabelled faces, whose targets are answers under an
+    even prior, while the dataset's own faces go on teaching the dataset's prior.
+    """
+    parts = []
+    for head in HEADS:
+        prior = targets[head].mean(axis=0) + 1e-6
+        parts.append(np.log(prior).mean() - np.log(prior))
+    return np.concatenate(parts).astype(np.float32)
+
+
+def steps_of(table: TrainingTable, config: TrainConfig) -> int:
+    """Steps of an epoch, in each pass of which a labelled face comes once, but for a rest."""
+    return config.passes * (table.labelled // _labelled_of_batch(table, config))
+
+
+def _labelled_of_batch(table: TrainingTable, config: TrainConfig) -> int:
+    unlabelled = len(table.faces) > table.labelled
+    share = config.unlabelled_share if unlabelled else 0.0
+    return config.batch_size - round(config.batch_size * share)
+
+
+def make_batches(table: TrainingTable, config: TrainConfig, epoch: int) -> "keras.utils.PyDataset":
+    """One epoch's batches, decided by seed and epoch alone.
+
+    A batch is ({"rows": (b,) int32 of the table, "chances": (b, c) float32 for `augment`, and with
+    mixup "mixup": (b,) float32 share that each face keeps of itself},).
+    """
+    import keras
+
+    count = _labelled_of_batch(table, config)
+    steps = steps_of(table, config)
+    rng = np.random.default_rng((config.seed, epoch))
+    of_pass = steps // config.passes * count
+    orders = [rng.permutation(table.labelled)[:of_pass] for _ in range(config.passes)]
+    rows = np.concatenate(orders).reshape(steps, count)
+    if rest := config.batch_size - count:
+        rng = np.random.default_rng((config.seed, epoch, UNLABELLED_STREAM))
+        others = len(table.faces) - table.labelled
+        rounds = -(-steps * rest // others)
+        passes = np.concatenate([rng.permutation(others) for _ in range(rounds)])
+        more = table.labelled + passes[: steps * rest].reshape(steps, rest)
+        rows = np.concatenate([rows, more], axis=1)
+    rows = rows.astype(np.int32)
 
     class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         def __len__(self) -> int:
-            return len(order) // config.batch_size
+            return steps
 
         def __getitem__(self, index: int) -> Any:
-            rows = order[index * config.batch_size : (index + 1) * config.batch_size]
-            spec = config.preprocessing
-            crops = prepare_dataset_faces(faces.faces[rows], spec)
+            # Shuffled, so that mixup's partners and the parts of several devices are even.
             rng = np.random.default_rng((config.seed, epoch, index))
-            inputs = preprocess(augment(crops, config.augmentation, rng), spec)
-            of_rows = {head: values[rows] for head, values in wanted.items()}
-            by_head = {"ferplus": has_votes[rows] * counts[rows], "fer2013": counts[rows]}
+            size = config.batch_size
+            batch = {
+                "rows": rng.permutation(rows[index]) if rest else rows[index],
+                "chances": draw_chances(rng, size),
+            }
             if config.mixup:
                 rng = np.random.default_rng((config.seed, epoch, index, MIXUP_STREAM))
-                return mix(inputs, of_rows, by_head, config.mixup, rng)
-            return inputs, of_rows, by_head
+                share = rng.beta(config.mixup, config.mixup, size)
+                batch["mixup"] = share.astype(np.float32)
+            return (batch,)
 
-    return Batches(workers=1, use_multiprocessing=False, max_queue_size=QUEUE)
-
-
-def mix(
-    inputs: Float32Array,
-    targets: dict[str, Float32Array],
-    weights: dict[str, Float32Array],
-    alpha: float,
-    rng: np.random.Generator,
-) -> tuple[Float32Array, dict[str, Float32Array], dict[str, Float32Array]]:
-    """Mixup (Zhang et al. 2018): each face blended with another of its batch, and so its targets.
-
-    A pair's share comes from Beta(alpha, alpha). What weighs nothing leaves the target to the
-    other.
-    """
-    count = len(inputs)
-    share = rng.beta(alpha, alpha, count).astype(np.float32)
-    other = rng.permutation(count)
-    mixed = _blend(inputs, inputs[other], share[:, None, None, None])
-    new_targets: dict[str, Float32Array] = {}
-    new_weights: dict[str, Float32Array] = {}
-    for head, weight in weights.items():
-        total = _blend(weight, weight[other], share)
-        sums = _blend(
-            weight[:, None] * targets[head],
-            weight[other, None] * targets[head][other],
-            share[:, None],
-        )
-        new_targets[head] = np.divide(sums, np.maximum(total, 1e-9)[:, None], dtype=np.float32)
-        new_weights[head] = total
-    return mixed, new_targets, new_weights
-
-
-def _blend(one: Float32Array, other: Float32Array, share: Float32Array) -> Float32Array:
-    blended: Float32Array = share * one + (1 - share) * other
-    return blended
+    return Batches(workers=1, use_multiprocessing=False)

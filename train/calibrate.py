@@ -1,73 +1,163 @@
-"""Fit the temperature and the abstention threshold on PublicTest, and write them to model.json.
+"""Fit what turns both heads into the seven probabilities of the answer, and write it to model.json.
 
-    python -m train.calibrate --model models --data DIR
-    python -m train.calibrate --model models --data DIR --fer2013-share 0.15
+    python -m train.calibrate --model models --photos PHOTOS --photos PORTRAITS --data DIR
+    python -m train.calibrate --model runs/x --data DIR                  without photographs
+    python -m train.calibrate --model DIR --convert                     from model.json's format 2
 
-`train.fit` does this at its end, with a share of 0; the command repeats it for a model that exists.
-Judged are the seven emotions on pictures whose FER+ annotators have a majority among the seven.
+The heads say how FER2013's crowds would label a face; how often these say "neutral" or "disgust"
+is a habit of theirs and of FER2013. With `--photos DIR`, folders with labels.csv (file, label and,
+where known, person), the calibration is fitted on photographs instead: temperature, biases, a
+vector and a matrix compete with several strengths of regularization. Cross-validation, with people
+kept together, chooses the simplest form within one standard error of the least loss.
 
-The share of the fer2013 head in the answer is a choice between two crowds, so it is not fitted;
-`train.shares` shows what each share does.
+Each cell, the faces of one label in one set, weighs the same. `--weight neutral=3` gives neutral
+faces of every set three times that, `--weight SET/happy=0.5` the happy ones of one set half; a
+set's name is its folder's. `--trade-off PNG` prints and draws what the weight of neutral faces
+does: calm faces are then called neutral more often, and rare emotions less. Photographs never train
+the network.
+
+The threshold below which the answer is "not sure" leaves three of four faces answered, judged on
+the sets with at least five emotions, by the cross-validated probabilities.
+
+With `--data DIR` the new answer is also judged on PublicTest, by the FER+ majority. The figures
+that model.json keeps with the calibration are cross-validated. Without photographs, temperature
+and threshold are fitted on PublicTest. The arithmetic needs train/requirements.txt.
 """
 
 import argparse
-from dataclasses import replace
+import json
+from pathlib import Path
 
-from fer_core.calibration import answer_logits, fit_temperature, risk_coverage, softmax
+from fer_core.calibration import Calibration
+from fer_core.emotions import FER2013_LABELS
 from fer_core.errors import FerError
-from fer_core.model import EmotionModel, ModelInfo
-from fer_core.preprocessing import Float32Array, prepare_dataset_faces, preprocess
-from train.arguments import add_data_argument, add_model_argument, data_dir
-from train.dataset import DataError, Dataset, load_splits, need_judged
+from fer_core.model import (
+    CONVERTIBLE_VERSION,
+    FORMAT_VERSION,
+    MODEL_JSON,
+    EmotionModel,
+    ModelInfo,
+)
+from fer_core.recognizer import EmotionRecognizer
+from train.arguments import add_data_argument, add_model_argument, data_dir, need
+from train.calibration import calibrate_on_dataset, dataset_logits
+from train.dataset import DataError, load_splits
+from train.evaluate_answers import answer_photographs
+from train.photo_calibration import (
+    NEUTRAL_WEIGHT,
+    calibrate_on_photographs,
+    judge_on_dataset,
+    trade_off,
+)
+from train.photographs import read_photograph_sets
 
-COVERAGE = 0.9
-"""Share of PublicTest that is answered; the least sure tenth reads "not sure"."""
+SHOWN = {
+    "mean_recall": "mean recall",
+    "ece": "calibration error",
+    "answered": "answered",
+    "accuracy_answered": "accuracy of these",
+}
+"""Figures that are printed, with their words."""
 
 
-def dataset_logits(model: EmotionModel, dataset: Dataset) -> dict[str, Float32Array]:
-    """Both heads for every face, prepared and averaged as the app does for a dataset face."""
-    spec = model.info.preprocessing
-    return model.logits(preprocess(prepare_dataset_faces(dataset.faces, spec), spec))
-
-
-def calibrate(
-    model: EmotionModel, public: Dataset, fer2013_share: float | None = None
-) -> ModelInfo:
-    """The model's info with temperature and threshold fitted on PublicTest.
-
-    Args:
-        model: as the app would load it.
-        public: PublicTest.
-        fer2013_share: of the fer2013 head in the answer; None: as the model has it.
-
-    Returns:
-        The new info; without the figures, where these belong to other answers.
+def convert(folder: Path) -> ModelInfo:
+    """Read a model.json of format 2, whose answer was a temperature and a share of the heads.
 
     Raises:
-        DataError: no picture of PublicTest has a majority among its votes.
+        DataError: it is of another format, or malformed.
     """
-    share = model.info.fer2013_share if fer2013_share is None else fer2013_share
-    reference = public.reference
-    judged = need_judged(reference, "PublicTest")
-    labels = reference[judged]
-    heads = dataset_logits(model, public.subset(judged))
-    logits = answer_logits(heads, share)
-    temperature = fit_temperature(logits, labels)
-    probabilities = softmax(logits, temperature)
-    curve = risk_coverage(probabilities.max(axis=1), probabilities.argmax(axis=1) == labels)
-    info = replace(
-        model.info,
-        fer2013_share=share,
-        temperature=round(temperature, 4),
-        abstention_threshold=round(curve.threshold_at(COVERAGE), 4),
-    )
-    return info if info == model.info else replace(info, figures={})
+    try:
+        values = json.loads((folder / MODEL_JSON).read_text(encoding="utf-8"))
+        version = values["format_version"]
+        if version != CONVERTIBLE_VERSION:
+            raise DataError(
+                f"{MODEL_JSON} of {folder} has format {version}; only format "
+                f"{CONVERTIBLE_VERSION} can be converted to {FORMAT_VERSION}."
+            )
+        calibration = Calibration.temperature(
+            float(values.pop("temperature")), float(values.pop("fer2013_share"))
+        )
+        converted = {
+            **values,
+            "format_version": FORMAT_VERSION,
+            "calibration": calibration.to_dict(),
+        }
+        return ModelInfo.from_dict(converted)
+    except (OSError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{MODEL_JSON} of {folder} cannot be converted: {error}.") from error
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """The command line."""
+    """Run the command line."""
     from train.export import write_info
 
+    parser, options = _parse(arguments)
+    try:
+        if options.convert:
+            write_info(options.model, convert(options.model))
+            print(f"{options.model} now has {MODEL_JSON} of format {FORMAT_VERSION}")
+            return
+        if options.photos:
+            info = _with_photographs(options)
+        else:
+            public = load_splits(data_dir(parser, options))["PublicTest"]
+            info = calibrate_on_dataset(EmotionModel.load(options.model), public)
+    except (DataError, FerError) as error:
+        raise SystemExit(f"error: {error}") from error
+    write_info(options.model, info)
+    print(
+        f"wrote the calibration, {info.calibration.form}, and the abstention threshold, "
+        f"{info.abstention_threshold}, into {MODEL_JSON} of {options.model}; figures of other "
+        "answers are gone: python -m train.evaluate --record"
+    )
+
+
+def _with_photographs(options: argparse.Namespace) -> ModelInfo:
+    from train.markdown import table
+
+    need("calibration on photographs", "scipy", "sklearn", "matplotlib")
+    folders = read_photograph_sets(options.photos)
+    public_split = load_splits(options.data)["PublicTest"] if options.data else None
+    recognizer = EmotionRecognizer.load(options.model)
+    sets = {name: answer_photographs(recognizer, photos) for name, photos in folders.items()}
+    special = dict(options.weight or ())
+    neutral = FER2013_LABELS.index("neutral")
+    if any((said.labels[said.found] == neutral).any() for said in sets.values()):
+        special = {"neutral": NEUTRAL_WEIGHT, **special}
+    elif options.trade_off:
+        raise DataError("--trade-off needs photographs of neutral faces.")
+    info, candidates = calibrate_on_photographs(recognizer.model.info, sets, special)
+    rows = [
+        (one.form, f"{one.strength:g}", f"{one.loss:.4f}", f"{one.behind:.4f}", f"{one.error:.4f}")
+        for one in candidates
+    ]
+    print("Cross-validated loss by form and strength; the last columns: behind the best, ± error")
+    print(table(("form", "strength", "loss", "behind", "±"), rows))
+    for name, told in info.calibration.figures["cross_validated"].items():
+        recalls = "  ".join(f"{label} {value:.3f}" for label, value in told["recall"].items())
+        # What has no value, such as the accuracy where nothing is answered, is not there.
+        shown = {key: f"{told[key]:.3f}" if key in told else "-" for key in SHOWN}
+        words = ", ".join(f"{SHOWN[key]} {value}" for key, value in shown.items())
+        print(f"{name}, cross-validated: {words}\n  {recalls}")
+    public = None
+    if public_split is not None:
+        heads = dataset_logits(recognizer.model, public_split)
+        public = public_split, heads
+        told = judge_on_dataset(info.calibration, public_split, heads)
+        print(", ".join(f"{key} {value:.3f}" for key, value in told.items()))
+    if options.trade_off:
+        lines = trade_off(info, sets, special, public)
+        print(table(list(lines[0]), [[f"{value:.3f}" for value in row.values()] for row in lines]))
+        from train import plots
+
+        title = "What the weight of calm faces does, cross-validated"
+        plots.trade_off(lines, special["neutral"], options.trade_off, title)
+    return info
+
+
+def _parse(
+    arguments: list[str] | None,
+) -> tuple[argparse.ArgumentParser, argparse.Namespace]:
     parser = argparse.ArgumentParser(
         prog="python -m train.calibrate",
         description=__doc__,
@@ -76,30 +166,44 @@ def main(arguments: list[str] | None = None) -> None:
     add_model_argument(parser)
     add_data_argument(parser)
     parser.add_argument(
-        "--fer2013-share", type=_share, metavar="SHARE", help="0 to 1 (default: as it is)"
+        "--photos",
+        type=Path,
+        action="append",
+        metavar="DIR",
+        help="photographs with labels.csv; may be given several times",
+    )
+    parser.add_argument(
+        "--weight",
+        type=_weight,
+        action="append",
+        metavar="CELL=NUMBER",
+        help="of the photographs LABEL, or SET/LABEL, instead of 1 "
+        f"(neutral: {NEUTRAL_WEIGHT:g}); may be given several times",
+    )
+    parser.add_argument(
+        "--trade-off",
+        type=Path,
+        metavar="PNG",
+        help="print and draw what the weight of neutral faces does",
+    )
+    parser.add_argument(
+        "--convert", action="store_true", help="convert model.json from format 2, and do no more"
     )
     options = parser.parse_args(arguments)
-    data = data_dir(parser, options)
-    try:
-        model = EmotionModel.load(options.model)
-        public = load_splits(data)["PublicTest"]
-        info = calibrate(model, public, options.fer2013_share)
-    except (DataError, FerError) as error:
-        raise SystemExit(f"error: {error}") from error
-    write_info(options.model, info)
-    print(f"temperature {info.temperature}, abstention threshold {info.abstention_threshold}")
-    if model.info.figures and not info.figures:
-        print("its figures were of other answers and are gone: python -m train.evaluate --record")
+    if not options.photos and (options.weight or options.trade_off):
+        parser.error("--weight and --trade-off need --photos")
+    return parser, options
 
 
-def _share(value: str) -> float:
+def _weight(text: str) -> tuple[str, float]:
+    name, _, number = text.rpartition("=")
     try:
-        share = float(value)
+        weight = float(number)
     except ValueError:
-        share = -1.0
-    if not 0 <= share <= 1:
-        raise argparse.ArgumentTypeError("must be a number from 0 to 1")
-    return share
+        weight = -1.0
+    if not name or not 0 <= weight < float("inf"):
+        raise argparse.ArgumentTypeError("must be LABEL=NUMBER or SET/LABEL=NUMBER, at least 0")
+    return name, weight
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from typing import Any
 from fer_core.emotions import FER2013_LABELS
 from fer_core.preprocessing import PreprocessingSpec
 from train.augmentation import AugmentationConfig
+from train.networks import NetworkShape
 
 CHOICES = {
     "optimizer": ("sgd", "adam"),
@@ -26,13 +27,16 @@ class TrainConfig:
 
     Attributes:
         network: a key of `train.networks.NETWORKS`.
+        shape: of the network `plain`; the others have their own.
         pretrained: for ResNet50, `imagenet` or a file with weights; random without.
         frozen_epochs: how many epochs a pretrained trunk stays as it is before its last blocks
             learn, too.
         fine_tuning_rate: times `learning_rate`, once they do.
         faces: train on so many only, drawn evenly at random; 0 for all.
         emotions: only faces that their labels call one of these train and choose; all when empty.
-        epochs: passes over the training faces, at most.
+        epochs: how many, at most; after each the network is judged and saved.
+        passes: over the training faces in an epoch; more than 1 where judging and saving take
+            longer than a pass, as on an accelerator.
         early_stopping: epochs without a better score after which a run ends; 0 for never.
         batch_size: faces a step; a rest smaller than this is left out of the epoch.
         optimizer: `sgd` with Nesterov momentum, or `adam`.
@@ -52,8 +56,13 @@ class TrainConfig:
         votes: what the FER+ head learns: `shares`, or the `majority` alone.
         class_weights: `balanced` lets every FER2013 class count the same; `none`.
         label_smoothing: of the FER2013 labels; the vote shares are soft already.
-        teacher_share: weight of the teachers' answers in the targets, 0..1 (Hinton et al. 2015,
+        teacher_share: weight of the teachers' answers in the loss, 0..1 (Hinton et al. 2015,
             "Distilling the knowledge in a neural network"); more than 0 needs teachers.
+        temperature: at which teachers' and network's answers are compared, above 0.
+        unlabelled_share: share of each batch that are faces without labels, which learn from the
+            teachers alone, 0..1; more than 0 needs such faces and teachers.
+        prior_adjustment: how far the logits of unlabelled faces are moved from the dataset's prior
+            to an even one before the loss (Menon et al. 2021), 0 not at all, 1 wholly.
         mixup: parameter of its Beta distribution (Zhang et al. 2018; 0.2 is usual); 0 for none.
         cleaning: what to do with copies and non-faces, one of `train.clean.MODES`; all but `none`
             need what `python -m train.clean` found. Pictures that are no face by votes never train.
@@ -65,12 +74,14 @@ class TrainConfig:
     """
 
     network: str = "vgg"
+    shape: NetworkShape = field(default_factory=NetworkShape)
     pretrained: str = ""
     frozen_epochs: int = 0
     fine_tuning_rate: float = 0.1
     faces: int = 0
     emotions: tuple[str, ...] = ()
     epochs: int = 28
+    passes: int = 1
     early_stopping: int = 0
     batch_size: int = 64
     optimizer: str = "sgd"
@@ -89,6 +100,9 @@ class TrainConfig:
     class_weights: str = "none"
     label_smoothing: float = 0.1
     teacher_share: float = 0.0
+    temperature: float = 1.0
+    unlabelled_share: float = 0.0
+    prior_adjustment: float = 0.0
     mixup: float = 0.0
     cleaning: str = "none"
     precision: str = "auto"
@@ -97,15 +111,9 @@ class TrainConfig:
     preprocessing: PreprocessingSpec = field(default_factory=PreprocessingSpec)
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "plateau_patience"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}.")
-        for name in ("faces", "frozen_epochs", "early_stopping", "mixup"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must be 0 or more, got {getattr(self, name)}.")
-        for name in ("teacher_share", "plateau_factor", "averaging"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} must be 0 to 1, got {getattr(self, name)}.")
+        self._check_ranges()
+        if self.unlabelled_share and (self.unlabelled_share == 1 or not self.teacher_share):
+            raise ValueError("unlabelled_share needs a teacher_share and must be below 1.")
         for name, known in CHOICES.items():
             if getattr(self, name) not in known:
                 raise ValueError(
@@ -115,6 +123,19 @@ class TrainConfig:
             raise ValueError(
                 f"emotions must be of {', '.join(FER2013_LABELS)}; got {', '.join(unknown)}."
             )
+
+    def _check_ranges(self) -> None:
+        if self.temperature <= 0:
+            raise ValueError(f"temperature must be above 0, got {self.temperature}.")
+        for name in ("epochs", "passes", "batch_size", "plateau_patience"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}.")
+        for name in ("faces", "frozen_epochs", "early_stopping", "mixup"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must be 0 or more, got {getattr(self, name)}.")
+        for name in ("teacher_share", "unlabelled_share", "plateau_factor", "averaging"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must be 0 to 1, got {getattr(self, name)}.")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, nested, for config.json and model.json."""

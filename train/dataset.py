@@ -150,7 +150,12 @@ class Dataset:
 
     def fingerprints(self) -> list[bytes]:
         """One digest a picture; equal digests mean equal pixels."""
-        return [hashlib.blake2b(face.tobytes(), digest_size=16).digest() for face in self.faces]
+        return digests(self.faces)
+
+
+def digests(faces: UInt8Array) -> list[bytes]:
+    """16 bytes for each of (N, s, s) uint8 faces; equal digests mean equal pixels."""
+    return [hashlib.blake2b(face.tobytes(), digest_size=16).digest() for face in faces]
 
 
 def is_judged(reference: NDArray[np.integer]) -> NDArray[np.bool_]:

@@ -10,7 +10,7 @@ axis), so that a step is written out here, as TensorFlow's guide "Custom trainin
 
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from train.runs import RunError
@@ -72,50 +72,45 @@ def is_first_worker() -> bool:
 class DistributedSteps:
     """Training steps in which every replica takes its part of the batch."""
 
-    def __init__(self, network: "keras.Model", strategy: Any) -> None:
-        """For a network that was built and compiled in the strategy's scope."""
+    def __init__(self, model: "keras.Model", strategy: Any) -> None:
+        """For a `TrainingModel` that was built and compiled in the strategy's scope."""
         import tensorflow as tf
 
-        self._network, self._strategy, self._tf = network, strategy, tf
+        self._model, self._strategy, self._tf = model, strategy, tf
         with strategy.scope():
-            network.optimizer.build(network.trainable_variables)
+            model.optimizer.build(model.trainable_variables)
 
-        def step(inputs: Any, targets: Any, weights: Any) -> Any:
-            losses = strategy.run(self._of_replica, args=(inputs, targets, weights))
+        def step(batch: Any) -> Any:
+            losses = strategy.run(self._of_replica, args=(batch,))
             return strategy.reduce("SUM", losses, axis=None)
 
         self._step = tf.function(step)
 
-    def run(self, batches: Iterable[Any], after_step: Callable[[], None]) -> float:
+    def run(self, batches: Iterable[dict[str, Any]]) -> float:
         """One epoch; its mean loss."""
         losses = []
         with self._strategy.scope():
             for batch in batches:
-                inputs, targets, weights = (self._divide(part) for part in batch)
-                losses.append(float(self._step(inputs, targets, weights)))
-                after_step()
+                divided = {name: self._divide(part) for name, part in batch.items()}
+                losses.append(float(self._step(divided)))
         return sum(losses) / len(losses)
 
     def answer(self, inputs: Any) -> dict[str, Any]:
         """Logits of both heads, as `predict_on_batch` gives them; this fails here as `fit` does."""
-        answers = self._network(inputs, training=False)
+        answers = self._model.network(inputs, training=False)
         return {head: values.numpy() for head, values in answers.items()}
 
-    def _of_replica(self, inputs: Any, targets: Any, weights: Any) -> Any:
-        network = self._network
+    def _of_replica(self, batch: Any) -> Any:
+        model = self._model
         with self._tf.GradientTape() as tape:
-            answers = network(inputs, training=True)
-            # Keras divides it by the number of replicas, so that the sum is the batch's mean.
-            loss = network.compute_loss(
-                x=inputs, y=targets, y_pred=answers, sample_weight=weights, training=True
-            )
-        gradients = tape.gradient(loss, network.trainable_variables)
-        network.optimizer.apply(gradients, network.trainable_variables)
+            answers = model(batch, training=True)
+            # Divided, so that the sum over all replicas is the batch's mean.
+            loss = model.compute_loss(y_pred=answers) / self._strategy.num_replicas_in_sync
+        gradients = tape.gradient(loss, model.trainable_variables)
+        model.optimizer.apply(gradients, model.trainable_variables)
         return loss
 
     def _divide(self, part: Any) -> Any:
-        if isinstance(part, dict):
-            return {name: self._divide(values) for name, values in part.items()}
         count = self._strategy.num_replicas_in_sync
         return self._strategy.experimental_distribute_values_from_function(
             lambda context: self._tf.constant(part[context.replica_id_in_sync_group :: count])

@@ -1,31 +1,41 @@
-"""Measure a model on FER2013 and FER+, the way that the app would answer.
+"""Measure a model as the app would answer: on photographs, and on FER2013 and FER+.
 
-    python -m train.evaluate --model models --data DIR --json OUT
+    python -m train.evaluate --model models --photos DIR --photos DIR      photographs only
+    python -m train.evaluate --model models --data DIR --photos DIR --json OUT
     python -m train.evaluate --model models --data DIR --report OUTDIR
-    python -m train.evaluate --model runs/x --data DIR --public-only     for choosing
+    python -m train.evaluate --model runs/x --data DIR --public-only       for choosing
 
-Faces go through fer_core's preparation, flip averaging and temperature included. PrivateTest is
-for reporting: `--public-only` leaves it unread, and each reading of it belongs into the log in
-RUNS.md (the row to add is printed).
+`--photos DIR` names a folder of photographs with labels.csv: the columns file and label, and any
+others; the option may be given several times, and each set goes by its folder's name. The answer to
+the largest face is the app's own (`EmotionRecognizer.recognize`), "not sure" included. Measured are
+the faces found, recall of each emotion and their mean, where a face that is not found counts as
+wrong, confusion, calibration, coverage, and 95 % bootstrap intervals, over people where there is a
+column person. With columns age, gender or ethnicity, groups are compared: how neutral and happy
+faces are read, and how often a neutral face is called angry or sad. Sets that the calibration was
+fitted on are recognized: where all of them are named, their answers are cross-validated.
 
-`--json OUT` writes every figure: accuracy, precision, recall, F1 and AUC by class and averaged,
-confusion matrices, calibration, coverage, the scores without pictures that are also in Training,
-and 95 % bootstrap intervals. `--report OUTDIR` writes them as report.md with plots beside it:
-confusion, ROC curves, reliability, risk and coverage, the most confident mistakes, and the learning
-curves when the model's folder has a history.csv. It shows pictures of the dataset, which may not be
-passed on. The arithmetic and the drawing need train/requirements.txt.
+`--data DIR` names FER2013 and the FER+ votes. With `--photos` it may be left out: the dataset is
+then not read, even where FER_DATA is set. Its faces go through fer_core's preparation, flip
+averaging and temperature included. PrivateTest is for reporting: `--public-only` leaves it unread,
+and each reading of it belongs into the log in RUNS.md (the row to add is printed). Without FER+
+votes there are no ferplus figures, and the answer is judged by FER2013's labels.
+
+`--json OUT` writes every figure, those of photographs under `photos` by set; of the dataset
+accuracy, precision, recall, F1 and AUC by class and averaged, confusion matrices, calibration,
+coverage, the scores without pictures that are also in Training, and intervals. `--report OUTDIR`
+writes them as report.md with plots beside it: confusion, ROC curves, reliability, risk and
+coverage, the most confident mistakes, and the learning curves when the model's folder has a
+history.csv. It shows pictures of the data, which may not be passed on. The arithmetic and the
+drawing need train/requirements.txt.
 
 A copy has equal pixels. With `--faults DIR`, what `python -m train.clean` wrote, there also are the
 scores without near copies: pictures of a photograph that Training shows too, cut or lit otherwise.
 
-`--press DIR`, photographs with labels.csv as `train.gap` takes them, adds how many faces the app
-finds there and reads right. `--fer-python` names the Python of another environment with the `fer`
-package (how to make one: train/peer_fer.py) and sets its answers to the same pictures beside ours.
+`--fer-python` names the Python of another environment with the `fer` package (how to make one:
+train/peer_fer.py) and sets its answers to the same pictures beside ours.
 
 A model that answers no better than chance, or whose answers fit other rows or other class names
 far better, gives a warning: labels and pictures are then out of step.
-
-Without FER+ votes there are no ferplus figures, and the answer is judged by FER2013's labels.
 """
 
 import argparse
@@ -37,13 +47,21 @@ from typing import Any
 
 from fer_core.errors import FerError
 from fer_core.model import EmotionModel, ModelInfo
+from fer_core.recognizer import EmotionRecognizer
 from train.arguments import add_data_argument, add_model_argument, data_dir, need
 from train.clean import load_faults
 from train.dataset import DataError, Dataset, load_splits
-from train.evaluate_answers import Answers, answer_photographs, answer_splits, ask_fer
+from train.evaluate_answers import (
+    Answers,
+    PhotographAnswers,
+    answer_photographs,
+    answer_splits,
+    ask_fer,
+)
 from train.evaluate_figures import all_figures, compact, log_row, side_by_side, summary
 from train.peer_fer import PeerError
-from train.photographs import read_photographs
+from train.photo_calibration import held_out_answers, sets_fitted_on
+from train.photographs import read_photograph_sets
 
 
 def evaluate(
@@ -59,23 +77,30 @@ def main(arguments: list[str] | None = None) -> None:
     """The command line."""
     from train.export import write_info
 
-    options, data = _parse(arguments)
-    need("evaluation", "sklearn", *(["matplotlib"] if options.report else []))
+    options = _parse(arguments)
+    need("evaluation", "sklearn", "scipy", *(["matplotlib"] if options.report else []))
+    answers: dict[str, Answers] = {}
     try:
-        photographs = read_photographs(options.press) if options.press else []
-        print(f"reading {data}", flush=True)
-        splits = load_splits(data)
+        sets = read_photograph_sets(options.photos)
+        if options.data is not None:
+            print(f"reading {options.data}", flush=True)
+            splits = load_splits(options.data)
         print(f"loading the model of {options.model}", flush=True)
-        model = EmotionModel.load(options.model)
-        faults = load_faults(options.faults, splits) if options.faults else None
-        answers = answer_splits(model, splits, public_only=options.public_only, faults=faults)
-        wanted = [photograph.label for photograph in photographs]
-        seven = answer_photographs(model, photographs) if photographs else None
-        figures = all_figures(answers, model.info.abstention_threshold, wanted, seven)
+        recognizer = EmotionRecognizer.load(options.model)
+        model = recognizer.model
+        if options.data is not None:
+            faults = load_faults(options.faults, splits) if options.faults else None
+            answers = answer_splits(model, splits, public_only=options.public_only, faults=faults)
+        photographs = {
+            name: answer_photographs(recognizer, of_set) for name, of_set in sets.items()
+        }
+        photographs, too_good = _held_out(model.info, photographs)
+        figures = all_figures(answers, model.info.abstention_threshold, photographs)
+        figures["warnings"] += too_good
         if options.fer_python is not None:
             print("asking fer for its answers", flush=True)
-            version, said, seven = ask_fer(options.fer_python, answers, photographs)
-            figures["peers"] = {f"fer {version}": all_figures(said, 0.0, wanted, seven)}
+            version, of_faces, of_photographs = ask_fer(options.fer_python, answers, sets)
+            figures["peers"] = {f"fer {version}": all_figures(of_faces, 0.0, of_photographs)}
     except (DataError, FerError, PeerError) as error:
         raise SystemExit(f"error: {error}") from error
     figures["file_bytes"] = (options.model / model.info.file).stat().st_size
@@ -83,10 +108,10 @@ def main(arguments: list[str] | None = None) -> None:
     if "peers" in figures:
         print(side_by_side(figures))
     origin = _origin(options, model.info)
-    if not options.public_only:
+    if "PrivateTest" in answers:
         print("PrivateTest was read; the row for the log in train/RUNS.md:")
         print(log_row(figures, origin))
-    for path in _write(options, figures, answers, origin):
+    for path in _write(options, figures, answers, photographs, origin):
         print(f"wrote {path}")
     if options.record:
         # What was not measured this time stays: the same answers gave it.
@@ -96,10 +121,28 @@ def main(arguments: list[str] | None = None) -> None:
         print(f"wrote the figures into model.json of {options.model}")
 
 
+def _held_out(
+    info: ModelInfo, photographs: dict[str, PhotographAnswers]
+) -> tuple[dict[str, PhotographAnswers], list[str]]:
+    """Cross-validate sets that the calibration was fitted on, or warn where some are missing."""
+    fitted, needed = sets_fitted_on(info, photographs), info.calibration.fitted_on
+    if not fitted:
+        return photographs, []
+    if len(fitted) == len(needed):
+        print(f"cross-validating the calibration on {', '.join(fitted)}", flush=True)
+        return {**photographs, **held_out_answers(info, photographs)}, []
+    warning = (
+        f"The calibration was fitted on {', '.join(fitted)}, whose figures are too good here; name "
+        f"all of {', '.join(needed)} to have them cross-validated."
+    )
+    return photographs, [warning]
+
+
 def _write(
     options: argparse.Namespace,
     figures: dict[str, Any],
     answers: dict[str, Answers],
+    photographs: dict[str, PhotographAnswers],
     origin: dict[str, str],
 ) -> list[Path]:
     written = []
@@ -112,19 +155,26 @@ def _write(
         from train.report import write_report
         from train.runs import read_history
 
-        history = read_history(options.model)
-        written += write_report(options.report, figures, answers, origin, history)
+        written += write_report(
+            options.report,
+            figures,
+            answers,
+            photographs=photographs,
+            origin=origin,
+            history=read_history(options.model),
+        )
     return written
 
 
 def _origin(options: argparse.Namespace, info: ModelInfo) -> dict[str, str]:
-    """Which model was measured, when, by which code; without this machine's data folder."""
+    """Which model was measured, when, by which code; without this machine's data folders."""
     from train.runs import git_commit
 
-    words = [f"python -m train.evaluate --model {options.model} --data DIR"]
+    words = [f"python -m train.evaluate --model {options.model}"]
+    words += ["--data DIR"] if options.data else []
+    words += [f"--photos {folder.resolve().name}" for folder in options.photos]
     named = ("faults", "json", "report")
     words += [f"--{name} {value}" for name in named if (value := vars(options)[name])]
-    words += ["--press DIR"] if options.press else []
     words += ["--fer-python PYTHON"] if options.fer_python else []
     words += ["--public-only"] if options.public_only else []
     return {
@@ -136,20 +186,27 @@ def _origin(options: argparse.Namespace, info: ModelInfo) -> dict[str, str]:
     }
 
 
-def _parse(arguments: list[str] | None) -> tuple[argparse.Namespace, Path]:
+def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m train.evaluate",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_model_argument(parser)
+    parser.add_argument(
+        "--photos",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="photographs with labels.csv; may be given several times",
+    )
     add_data_argument(parser)
     parser.add_argument("--faults", type=Path, metavar="DIR", help="what train.clean wrote")
     parser.add_argument("--json", type=Path, metavar="OUT", help="write all figures to this file")
     parser.add_argument(
         "--report", type=Path, metavar="OUTDIR", help="write report.md and its plots here"
     )
-    parser.add_argument("--press", type=Path, metavar="DIR", help="photographs with labels.csv")
     parser.add_argument(
         "--fer-python", type=Path, metavar="PYTHON", help="of an environment with the fer package"
     )
@@ -158,7 +215,11 @@ def _parse(arguments: list[str] | None) -> tuple[argparse.Namespace, Path]:
         "--record", action="store_true", help="also write the main figures into model.json"
     )
     options = parser.parse_args(arguments)
-    return options, data_dir(parser, options)
+    if not options.photos:
+        options.data = data_dir(parser, options)
+    if options.faults and options.data is None:
+        parser.error("--faults is about the faces of the dataset: name it with --data DIR")
+    return options
 
 
 if __name__ == "__main__":

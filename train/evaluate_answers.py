@@ -1,23 +1,22 @@
 """What a model, and the `fer` package beside it, say to the splits and to photographs."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_core.assets import MODELS_DIR
-from fer_core.calibration import answer_logits, softmax
-from fer_core.detection import FaceDetector
+from fer_core.calibration import softmax
 from fer_core.emotions import FER2013_LABELS, FERPLUS_LABELS
-from fer_core.model import EmotionModel
-from fer_core.preprocessing import preprocess
+from fer_core.model import HEADS, EmotionModel
+from fer_core.preprocessing import DATASET_FACE_SIZE, preprocess
+from fer_core.recognizer import EmotionRecognizer
 from train import peer_fer
-from train.calibrate import dataset_logits
+from train.calibration import dataset_logits
 from train.clean import Faults
 from train.dataset import Dataset
-from train.photographs import Photograph, cut_photographs
+from train.photographs import Photograph, load_photograph, progress
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class Answers:
         copies: (N,) bool, whether the picture also is in Training.
         near_copies: (N,) bool, whether Training shows the same photograph; None when not known.
         fer2013: (N, 7) float64 probabilities of the fer2013 head.
-        ferplus: (N, 8) float64 probabilities of the ferplus head, after the temperature.
+        ferplus: (N, 8) float64 probabilities of the ferplus head.
         seven: (N, 7) float64, the probabilities that the app shows.
     """
 
@@ -39,6 +38,53 @@ class Answers:
     fer2013: NDArray[np.float64]
     ferplus: NDArray[np.float64]
     seven: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class PhotographAnswers:
+    """What is said to a set of photographs, row by row.
+
+    Attributes:
+        photographs: N.
+        probabilities: (N, 7) float64 of the largest face; a row of NaN where no face was found.
+        uncertain: (N,) bool, whether the answer is "not sure".
+        boxes: (N, 4) int64, the face's x_min, y_min, x_max, y_max in pixels of the upright image;
+            zeros where that is not known.
+        reliable: (N,) bool, whether the face can be read well.
+        crops: (N, h, w) uint8, as `FaceResult.aligned`, black where no face was found; None for a
+            peer.
+        logits: of both heads, "ferplus" (N, 8) and "fer2013" (N, 7) float32, rows of zeros where no
+            face was found; empty for a peer.
+    """
+
+    photographs: Sequence[Photograph]
+    probabilities: NDArray[np.float64]
+    uncertain: NDArray[np.bool_]
+    boxes: NDArray[np.int64]
+    reliable: NDArray[np.bool_]
+    crops: NDArray[np.uint8] | None = None
+    logits: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+
+    @property
+    def found(self) -> NDArray[np.bool_]:
+        """(N,) whether a face was found."""
+        return ~np.isnan(self.probabilities[:, 0])
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """(N,) indices into `FER2013_LABELS`."""
+        return np.array([FER2013_LABELS.index(item.label) for item in self.photographs])
+
+    @property
+    def answers(self) -> NDArray[np.int64]:
+        """(N,) index of the most probable emotion; -1 where no face was found."""
+        likeliest = np.nan_to_num(self.probabilities).argmax(axis=1)
+        return np.where(self.found, likeliest, -1)
+
+    @property
+    def confidence(self) -> NDArray[np.float64]:
+        """(N,) its probability; 0 where no face was found."""
+        return np.asarray(np.nan_to_num(self.probabilities).max(axis=1))
 
 
 def answer_splits(
@@ -65,7 +111,6 @@ def answer_splits(
         dataset = splits[split]
         print(f"measuring {split}, {len(dataset)} faces", flush=True)
         logits = dataset_logits(model, dataset)
-        info = model.info
         near = None
         if faults is not None:
             near = faults.public_leaked if split == "PublicTest" else faults.private_leaked
@@ -74,8 +119,8 @@ def answer_splits(
             np.array([mark in known for mark in dataset.fingerprints()]),
             near,
             softmax(logits["fer2013"]),
-            softmax(logits["ferplus"], info.temperature),
-            softmax(answer_logits(logits, info.fer2013_share), info.temperature),
+            softmax(logits["ferplus"]),
+            model.info.calibration.probabilities(logits),
         )
     return answers
 
@@ -96,35 +141,77 @@ def answer_of_peer(
 
 
 def answer_photographs(
-    model: EmotionModel, photographs: Sequence[Photograph]
-) -> NDArray[np.float64]:
-    """(N, 7) what the app would answer to each photograph; a row of NaN where it finds no face."""
-    spec = model.info.preprocessing
-    crops, found = cut_photographs(FaceDetector.load(MODELS_DIR), photographs, spec)
-    seven, _ = model.answer(preprocess(crops, spec))
-    return np.where(np.array(found)[:, None], seven, np.nan)
+    recognizer: EmotionRecognizer, photographs: Sequence[Photograph]
+) -> PhotographAnswers:
+    """Ask for the answer to the largest face of each photograph, as the app gives it.
+
+    Raises:
+        DataError: a file is not an image that can be read.
+    """
+    count = len(photographs)
+    probabilities = np.full((count, len(FER2013_LABELS)), np.nan)
+    uncertain, boxes = np.zeros(count, bool), np.zeros((count, 4), np.int64)
+    reliable, model = np.zeros(count, bool), recognizer.model
+    size = model.info.preprocessing.crop_size
+    crops = np.zeros((count, size, size), np.uint8)
+    logits = {head: np.zeros((count, len(names)), np.float32) for head, names in HEADS.items()}
+    for row, photograph in enumerate(progress(photographs, "photographs")):
+        faces = recognizer.recognize(load_photograph(photograph)).faces
+        if faces:
+            emotion, box = faces[0].emotion, faces[0].detection.box
+            probabilities[row] = list(emotion.probabilities.values())
+            uncertain[row] = emotion.is_uncertain
+            boxes[row] = box.x_min, box.y_min, box.x_max, box.y_max
+            reliable[row], crops[row] = faces[0].quality.reliable, faces[0].aligned
+    found = ~np.isnan(probabilities[:, 0])
+    for head, values in model.logits(preprocess(crops[found], model.info.preprocessing)).items():
+        logits[head][found] = values
+    return PhotographAnswers(
+        tuple(photographs), probabilities, uncertain, boxes, reliable, crops, logits
+    )
 
 
 def ask_fer(
-    python: Path, answers: dict[str, Answers], photographs: Sequence[Photograph]
-) -> tuple[str, dict[str, Answers], NDArray[np.float64]]:
+    python: Path,
+    answers: dict[str, Answers],
+    photographs: Mapping[str, Sequence[Photograph]],
+) -> tuple[str, dict[str, Answers], dict[str, PhotographAnswers]]:
     """The `fer` package's answers to the same pictures, by its own code.
 
     Args:
         python: the interpreter of an environment that has the package.
         answers: of `answer_splits`, for their pictures.
-        photographs: as `answer_photographs` takes them.
+        photographs: by the name of their set.
 
     Returns:
-        Its version; its answers by split; (N, 7) those to the photographs, a row of NaN where it
-        finds no face.
+        Its version; its answers by split; its answers by set of photographs, none of them "not
+        sure", which it does not know.
 
     Raises:
         PeerError: as `peer_fer.ask`.
     """
-    faces = np.concatenate([said.dataset.faces for said in answers.values()])
-    paths = [photograph.path for photograph in photographs]
-    given, of_photographs, version = peer_fer.ask(python, faces, paths)
-    ends = np.cumsum([len(said.dataset) for said in answers.values()])[:-1]
-    by_split = dict(zip(answers, np.split(given, ends), strict=True))
-    return version, answer_of_peer(answers, by_split), of_photographs
+    no_faces = np.zeros((0, DATASET_FACE_SIZE, DATASET_FACE_SIZE), np.uint8)
+    faces = np.concatenate([no_faces, *(said.dataset.faces for said in answers.values())])
+    paths = [photograph.path for of_set in photographs.values() for photograph in of_set]
+    of_faces, of_photographs, version = peer_fer.ask(python, faces, paths)
+    by_split = _parts(of_faces, {split: len(said.dataset) for split, said in answers.items()})
+    by_set = _parts(of_photographs, {name: len(of_set) for name, of_set in photographs.items()})
+    told = {
+        name: PhotographAnswers(
+            tuple(photographs[name]),
+            seven,
+            np.zeros(len(seven), bool),
+            np.zeros((len(seven), 4), np.int64),
+            np.ones(len(seven), bool),
+        )
+        for name, seven in by_set.items()
+    }
+    return version, answer_of_peer(answers, by_split), told
+
+
+def _parts(rows: NDArray[np.float64], sizes: Mapping[str, int]) -> dict[str, NDArray[np.float64]]:
+    """The first rows, the next ones and so on, by name, as many as each name says."""
+    ends = np.cumsum(list(sizes.values()), dtype=int)
+    return {
+        name: rows[end - size : end] for (name, size), end in zip(sizes.items(), ends, strict=True)
+    }

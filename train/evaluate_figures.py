@@ -1,36 +1,35 @@
 """What answers are worth: all figures of an evaluation, and the tables that tell them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from fer_core.emotions import FER2013_LABELS, FERPLUS_LABELS
 from train.dataset import need_judged
-from train.evaluate_answers import Answers
+from train.evaluate_answers import Answers, PhotographAnswers
+from train.markdown import measured, table
+from train.photo_report import photo_lines, photo_rows
+from train.report import SETS
 
 
 def all_figures(
-    answers: dict[str, Answers],
+    answers: Mapping[str, Answers],
     threshold: float,
-    wanted: Sequence[str] = (),
-    of_photographs: NDArray[np.float64] | None = None,
+    photographs: Mapping[str, PhotographAnswers] | None = None,
 ) -> dict[str, Any]:
-    """What the answers are worth.
+    """Compute all figures of an evaluation.
 
     Args:
-        answers: from `answer_splits`.
-        threshold: the confidence below which the answer is "not sure".
-        wanted: labels of photographs.
-        of_photographs: (N, 7) what was answered to them, NaN where no face was found.
+        answers: from `answer_splits`; may be empty.
+        threshold: the confidence below which the answer to a dataset face is "not sure".
+        photographs: the answers to photographs by the name of their set.
 
     Returns:
         Figures by name: `fer2013_*` and, where there are votes, `ferplus_*` as
         `metrics.classification_figures` gives them; `answer`, `happy_sad`, `calibration` and
         `coverage` as `metrics.answer_figures` does, and `reference`, what these four are judged by.
-        These five are PrivateTest's; those of PublicTest end in `_public`. `photographs` as
-        `metrics.photograph_figures` gives them, where there are some. And `warnings`, sentences.
+        These five are PrivateTest's; those of PublicTest end in `_public`. `photos`, where there
+        are photographs: of each set what `photo_figures.photograph_figures` gives. And `warnings`,
+        sentences.
 
     Raises:
         DataError: the annotators of a split agree on none of its pictures.
@@ -55,23 +54,27 @@ def all_figures(
         )
         figures |= {f"{name}{ending}": values for name, values in served.items()}
         figures[f"reference{ending}"] = "FER+ majority" if dataset.has_votes else "FER2013 label"
-    if of_photographs is not None and len(wanted):
-        figures["photographs"] = metrics.photograph_figures(wanted, of_photographs, threshold)
+    if photographs:
+        from train.photo_figures import photograph_figures
+
+        figures["photos"] = {name: photograph_figures(said) for name, said in photographs.items()}
     figures["warnings"] = warnings(figures)
     return figures
 
 
 def summary(figures: dict[str, Any]) -> str:
     """The figures as a table for the terminal, warnings last."""
-    header = ("accuracy", "macro F1", "macro AUC", "no copies")
-    lines = [f"{'':16}{''.join(f'{name:>11}' for name in header)}{'n':>7}"]
-    for name in ("fer2013_public", "fer2013_private", "ferplus_public", "ferplus_private"):
-        if name in figures:
-            row = figures[name]
-            keys = ("accuracy", "macro_f1", "macro_auc", "accuracy_deduplicated")
-            cells = [f"{_number(row[key], 4):>11}" for key in keys]
-            lines.append(f"{name:16}{''.join(cells)}{row['n']:>7}")
-            lines.append(f"{'  recall':18}{_pairs(row['recall'])}")
+    lines = []
+    sets = [name for name in SETS if name in figures]
+    if sets:
+        header = ("accuracy", "macro F1", "macro AUC", "no copies")
+        lines.append(f"{'':16}{''.join(f'{name:>11}' for name in header)}{'n':>7}")
+    for name in sets:
+        row = figures[name]
+        keys = ("accuracy", "macro_f1", "macro_auc", "accuracy_deduplicated")
+        cells = [f"{_number(row[key], 4):>11}" for key in keys]
+        lines.append(f"{name:16}{''.join(cells)}{row['n']:>7}")
+        lines.append(f"{'  recall':18}{_pairs(row['recall'])}")
     for split, ending in (("PublicTest", "_public"), ("PrivateTest", "")):
         if f"happy_sad{ending}" in figures:
             answer, happy_sad, calibration, coverage = (
@@ -88,19 +91,24 @@ def summary(figures: dict[str, Any]) -> str:
                 f"  calibration       {_pairs(measured)}",
                 f"  coverage          {_pairs(shares)}",
             ]
+    for name, values in figures.get("photos", {}).items():
+        lines += photo_lines(name, values)
     return "\n".join([*lines, *(f"WARNING: {sentence}" for sentence in figures["warnings"])])
 
 
 def compact(figures: dict[str, Any]) -> dict[str, Any]:
-    """The figures that model.json keeps: numbers by name, rounded, no matrices."""
-    numbers = {
-        name: {
-            key: round(value, 4) for key, value in values.items() if isinstance(value, int | float)
-        }
-        for name, values in figures.items()
-        if isinstance(values, dict)
+    """The figures that model.json keeps: numbers by name, rounded, no matrices.
+
+    Of photographs also the recall by emotion.
+    """
+    kept: dict[str, Any] = {
+        name: _rounded(values) for name, values in figures.items() if isinstance(values, dict)
     }
-    return {name: values for name, values in numbers.items() if values}
+    kept["photos"] = {
+        name: {**_rounded(values), "recall": _rounded(values["recall"])}
+        for name, values in figures.get("photos", {}).items()
+    }
+    return {name: values for name, values in kept.items() if values}
 
 
 def side_by_side(figures: dict[str, Any]) -> str:
@@ -109,6 +117,7 @@ def side_by_side(figures: dict[str, Any]) -> str:
     columns = [figures, *figures["peers"].values()]
     ending = "" if "answer" in figures else "_public"
     suffix = "private" if ending == "" else "public"
+    split = f"{suffix.capitalize()}Test"
     rows = [
         ("FER2013, accuracy", f"fer2013_{suffix}", "accuracy"),
         ("without copies of training pictures", f"fer2013_{suffix}", "accuracy_deduplicated"),
@@ -122,17 +131,16 @@ def side_by_side(figures: dict[str, Any]) -> str:
         ("happy or sad, accuracy", f"happy_sad{ending}", "accuracy"),
         ("expected calibration error", f"calibration{ending}", "ece"),
         ("accuracy of the surest 70 %", f"coverage{ending}", "accuracy_at_70%"),
-        ("photographs, mean recall", "photographs", "mean_recall"),
-        ("photographs, face found", "photographs", "found"),
-        ("photographs, expected calibration error", "photographs", "ece"),
     ]
-    split = suffix.capitalize() + "Test"
-    lines = [f"| {split} | {' | '.join(('ours', *names))} |", f"|---|{'---:|' * len(columns)}"]
-    for title, group, key in rows:
-        if key in figures.get(group, {}):
-            cells = [_with_interval(column.get(group, {}), key) for column in columns]
-            lines.append(f"| {title} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+    told = [
+        (title, *(measured(column.get(group, {}), key) for column in columns))
+        for title, group, key in rows
+        if key in figures.get(group, {})
+    ]
+    for name in figures.get("photos", {}):
+        told += photo_rows(name, [column["photos"][name] for column in columns])
+    first = split if f"fer2013_{suffix}" in figures else "photographs"
+    return table((first, "ours", *names), told)
 
 
 def log_row(figures: dict[str, Any], origin: dict[str, str]) -> str:
@@ -144,9 +152,8 @@ def log_row(figures: dict[str, Any], origin: dict[str, str]) -> str:
     return f"| {origin['date']} | {origin['commit'][:12]} | {model} | {' | '.join(cells)} | why |"
 
 
-def _with_interval(values: dict[str, Any], key: str) -> str:
-    text, interval = _number(values.get(key), 3), values.get(f"{key}_interval")
-    return text if interval is None else f"{text} [{interval[0]:.3f}, {interval[1]:.3f}]"
+def _rounded(values: Mapping[str, Any]) -> dict[str, float]:
+    return {key: round(value, 4) for key, value in values.items() if isinstance(value, int | float)}
 
 
 def _number(value: float | None, digits: int) -> str:

@@ -5,7 +5,7 @@
 A run's folder holds two forms of its network: emotion.keras, to look into or to train on, and
 emotion.tflite, which the app runs, described by model.json with temperature and threshold fitted on
 PublicTest. `train.fit` writes them by itself; this command publishes them: it loads the run once
-more, with its checksum, and copies the files.
+more, with its checksum, and copies the files. `train.calibrate` fits the answer on photographs.
 """
 
 import argparse
@@ -13,19 +13,20 @@ import hashlib
 import json
 import shutil
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fer_core.calibration import Calibration
 from fer_core.errors import ModelLoadError
 from fer_core.model import MODEL_JSON, EmotionModel, ModelInfo
 from fer_core.preprocessing import PreprocessingSpec
+from train.calibration import calibrate_on_dataset
 from train.config import TrainConfig
 from train.dataset import Dataset
 from train.runs import (
     SERVED_FILE,
     drop_networks,
-    judged_weights,
+    load_best,
     network_files,
     replace_file,
     save_network,
@@ -43,17 +44,14 @@ def export_run(config: TrainConfig, run: Path, public: Dataset, best: dict[str, 
 
     Args:
         config: of the run.
-        run: its folder, with the best epoch's checkpoint and origin.json.
+        run: its folder, with origin.json and what `load_best` reads.
         public: PublicTest, for temperature and threshold.
         best: the best epoch's row of the history.
 
     Returns:
         What model.json says.
     """
-    from train.networks import build_network
-
-    network = build_network(config.network, config.preprocessing)
-    network.load_weights(judged_weights(run, best["epoch"]))
+    network = load_best(run, config, best["epoch"])
     origin = json.loads((run / "origin.json").read_text(encoding="utf-8"))
     training = {**origin, "epoch": best["epoch"], "config": config.to_dict()}
     return export_network(
@@ -74,7 +72,6 @@ def export_network(
     name: str,
     spec: PreprocessingSpec,
     training: dict[str, Any],
-    fer2013_share: float = 0.0,
 ) -> ModelInfo:
     """Write emotion.keras, emotion.tflite and model.json, with flip averaging.
 
@@ -85,9 +82,7 @@ def export_network(
         name: of the model.
         spec: that the network was trained with.
         training: where it comes from.
-        fer2013_share: of the fer2013 head in the answer.
     """
-    from train.calibrate import calibrate
     from train.conversion import to_tflite
 
     save_network(network, to)
@@ -96,20 +91,18 @@ def export_network(
     sha256 = hashlib.sha256(content).hexdigest()
     info = ModelInfo(
         name=name,
-        # The day, and the file: two runs of one day are two versions.
-        version=f"{datetime.now(UTC):%Y.%m.%d}+{sha256[:8]}",
+        version="",  # until it is calibrated
         file=SERVED_FILE,
         sha256=sha256,
         preprocessing=spec,
         flip_averaging=True,
-        fer2013_share=fer2013_share,
-        temperature=1.0,
+        calibration=Calibration.temperature(1.0),
         abstention_threshold=0.0,
         figures={},
         training={**training, "parameters": network.count_params()},
     )
     write_info(to, info)
-    info = calibrate(EmotionModel.load(to), public)
+    info = calibrate_on_dataset(EmotionModel.load(to), public)
     write_info(to, info)
     return info
 

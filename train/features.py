@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from fer_core.emotions import BY_NAME
 from fer_core.errors import FerError
-from fer_core.explanation import draw_evidence, evidence_maps
+from fer_core.explanation import draw_evidence, evidence_for, evidence_maps
 from fer_core.model import EmotionModel
 from fer_core.preprocessing import Float32Array, UInt8Array, preprocess
 from fer_core.results import EmotionPrediction, FaceResult
@@ -161,7 +161,8 @@ def evidence_picture(model: EmotionModel, face: FaceResult) -> UInt8Array | None
         maps = evidence_maps(model, face.aligned)
     except ValueError:  # how it says that the heads do not stand on pooled maps
         return None
-    return draw_evidence(face.aligned, maps, face.emotion.label, EVIDENCE_SIZE)
+    evidence = evidence_for(maps, face.emotion.probabilities, face.emotion.label)
+    return draw_evidence(face.aligned, evidence, EVIDENCE_SIZE)
 
 
 def find_face(recognizer: Any, picture: Path) -> FaceResult:

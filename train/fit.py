@@ -24,6 +24,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from train.arguments import add_data_argument, data_dir, need
 from train.config import PRESETS, TrainConfig, override
 from train.networks import NETWORKS
@@ -32,8 +34,8 @@ from train.schedule import has_stopped
 from train.training import Training
 
 if TYPE_CHECKING:
-    import numpy as np
-
+    from fer_core.preprocessing import Float32Array
+    from train.batches import TrainingTable
     from train.dataset import Dataset
 
 
@@ -73,6 +75,7 @@ def main(arguments: list[str] | None = None) -> None:
                 init=options.init,
                 faults=options.faults,
                 teachers=options.teachers,
+                unlabelled=options.unlabelled,
                 finish=options.finish,
             )
     except (DataError, ModelLoadError, RunError) as error:
@@ -88,8 +91,11 @@ def fit(
     init: Path | None = None,
     faults: Path | None = None,
     teachers: Sequence[Path] = (),
+    unlabelled: Path | None = None,
+    until: float | None = None,
     finish: bool = False,
-) -> None:
+    export: bool = True,
+) -> bool:
     """Train, or go on training, and export the best epoch.
 
     Args:
@@ -99,8 +105,16 @@ def fit(
         command: what to type to do this again, for model.json.
         init: another run or a published model, whose weights a new run begins with.
         faults: folder that `python -m train.clean` wrote, for a config that asks for cleaning.
-        teachers: runs or published models to learn from, for a config with a teacher_share.
+        teachers: runs, published models or files of answers to learn from, for a config with a
+            teacher_share.
+        unlabelled: file of faces without labels, for a config with an unlabelled_share.
+        until: `time.monotonic()` at which to stop after the epoch under way; None: when all is
+            done.
         finish: train no further, export the best of the epochs that there are.
+        export: whether to write the model at the end.
+
+    Returns:
+        Whether all epochs are done; the same call goes on with the others.
 
     Raises:
         DataError: the data cannot be read.
@@ -112,67 +126,105 @@ def fit(
         raise RunError(f"there is no network {config.network!r}; known: {', '.join(NETWORKS)}.")
     if bool(teachers) != (config.teacher_share > 0):
         raise RunError("teachers and a teacher_share above 0 belong together: name both or none.")
-    from fer_core.model import read_info
-    from train.batches import select_faces
+    if (unlabelled is not None) != (config.unlabelled_share > 0):
+        raise RunError(
+            "unlabelled faces and an unlabelled_share above 0 belong together: name both or none."
+        )
+    from train.batches import select_faces, select_training_faces
     from train.dataset import load_splits
     from train.distribution import find_strategy, is_first_worker
+    from train.teachers import teacher_names
 
     strategy = find_strategy()
     # A run that only ends has no question to its teachers, wherever they are by now.
-    versions = (
-        None if finish else [f"{info.name} {info.version}" for info in map(read_info, teachers)]
-    )
+    versions = None if finish else [name for path in teachers for name in teacher_names(path)]
     with claim(out, config, command, versions) if is_first_worker() else nullcontext():
         print(f"reading {data_dir}", flush=True)
         splits = select_faces(load_splits(data_dir), config.emotions)
         if not finish:
-            _train(config, splits, out, strategy, init=init, faults=faults, teachers=teachers)
-        if is_first_worker():
+            faces, weights = select_training_faces(splits, config, faults)
+            table = _table(faces, config, weights, teachers, unlabelled)
+            _describe(faces, splits["PublicTest"], table)
+            if not _train(
+                config,
+                faces,
+                table,
+                splits["PublicTest"],
+                out,
+                strategy=strategy,
+                init=init,
+                until=until,
+            ):
+                return False
+        if export and is_first_worker():
             _export(config, splits["PublicTest"], out)
+    return True
+
+
+def _table(
+    faces: "Dataset",
+    config: TrainConfig,
+    weights: "Float32Array",
+    teachers: Sequence[Path],
+    unlabelled: Path | None,
+) -> "TrainingTable":
+    from train.batches import make_table, steps_of
+    from train.face_sets import read_face_set
+    from train.teachers import teach
+
+    others = None if unlabelled is None else read_face_set(unlabelled).faces
+    answers = None
+    if teachers:
+        asked = faces.faces if others is None else np.concatenate([faces.faces, others])
+        answers = teach(teachers, asked)
+    table = make_table(faces, config, weights, answers, others)
+    if steps_of(table, config) < 1:
+        raise RunError(f"fewer training faces than one batch of {config.batch_size}.")
+    return table
+
+
+def _describe(faces: "Dataset", public: "Dataset", table: "TrainingTable") -> None:
+    votes = "with FER+ votes" if faces.has_votes else "without FER+ votes: labels stand in for them"
+    print(f"{len(faces)} training faces {votes}; {len(public)} in PublicTest", flush=True)
+    if others := len(table.faces) - table.labelled:
+        print(f"{others} faces without labels beside them", flush=True)
 
 
 def _train(
     config: TrainConfig,
-    splits: "dict[str, Dataset]",
+    faces: "Dataset",
+    table: "TrainingTable",
+    public_test: "Dataset",
     out: Path,
-    strategy: Any | None,
     *,
+    strategy: Any | None,
     init: Path | None,
-    faults: Path | None,
-    teachers: Sequence[Path],
-) -> None:
+    until: float | None,
+) -> bool:
+    """Whether all epochs are done."""
     import cv2
 
-    from train.batches import make_batches, select_training_faces, training_targets
     from train.distribution import is_first_worker
     from train.samples import draw_samples
 
-    faces, weights = select_training_faces(splits, config, faults)
-    votes = "with FER+ votes" if faces.has_votes else "without FER+ votes: labels stand in for them"
-    print(
-        f"{len(faces)} training faces {votes}; {len(splits['PublicTest'])} in PublicTest",
-        flush=True,
-    )
-    steps = len(faces) // config.batch_size
-    if steps < 1:
-        raise RunError(f"fewer training faces than one batch of {config.batch_size}.")
-
     if is_first_worker():
         cv2.imwrite(str(out / "samples.png"), draw_samples(faces, config))
-    targets = training_targets(faces, config, teachers)
     history = read_history(out)
-    training = Training(config, steps, strategy, None if history else init)
+    training = Training(config, table, strategy, None if history else init)
     print(f"training in {training.precision}", flush=True)
     if history:
         training.resume(out, len(history))
         print(f"going on after epoch {len(history)}", flush=True)
-    public = _public_inputs(splits["PublicTest"], config)
+    public = _public_inputs(public_test, config)
     while len(history) < config.epochs and not has_stopped(config, history):
+        if until is not None and _would_end(history) > until:
+            print(f"stopping in time after epoch {len(history)}", flush=True)
+            return False
         epoch = len(history)
         print(f"epoch {epoch + 1}/{config.epochs}", flush=True)
         training.begin(epoch, history)
         start = time.perf_counter()
-        loss = training.run(make_batches(faces, config, epoch, weights, targets))
+        loss = training.run(epoch)
         seconds = time.perf_counter() - start
         row = {
             "epoch": epoch + 1,
@@ -187,6 +239,12 @@ def _train(
         history = [*history, row]
         if is_first_worker():
             save_epoch(training.network, out, history, training.average)
+    return True
+
+
+def _would_end(history: "list[dict[str, Any]]") -> float:
+    """When one more epoch would be done, by `time.monotonic()`; the first is not waited for."""
+    return time.monotonic() + (history[-1]["seconds"] if history else 0.0)
 
 
 def _export(config: TrainConfig, public: "Dataset", out: Path) -> None:
@@ -204,9 +262,7 @@ def _export(config: TrainConfig, public: "Dataset", out: Path) -> None:
     print(f"done: {out} holds a model that the app can load", flush=True)
 
 
-def _public_inputs(
-    public: "Dataset", config: TrainConfig
-) -> "tuple[np.ndarray[Any, Any], Dataset]":
+def _public_inputs(public: "Dataset", config: TrainConfig) -> "tuple[Float32Array, Dataset]":
     from fer_core.preprocessing import prepare_dataset_faces, preprocess
 
     spec = config.preprocessing
@@ -226,6 +282,8 @@ def describe_command(options: argparse.Namespace) -> str:
     ]
     if options.teachers:
         words += ["--teachers", *(str(teacher) for teacher in options.teachers)]
+    if options.unlabelled:
+        words.append("--unlabelled DIR")
     return " ".join(words)
 
 
@@ -253,7 +311,14 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         nargs="+",
         default=[],
         metavar="DIR",
-        help="runs or models to learn from, with --set teacher_share=SHARE",
+        help="runs, models or files of answers to learn from, with --set teacher_share=SHARE",
+    )
+    parser.add_argument(
+        "--unlabelled",
+        type=Path,
+        metavar="PATH",
+        help="folder of photographs with labels.csv, or a file of their faces, that the teachers "
+        "tell about, with --set unlabelled_share=SHARE",
     )
     parser.add_argument("--epochs", type=int, help="instead of the preset's")
     parser.add_argument("--seed", type=int, help="instead of the preset's")
@@ -274,7 +339,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     options = parser.parse_args(arguments)
     if not options.smoke:
-        data_dir(parser, options)
+        options.data = data_dir(parser, options)
     return options
 
 

@@ -1,6 +1,17 @@
 """Markdown that several reports write."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+
+class Plot(NamedTuple):
+    """A picture of a report, with a title and a sentence on how to read it."""
+
+    title: str
+    text: str
+    path: Path
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -15,3 +26,37 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """
     rules = ["---", *("---:" for _ in header[1:])]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, rules, *rows))
+
+
+def figure(plot: Plot, folder: Path) -> str:
+    """Format a plot as a subsection of a report that lies in a folder."""
+    link = quote(plot.path.relative_to(folder).as_posix())
+    return f"### {plot.title}\n\n{plot.text}\n\n![{plot.title}]({link})"
+
+
+def number(value: float | None) -> str:
+    """Format a figure with three digits, or "-" where it is not defined."""
+    return "-" if value is None else f"{value:.3f}"
+
+
+def with_interval(value: float | None, interval: Sequence[float] | None) -> str:
+    """Format a figure as `0.738 [0.709, 0.765]`, without brackets where there is no interval."""
+    bounds = "" if interval is None else f" [{interval[0]:.3f}, {interval[1]:.3f}]"
+    return number(value) + bounds
+
+
+def measured(values: Mapping[str, Any], key: str) -> str:
+    """Format the figure that stands under a key, with the interval under `<key>_interval`."""
+    return with_interval(values.get(key), values.get(f"{key}_interval"))
+
+
+def mistaken_for(label: str, answers: Mapping[str, int]) -> str:
+    """Format the two most frequent wrong answers to the pictures of a label, with their shares.
+
+    Args:
+        label: what is right.
+        answers: how often each answer was given, the right one included.
+    """
+    wrong = [(count, answer) for answer, count in answers.items() if answer != label and count]
+    often = sorted(wrong, key=lambda pair: -pair[0])[:2]
+    return ", ".join(f"{answer} ({count / sum(answers.values()):.0%})" for count, answer in often)

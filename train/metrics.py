@@ -19,7 +19,6 @@ from sklearn.metrics import (
 )
 
 from fer_core.calibration import (
-    ECE_BINS,
     brier_score,
     expected_calibration_error,
     negative_log_likelihood,
@@ -27,15 +26,13 @@ from fer_core.calibration import (
     risk_coverage,
 )
 from fer_core.emotions import FER2013_LABELS, HAPPY, SAD
+from train.bootstrap import ece_interval, macro_f1_interval, mean_interval
 from train.dataset import is_judged
 from train.in_step import in_step
-from train.photographs import mean_recall
 
 COVERAGES = (0.7, 0.8, 0.9, 1.0)
 MAIN_FIVE = ("angry", "happy", "sad", "surprise", "neutral")
 """The emotions with enough pictures for an F1 that means something by itself."""
-RESAMPLES = 1000
-SEED = 2013  # of the resampling: the same answers give the same intervals
 CURVE_GRID = np.linspace(0, 1, 201)
 """False positive rates at which the mean of several ROC curves is taken."""
 
@@ -64,7 +61,7 @@ def classification_figures(
         these are known); n, n_deduplicated and n_without_near_copies; precision,
         recall and f1 by class that occurs, their macro_* means over these classes and their
         weighted_* means by pictures; auc by class, one against the rest, and macro_auc;
-        support by class; confusion (rows: label, columns: answer); *_interval, as `interval`;
+        support by class; confusion (rows: label, columns: answer); *_interval, of train.bootstrap;
         in_step, as `in_step`.
     """
     answers, judged = probabilities.argmax(axis=1), labels >= 0
@@ -230,100 +227,3 @@ def roc_curves(
 def mean(values: Sequence[float] | NDArray[Any]) -> float | None:
     """The mean, or None of nothing."""
     return float(np.mean(values)) if len(values) else None
-
-
-def interval(resampled: NDArray[np.float64]) -> list[float]:
-    """[low, high]: the percentile bootstrap's 95 % interval (Efron 1979) of a statistic.
-
-    It tells how much the figure depends on which pictures were judged, not how much another
-    training run would change it.
-
-    Args:
-        resampled: the statistic of each resample, as `resampled_means` makes them.
-    """
-    low, high = np.percentile(resampled, (2.5, 97.5))
-    return [float(low), float(high)]
-
-
-def mean_interval(values: NDArray[Any]) -> list[float] | None:
-    """The interval of the mean of (n,) values, or None of nothing."""
-    return interval(resampled_means(values[:, None])[:, 0]) if len(values) else None
-
-
-def macro_f1_interval(
-    labels: IntArray, answers: IntArray, classes: Sequence[int]
-) -> list[float] | None:
-    """The interval of the mean F1 over those of the classes that occur in a resample.
-
-    F1 is 2 hits / (labels + answers), so three sums a class are all that a resample needs.
-    """
-    of_label = (labels[:, None] == classes).astype(np.float64)
-    of_answer = (answers[:, None] == classes).astype(np.float64)
-    if not of_label.any():
-        return None
-    means = resampled_means(np.hstack([of_label, of_answer, of_label * of_answer]))
-    label_share, answer_share, hits = np.split(means, 3, axis=1)
-    f1 = 2 * hits / np.maximum(label_share + answer_share, 1e-12)
-    occurs = label_share > 0
-    return interval((f1 * occurs).sum(axis=1) / np.maximum(occurs.sum(axis=1), 1))
-
-
-def photograph_figures(
-    labels: Sequence[str], probabilities: FloatArray, threshold: float
-) -> dict[str, Any]:
-    """How well photographs are read, a face that is not found counting as wrong.
-
-    Args:
-        labels: (N,) names.
-        probabilities: (N, 7), a row of NaN where no face was found.
-        threshold: the confidence below which the app answers "not sure".
-
-    Returns:
-        n; found, the share with a face; recall of each label and their mean_recall;
-        mean_recall_interval, as `interval`; of the faces found: ece, the calibration error;
-        answered, the share that is not "not sure", and accuracy_answered.
-    """
-    found = ~np.isnan(probabilities).any(axis=1)
-    wanted = np.array([FER2013_LABELS.index(label) for label in labels])
-    given = np.where(found, np.nan_to_num(probabilities).argmax(axis=1), -1)
-    of_label = (wanted[:, None] == np.unique(wanted)).astype(np.float64)
-    means = resampled_means(np.hstack([of_label, of_label * (wanted == given)[:, None]]))
-    share, hits = np.split(means, 2, axis=1)
-    occurs = share > 0
-    recalls = (hits / np.maximum(share, 1e-12)).sum(axis=1) / occurs.sum(axis=1)
-    chosen, right = probabilities[found], (wanted == given)[found]
-    answered = chosen.max(axis=1, initial=0.0) >= threshold
-    return {
-        "n": len(labels),
-        "found": float(found.mean()),
-        **mean_recall(
-            labels, [FER2013_LABELS[answer] if answer >= 0 else None for answer in given]
-        ),
-        "mean_recall_interval": interval(recalls),
-        "ece": expected_calibration_error(chosen, wanted[found]) if found.any() else None,
-        "answered": mean(answered),
-        "accuracy_answered": mean(right[answered]),
-    }
-
-
-def ece_interval(confidence: FloatArray, right: NDArray[np.bool_]) -> list[float]:
-    """The interval of the expected calibration error, over the bins of fer_core.calibration.
-
-    A bin's share times its gap is the mean of confidence - right over its pictures, counting 0 for
-    all others. Resampling adds noise to each bin and so leans upward when the error is near 0.
-    """
-    bins = np.minimum((confidence * ECE_BINS).astype(int), ECE_BINS - 1)
-    gaps = np.eye(ECE_BINS)[bins] * (confidence - right)[:, None]
-    return interval(np.abs(resampled_means(gaps)).sum(axis=1))
-
-
-def resampled_means(values: NDArray[Any]) -> NDArray[np.float64]:
-    """The column means of (n, k) values in each resample of the n rows: (RESAMPLES, k).
-
-    A resample draws n rows with replacement; a mean needs only how often it drew each row.
-    """
-    count = len(values)
-    drawn = np.random.default_rng(SEED).integers(count, size=(RESAMPLES, count))
-    drawn += count * np.arange(RESAMPLES)[:, None]
-    times = np.bincount(drawn.ravel(), minlength=drawn.size).reshape(drawn.shape)
-    return np.asarray(times.astype(np.float64) @ values.astype(np.float64) / count)

@@ -1,49 +1,71 @@
-"""The exponential moving average of a network's weights, on any Keras backend."""
+"""The exponential moving average of a network's weights, on any Keras backend and device."""
 
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import keras
 
 
 class MovingAverage:
-    """What the weights have been lately (Polyak and Juditsky 1992), statistics included.
+    """Average of the weights over recent steps (Polyak and Juditsky 1992), statistics included.
 
     Keras's own (`use_ema`) writes the average over the weights whenever `fit` ends, which here is
     after each epoch.
+
+    Attributes:
+        variables: what it keeps, for the model that trains to keep track of.
     """
 
-    def __init__(self, network: "keras.Model", decay: float, steps: int = 0) -> None:
+    def __init__(self, network: "keras.Model", decay: float) -> None:
         """Begin with the weights as they are.
 
         Args:
             network: whose weights are followed.
             decay: share that stays at each step, 0..1; less at the beginning, as in TensorFlow's
                 `ExponentialMovingAverage`.
-            steps: that it has followed before.
         """
-        self._variables = [one for one in network.weights if "float" in str(one.dtype)]
-        self._decay, self._steps = decay, steps
-        self._means = self._now()
+        import keras
+
+        self._decay = decay
+        self._weights = [one for one in network.weights if "float" in str(one.dtype)]
+        self._means = [
+            # Replicas on several devices hold the same, so that their mean is what each holds.
+            keras.Variable(
+                keras.ops.convert_to_numpy(weight),
+                dtype="float32",
+                trainable=False,
+                aggregation="mean",
+                name=f"average_{index}",
+            )
+            for index, weight in enumerate(self._weights)
+        ]
+        self._steps = keras.Variable(
+            0.0, dtype="float32", trainable=False, aggregation="mean", name="steps"
+        )
+        self.variables = [self._steps, *self._means]
+
+    def restart(self, steps: int) -> None:
+        """Begin again with the weights as they are, after so many steps."""
+        self._steps.assign(float(steps))
+        for mean, weight in zip(self._means, self._weights, strict=True):
+            mean.assign(weight)
 
     def update(self) -> None:
-        """Follow one step of training."""
-        self._steps += 1
-        decay = min(self._decay, (1 + self._steps) / (10 + self._steps))
-        self._means = [
-            mean + (1 - decay) * (value - mean)
-            for mean, value in zip(self._means, self._now(), strict=True)
-        ]
+        """Follow one step of training; also within a traced step."""
+        from keras import ops
+
+        steps = self._steps + 1
+        self._steps.assign(steps)
+        decay = ops.minimum(self._decay, (1 + steps) / (10 + steps))
+        for mean, weight in zip(self._means, self._weights, strict=True):
+            now = ops.stop_gradient(ops.cast(weight, "float32"))
+            mean.assign(mean + (1 - decay) * (now - mean))
 
     def swap(self) -> None:
-        """The average into the network, and what was there into this; again, and all is back."""
-        now = self._now()
-        for variable, mean in zip(self._variables, self._means, strict=True):
-            variable.assign(mean)
-        self._means = now
+        """Exchange the average with the network's weights; a second call takes it back."""
+        from keras import ops
 
-    def _now(self) -> list[NDArray[Any]]:
-        return [np.array(variable) for variable in self._variables]
+        for mean, weight in zip(self._means, self._weights, strict=True):
+            now = ops.convert_to_numpy(weight)
+            weight.assign(mean)
+            mean.assign(now)

@@ -7,6 +7,7 @@ figures. Where a predecessor's text and code disagree, the code counts.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fer_core.emotions import FER2013_LABELS, FERPLUS_LABELS
@@ -16,6 +17,11 @@ if TYPE_CHECKING:  # importing Keras takes seconds, which `--help` should not
     import keras
 
 HEADS = {"ferplus": len(FERPLUS_LABELS), "fer2013": len(FER2013_LABELS)}
+# Where each head stands in an array that holds both side by side.
+HEAD_COLUMNS = {
+    "ferplus": slice(0, HEADS["ferplus"]),
+    "fer2013": slice(HEADS["ferplus"], sum(HEADS.values())),
+}
 RESNET_SIDE = 224  # pixels; what its ImageNet weights have seen
 IMAGENET = "imagenet"
 THAWED = "conv5_"  # beginning of the names of ResNet50's last blocks
@@ -29,6 +35,33 @@ FACE_BLOCKS = (
     *[(128, True), (128, False), (128, False)],
     *[(256, True), (256, False), (256, False)],
 )
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkShape:
+    """The size of a `plain` network.
+
+    Attributes:
+        width: channels of the first stage; each further one has twice as many.
+        stages: how many, each at half the side of the one before.
+        depth: convolutions of a stage, or residual blocks of two, after one convolution.
+        residual: blocks whose input is added to their output (He et al. 2016).
+        squeeze: channels of a stage for each one of the gate that weighs them (squeeze and
+            excitation, Hu et al. 2018); 0 for no gates.
+    """
+
+    width: int = 44
+    stages: int = 4
+    depth: int = 2
+    residual: bool = False
+    squeeze: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("width", "stages", "depth"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}.")
+        if self.squeeze < 0:
+            raise ValueError(f"squeeze must be 0 or more, got {self.squeeze}.")
 
 
 class Regularization(NamedTuple):
@@ -46,7 +79,11 @@ class Regularization(NamedTuple):
 
 
 def build_network(
-    name: str, spec: PreprocessingSpec, how: Regularization | None = None, pretrained: str = ""
+    name: str,
+    spec: PreprocessingSpec,
+    how: Regularization | None = None,
+    pretrained: str = "",
+    shape: NetworkShape | None = None,
 ) -> "keras.Model":
     """A fresh network.
 
@@ -56,6 +93,7 @@ def build_network(
         how: regularization; none when None.
         pretrained: for `resnet50`: `imagenet` downloads Keras's weights, a path reads them from a
             file, nothing leaves them random. Other networks begin with random weights only.
+        shape: of `plain`; its defaults when None.
 
     Returns:
         (N, h, w, 1) float32 -> {"ferplus": (N, 8), "fer2013": (N, 7)} float32 logits.
@@ -70,7 +108,18 @@ def build_network(
         return resnet50(spec, how, pretrained)
     if pretrained:
         raise ValueError(f"there are pretrained weights for resnet50 only, not for {name}")
+    if name == "plain":
+        return plain(spec, how, shape or NetworkShape())
     return NETWORKS[name](spec, how)
+
+
+def plain(
+    spec: PreprocessingSpec, how: Regularization, shape: NetworkShape | None = None
+) -> "keras.Model":
+    """3x3 convolutions in stages, of any size."""
+    shape = shape or NetworkShape()
+    widths = tuple(shape.width << stage for stage in range(shape.stages))
+    return _plain_network("plain", widths, spec, how, shape)
 
 
 def vgg(spec: PreprocessingSpec, how: Regularization) -> "keras.Model":
@@ -236,6 +285,7 @@ def members_of(network: "keras.Model") -> "list[keras.Model]":
 
 
 NETWORKS = {
+    "plain": plain,
     "vgg": vgg,
     "wide": wide,
     "small": small,
@@ -249,21 +299,58 @@ NETWORKS = {
 
 
 def _plain_network(
-    name: str, widths: tuple[int, ...], spec: PreprocessingSpec, how: Regularization
+    name: str,
+    widths: tuple[int, ...],
+    spec: PreprocessingSpec,
+    how: Regularization,
+    shape: NetworkShape | None = None,
 ) -> "keras.Model":
     """Dropout between stages is a quarter of that before the heads."""
     from keras import Input, layers
 
+    shape = shape or NetworkShape()
     inputs = Input(spec.input_shape, name="faces")
     x = inputs
     for stage, width in enumerate(widths):
         if stage:
             x = layers.MaxPooling2D()(x)
             x = layers.Dropout(how.dropout / 4)(x)
-        for _ in range(2):
+        if shape.residual:
             x = _convolution(x, width, how)
+        for _ in range(shape.depth):
+            if shape.residual:
+                x = _gated_residual(x, width, shape.squeeze, how)
+            else:
+                x = _convolution(x, width, how)
+        if shape.squeeze and not shape.residual:
+            x = _gate(x, width, shape.squeeze, how)
     x = layers.GlobalAveragePooling2D(name="features")(x)
     return _with_heads(name, inputs, x, how)
+
+
+def _gated_residual(x: Any, width: int, squeeze: int, how: Regularization) -> Any:
+    """Two convolutions and a gate, added to what they began with."""
+    from keras import layers
+
+    y = _convolution(x, width, how)
+    y = _normalized(y, width, how)
+    if squeeze:
+        y = _gate(y, width, squeeze, how)
+    return layers.Activation("relu")(layers.Add()([x, y]))
+
+
+def _gate(x: Any, width: int, squeeze: int, how: Regularization) -> Any:
+    """Squeeze and excitation (Hu et al. 2018): each channel times 0..1 by the mean of all."""
+    from keras import layers
+
+    means = layers.GlobalAveragePooling2D(keepdims=True)(x)
+    decay = _decay(how)
+    inner = layers.Conv2D(max(1, width // squeeze), 1, activation="relu", kernel_regularizer=decay)(
+        means
+    )
+    return layers.Multiply()(
+        [x, layers.Conv2D(width, 1, activation="sigmoid", kernel_regularizer=decay)(inner)]
+    )
 
 
 def _convolution(

@@ -3,19 +3,18 @@
 All of them end in the same network, so what differs is what it gets to see.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_core.alignment import align_face
 from fer_core.assets import MODELS_DIR
 from fer_core.blazeface import DETECTOR_FILE
 from fer_core.preprocessing import UInt8Array, to_grey
 from fer_core.recognizer import EmotionRecognizer
-from fer_core.results import FaceDetection
+from fer_core.results import FaceResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +60,7 @@ def build_pipelines(recognizer: EmotionRecognizer) -> dict[str, Pipeline]:
     - our faces, box only: what our detector finds, cut by its box: what alignment adds
     - ours
     """
-    spec = recognizer.model.info.preprocessing
-    size = spec.crop_size
+    size = recognizer.model.info.preprocessing.crop_size
     cascade = cv2.CascadeClassifier(
         f"{cv2.data.haarcascades}haarcascade_frontalface_default.xml"  # type: ignore[attr-defined]
     )
@@ -80,27 +78,26 @@ def build_pipelines(recognizer: EmotionRecognizer) -> dict[str, Pipeline]:
     def box(picture: UInt8Array) -> list[Cut]:
         return [_cut(picture, found, size) for found in mediapipe_boxes(picture)]
 
-    last: tuple[UInt8Array | None, list[FaceDetection]] = (None, [])
+    last: tuple[UInt8Array | None, Sequence[FaceResult]] = (None, ())
 
-    def detect(picture: UInt8Array) -> list[FaceDetection]:
+    def recognize(picture: UInt8Array) -> Sequence[FaceResult]:
         nonlocal last  # two pipelines ask for the same picture, one after the other
         if last[0] is not picture:
-            last = (picture, recognizer.detector.detect(picture))
+            last = (picture, recognizer.recognize(picture).faces)
         return last[1]
 
     def our_box(picture: UInt8Array) -> list[Cut]:
-        boxes = (face.box for face in detect(picture))
-        return [_cut(picture, (b.x_min, b.y_min, b.x_max, b.y_max), size) for b in boxes]
+        return [_cut(picture, _edges(face), size) for face in recognize(picture)]
 
     def ours(picture: UInt8Array) -> list[Cut]:
-        cuts = []
-        for face in detect(picture):
-            crop, _ = align_face(picture, face, spec)
-            b = face.box
-            cuts.append(Cut((b.x_min, b.y_min, b.x_max, b.y_max), to_grey(crop[np.newaxis])[0]))
-        return cuts
+        return [Cut(_edges(face), face.aligned) for face in recognize(picture)]
 
     return {WHOLE: whole, HAAR: haar, BOX: box, OUR_BOX: our_box, OURS: ours}
+
+
+def _edges(face: FaceResult) -> tuple[float, float, float, float]:
+    box = face.detection.box
+    return box.x_min, box.y_min, box.x_max, box.y_max
 
 
 def _cut(picture: UInt8Array, box: tuple[float, float, float, float], size: int) -> Cut:

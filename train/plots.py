@@ -32,35 +32,41 @@ def confusion_matrix(
     classes: Sequence[str],
     path: Path,
     title: str = "Answers by label",
+    answers: Sequence[str] | None = None,
 ) -> Path:
     """Draw a confusion matrix: the share of each row in color and per cent.
 
     Args:
-        counts: C rows of C counts; row: label, column: answer.
-        classes: C names of emotions.
+        counts: a row for each label, a column for each answer.
+        classes: names of the labels.
         path: where to.
         title: above it.
+        answers: names of the answers, where they are not the labels.
     """
+    answers = classes if answers is None else answers
     table = np.asarray(counts, dtype=np.float64)
     totals = table.sum(axis=1, keepdims=True)
     shares = np.divide(table, totals, out=np.zeros_like(table), where=totals > 0)
-    figure = Figure(figsize=(7, 5.6), layout="constrained")
+    figure = Figure(figsize=(7, 1.75 + 0.55 * len(classes)), layout="constrained")
     axes = figure.subplots()
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    names = [BY_NAME[name].title for name in classes]
-    rows = [f"{name} ({int(n):,})" for name, n in zip(names, totals[:, 0], strict=True)]
-    axes.set_xticks(range(len(classes)), names, rotation=40, ha="right", rotation_mode="anchor")
+    columns = [_title_of(name) for name in answers]
+    rows = [
+        f"{_title_of(name)} ({int(n):,})" for name, n in zip(classes, totals[:, 0], strict=True)
+    ]
+    axes.set_xticks(range(len(answers)), columns, rotation=40, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(classes)), rows)
     axes.tick_params(length=0)
     axes.set_xlabel("Answer")
     axes.set_ylabel("Label (pictures)")
     for edge in np.arange(0.5, len(classes) - 1):
         axes.axhline(edge, color="white", linewidth=1.5)
+    for edge in np.arange(0.5, len(answers) - 1):
         axes.axvline(edge, color="white", linewidth=1.5)
     axes.spines[:].set_visible(False)
     for row, column in np.ndindex(shares.shape):
-        share = shares[row, column]
-        if share >= 0.005 or (row == column and totals[row, 0]):
+        share, is_right = shares[row, column], classes[row] == answers[column]
+        if share >= 0.005 or (is_right and totals[row, 0]):
             axes.text(
                 column,
                 row,
@@ -68,7 +74,7 @@ def confusion_matrix(
                 ha="center",
                 va="center",
                 color="white" if share > 0.5 else "black",
-                weight="bold" if row == column else "normal",
+                weight="bold" if is_right else "normal",
             )
     bar = figure.colorbar(image, shrink=0.6, format=PercentFormatter(1))
     bar.outline.set_visible(False)
@@ -105,7 +111,7 @@ def roc(
                 text = f"{label}  {areas[label][name]:.3f}"
                 at = (0.96, 0.17 - 0.12 * row)
                 axes.text(*at, text, color=color, ha="right", va="bottom", fontsize=9)
-        axes.set_title(BY_NAME[name].title if name in BY_NAME else "Mean", fontsize=11)
+        axes.set_title("Mean" if name == "macro" else _title_of(name), fontsize=11)
         axes.set(xlim=(-0.02, 1), ylim=(0, 1.02), xticks=(0, 0.5, 1), yticks=(0, 0.5, 1))
         axes.set_box_aspect(1)
         _plain(axes)
@@ -161,12 +167,15 @@ def reliability_diagram(
     return _save(figure, path)
 
 
-def risk_coverage(curve: RiskCoverage, threshold: float, path: Path, title: str) -> Path:
+def risk_coverage(
+    curve: RiskCoverage, answered: float, accuracy: float | None, path: Path, title: str
+) -> Path:
     """Draw the share of wrong answers over the share of answered pictures.
 
     Args:
         curve: from `fer_core.calibration.risk_coverage`.
-        threshold: the confidence from which on the app answers; marked.
+        answered: share of the pictures that the app answers; marked where it is above 0.
+        accuracy: of these answers; None where there are none.
         path: where to.
         title: above it.
     """
@@ -182,18 +191,17 @@ def risk_coverage(curve: RiskCoverage, threshold: float, path: Path, title: str)
         color=GREY,
     )
     axes.plot(curve.coverage, risk, color=BLUE, linewidth=1.8)
-    answered = int((curve.threshold >= threshold).sum())
-    if answered:
-        at, wrong = curve.coverage[answered - 1], risk[answered - 1]
-        axes.plot([at], [wrong], "o", color=ORANGE, markersize=8)
+    if accuracy is not None:
+        axes.plot([answered], [1 - accuracy], "o", color=ORANGE, markersize=8)
         axes.annotate(
-            f"the app: {at:.0%} answered\n{wrong:.1%} of them wrong",
-            (at, wrong),
+            f"the app: {answered:.0%} answered\n{1 - accuracy:.1%} of them wrong",
+            (answered, 1 - accuracy),
             xytext=(-14, 0),
             textcoords="offset points",
             color=ORANGE,
             ha="right",
             va="center",
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5},
         )
     axes.set_xlabel("Answered pictures, the surest first")
     axes.set_ylabel("Wrong among the answered")
@@ -206,11 +214,45 @@ def risk_coverage(curve: RiskCoverage, threshold: float, path: Path, title: str)
     return _save(figure, path)
 
 
-def mistakes(faces: UInt8Array, captions: Sequence[str], path: Path, title: str) -> Path:
+def trade_off(rows: Sequence[Mapping[str, float]], chosen: float, path: Path, title: str) -> Path:
+    """Draw what a weight does to several figures.
+
+    Args:
+        rows: one a weight, rising: first the weight, then figures 0..1 by "SET: MEASURE".
+        chosen: the weight that is used; marked.
+        path: where to.
+        title: above it.
+    """
+    weight, *names = rows[0]
+    figure = Figure(figsize=(8.4, 4.6), layout="constrained")
+    axes = figure.subplots()
+    weights = [row[weight] for row in rows]
+    sets = list(dict.fromkeys(name.partition(": ")[0] for name in names))
+    styles = {"mean recall": "-", "neutral": "--"}
+    for name in names:
+        of_set, _, measure = name.partition(": ")
+        color = (BLUE, ORANGE, GREEN, "#cc79a7", "#000000")[sets.index(of_set) % 5]
+        values, style = [row[name] for row in rows], styles.get(measure, ":")
+        axes.plot(weights, values, linestyle=style, color=color, marker="o", label=name)
+    axes.axvline(chosen, color=GREY, linewidth=1, linestyle=":")
+    axes.set_xscale("log")
+    axes.set_xticks(weights, [f"{value:g}" for value in weights])
+    axes.minorticks_off()
+    axes.set_xlabel(weight.capitalize())
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    figure.legend(loc="outside right center", frameon=False, fontsize=9)
+    _plain(axes)
+    _title(figure, title)
+    return _save(figure, path)
+
+
+def mistakes(
+    faces: Sequence[UInt8Array] | UInt8Array, captions: Sequence[str], path: Path, title: str
+) -> Path:
     """Draw faces in a grid, each with its caption.
 
     Args:
-        faces: (K, h, w) uint8 grey, K at least 1.
+        faces: K pictures, at least 1, each (h, w) uint8 grey or (h, w, 3) uint8 RGB.
         captions: K, of two short lines.
         path: where to.
         title: above it.
@@ -222,6 +264,7 @@ def mistakes(faces: UInt8Array, captions: Sequence[str], path: Path, title: str)
         axes.axis("off")
     for axes, face, caption in zip(grid.flat, faces, captions, strict=False):
         axes.imshow(face, cmap="gray", vmin=0, vmax=255, interpolation="bicubic")
+        axes.set(box_aspect=1, adjustable="datalim")  # captions in line, whatever a face's shape
         axes.set_title(caption, fontsize=9)
     _title(figure, title)
     return _save(figure, path)
@@ -275,6 +318,11 @@ def learning_curves(history: Sequence[Mapping[str, float]], best: int, path: Pat
         color=GREY,
     )
     return _save(figure, path)
+
+
+def _title_of(name: str) -> str:
+    """An emotion as a person reads it; other names with a capital."""
+    return BY_NAME[name].title if name in BY_NAME else name.capitalize()
 
 
 def _plain(axes: Axes) -> None:

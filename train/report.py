@@ -1,16 +1,17 @@
 """The evaluation in words: warnings, and report.md with its plots."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from fer_core.calibration import risk_coverage
 from fer_core.emotions import BY_NAME, EMOTIONS, FER2013_LABELS, FERPLUS_LABELS
 from train.dataset import is_judged
-from train.markdown import table
+from train.markdown import Plot, figure, measured, mistaken_for, number, table
+from train.photo_report import draw_photographs, photo_section
 
 if TYPE_CHECKING:
-    from train.evaluate_answers import Answers
+    from train.evaluate_answers import Answers, PhotographAnswers
 
 SETS = {
     "fer2013_public": "PublicTest by FER2013",
@@ -22,8 +23,9 @@ ENDINGS = {"PublicTest": "_public", "PrivateTest": ""}
 MISTAKES = 24
 INTERVALS = (
     "In brackets: 95 % intervals of the percentile bootstrap, 1,000 resamples of the judged "
-    "pictures with a fixed seed. They tell how much a figure depends on the choice of pictures, "
-    "not how much another training run would change it."
+    "pictures, or of people where photographs tell who they show, with a fixed seed. They tell how "
+    "much a figure depends on the choice of pictures, not how much another training run would "
+    "change it."
 )
 CLASS_COLUMNS = ("precision", "recall", "f1", "auc")
 FEW = 200  # pictures, below which a fair model may by bad luck look like chance
@@ -63,27 +65,22 @@ def _out_of_step(values: dict[str, Any]) -> str | None:
     return None
 
 
-class Plot(NamedTuple):
-    """A picture of the report."""
-
-    title: str
-    text: str
-    path: Path
-
-
 def write_report(
     folder: Path,
     figures: dict[str, Any],
-    answers: "dict[str, Answers]",
+    answers: "Mapping[str, Answers]",
+    *,
+    photographs: "Mapping[str, PhotographAnswers]",
     origin: dict[str, str],
     history: list[dict[str, Any]],
 ) -> list[Path]:
-    """Write report.md and its plots; the plots are of PrivateTest where it was read.
+    """Write report.md and its plots; those of a split are of PrivateTest where it was read.
 
     Args:
         folder: where to, made when missing.
         figures: from `evaluate_figures.all_figures`.
-        answers: from `evaluate_answers.answer_splits`.
+        answers: from `evaluate_answers.answer_splits`; may be empty.
+        photographs: the answers to photographs by the name of their set; may be empty.
         origin: model, version, commit, date and command.
         history: the epochs of the run, as `runs.read_history` gives them; may be empty.
 
@@ -91,27 +88,40 @@ def write_report(
         What was written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    split = list(answers)[-1]
-    plots = [
-        *_plots_of_heads(folder, figures, split, answers[split]),
-        *_plots_of_answer(folder, figures, split, answers[split]),
-        *_plots_of_run(folder, history),
-    ]
-    path = folder / "report.md"
-    path.write_text(markdown(figures, origin, split, plots), encoding="utf-8")
-    return [path, *(plot.path for plot in plots)]
-
-
-def markdown(
-    figures: dict[str, Any], origin: dict[str, str], split: str, plots: Sequence[Plot]
-) -> str:
-    """The text of report.md; the plots, which are of `split`, lie beside it."""
+    plots: list[Plot] = []
     sections = [
         f"# Evaluation of {origin['model']} {origin['version']}",
         *(f"> **Warning.** {sentence}" for sentence in figures["warnings"]),
         f"Measured on {origin['date']} with commit `{origin['commit']}`:",
         f"```\n{origin['command']}\n```",
         INTERVALS,
+    ]
+    for name, said in photographs.items():
+        values = figures["photos"][name]
+        drawn = draw_photographs(folder / "photos" / name, name, values, said)
+        plots += drawn
+        sections += [photo_section(name, values), *(figure(plot, folder) for plot in drawn)]
+    if answers:
+        split = list(answers)[-1]
+        drawn = [
+            *_plots_of_heads(folder, figures, split, answers[split]),
+            *_plots_of_answer(folder, figures, split, answers[split]),
+        ]
+        plots += drawn
+        sections += [*_tables(figures), f"## Plots of {split}"]
+        sections += [figure(plot, folder) for plot in drawn]
+    if history:
+        curves = _learning_curves(folder, history)
+        plots.append(curves)
+        sections += ["## Training", figure(curves, folder)]
+    path = folder / "report.md"
+    path.write_text("\n\n".join(sections) + "\n", encoding="utf-8")
+    return [path, *(plot.path for plot in plots)]
+
+
+def _tables(figures: dict[str, Any]) -> list[str]:
+    """The sections of the dataset's splits."""
+    return [
         _scores(figures),
         _answer(figures),
         *(
@@ -119,16 +129,9 @@ def markdown(
             for split, end in ENDINGS.items()
             if f"answer{end}" in figures
         ),
-        *([_photographs(figures["photographs"])] if "photographs" in figures else []),
         *(_classes(SETS[name], values, _labels(name)) for name, values in _sets(figures)),
         _steps(figures),
-        f"## Plots of {split}",
-        *(
-            f"### {plot.title}\n\n{plot.text}\n\n![{plot.title}]({plot.path.name})"
-            for plot in plots
-        ),
     ]
-    return "\n\n".join(sections) + "\n"
 
 
 def _plots_of_heads(
@@ -168,7 +171,7 @@ def _plots_of_answer(
     by, calibration = figures[f"reference{ending}"], figures[f"calibration{ending}"]
     judged, chosen = is_judged(reference), said.seven.argmax(axis=1)
     confidence = said.seven.max(axis=1)
-    answer = figures[f"answer{ending}"]
+    answer, coverage = figures[f"answer{ending}"], figures[f"coverage{ending}"]
     drawn = [
         Plot(
             "Confusion of the answer",
@@ -195,7 +198,8 @@ def _plots_of_answer(
             "Share of wrong answers when only the surest are given (Geifman and El-Yaniv 2017).",
             plots.risk_coverage(
                 risk_coverage(confidence[judged], (chosen == reference)[judged]),
-                figures[f"coverage{ending}"]["threshold"],
+                coverage["answered"],
+                coverage["accuracy_answered"],
                 folder / "risk_coverage.png",
                 title=f"{split} by {by}: what “not sure” saves",
             ),
@@ -219,18 +223,16 @@ def _plots_of_answer(
     return drawn
 
 
-def _plots_of_run(folder: Path, history: list[dict[str, Any]]) -> list[Plot]:
+def _learning_curves(folder: Path, history: list[dict[str, Any]]) -> Plot:
     from train import plots
     from train.runs import best
 
-    if not history:
-        return []
     path = folder / "learning_curves.png"
     plots.learning_curves(history, best(history)["epoch"], path)
     text = (
         "PublicTest after each epoch, without flip averaging. The best epoch is the one measured."
     )
-    return [Plot("Learning curves", text, path)]
+    return Plot("Learning curves", text, path)
 
 
 def _scores(figures: dict[str, Any]) -> str:
@@ -238,10 +240,10 @@ def _scores(figures: dict[str, Any]) -> str:
         (
             SETS[name],
             f"{values['n']:,}",
-            _measured(values, "accuracy"),
-            _measured(values, "macro_f1"),
-            *(_number(values[key]) for key in ("weighted_f1", "macro_auc")),
-            _measured(values, "accuracy_deduplicated"),
+            measured(values, "accuracy"),
+            measured(values, "macro_f1"),
+            *(number(values[key]) for key in ("weighted_f1", "macro_auc")),
+            measured(values, "accuracy_deduplicated"),
             f"{values['n_deduplicated']:,}",
             *_without_near_copies(values),
         )
@@ -259,8 +261,8 @@ def _scores(figures: dict[str, Any]) -> str:
 def _without_near_copies(values: dict[str, Any]) -> tuple[str, ...]:
     if "n_without_near_copies" not in values:
         return ()
-    measured = _measured(values, "accuracy_without_near_copies")
-    return measured, f"{values['n_without_near_copies']:,}"
+    accuracy = measured(values, "accuracy_without_near_copies")
+    return accuracy, f"{values['n_without_near_copies']:,}"
 
 
 def _answer(figures: dict[str, Any]) -> str:
@@ -272,24 +274,24 @@ def _answer(figures: dict[str, Any]) -> str:
     rows = [
         ("judged by", *(figures[f"reference{end}"] for _, end in splits)),
         ("pictures", *(f"{values['n']:,}" for values in calibration)),
-        ("accuracy", *(_measured(values, "accuracy") for values in answer)),
-        ("macro F1", *(_measured(values, "macro_f1") for values in answer)),
-        ("mean F1 without disgust and fear", *(_measured(v, "main_five_f1") for v in answer)),
+        ("accuracy", *(measured(values, "accuracy") for values in answer)),
+        ("macro F1", *(measured(values, "macro_f1") for values in answer)),
+        ("mean F1 without disgust and fear", *(measured(v, "main_five_f1") for v in answer)),
         ("happy or sad: pictures", *(f"{values['n']:,}" for values in happy_sad)),
-        ("happy or sad: accuracy", *(_measured(values, "accuracy") for values in happy_sad)),
-        ("happy or sad: AUC", *(_number(values["auc"]) for values in happy_sad)),
-        ("expected calibration error", *(_measured(values, "ece") for values in calibration)),
-        ("negative log-likelihood", *(_number(values["nll"]) for values in calibration)),
-        ("Brier score", *(_number(values["brier"]) for values in calibration)),
+        ("happy or sad: accuracy", *(measured(values, "accuracy") for values in happy_sad)),
+        ("happy or sad: AUC", *(number(values["auc"]) for values in happy_sad)),
+        ("expected calibration error", *(measured(values, "ece") for values in calibration)),
+        ("negative log-likelihood", *(number(values["nll"]) for values in calibration)),
+        ("Brier score", *(number(values["brier"]) for values in calibration)),
         *(
             (
                 f"accuracy of the surest {share}",
-                *(_number(values[f"accuracy_at_{share}"]) for values in coverage),
+                *(number(values[f"accuracy_at_{share}"]) for values in coverage),
             )
             for share in ("70%", "80%", "90%")
         ),
-        ("answered, not “not sure”", *(_number(values["answered"]) for values in coverage)),
-        ("accuracy of these", *(_number(values["accuracy_answered"]) for values in coverage)),
+        ("answered, not “not sure”", *(number(values["answered"]) for values in coverage)),
+        ("accuracy of these", *(number(values["accuracy_answered"]) for values in coverage)),
     ]
     note = (
         "The seven emotions with their calibrated confidence, as the app gives them. Resampling "
@@ -304,16 +306,18 @@ def _classes(title: str, values: dict[str, Any], classes: Sequence[str]) -> str:
     rows = [
         (
             BY_NAME[name].title,
-            *(_number(values[column].get(name)) for column in CLASS_COLUMNS),
+            *(number(values[column].get(name)) for column in CLASS_COLUMNS),
             f"{pictures:,}",
-            _mistaken_for(values["confusion"], classes, name),
+            mistaken_for(
+                name, dict(zip(classes, values["confusion"][classes.index(name)], strict=True))
+            ),
         )
         for name, pictures in values["support"].items()
     ]
     rows += [
         (
             kind,
-            *(_number(values.get(f"{kind}_{column}")) for column in CLASS_COLUMNS),
+            *(number(values.get(f"{kind}_{column}")) for column in CLASS_COLUMNS),
             f"{values['n']:,}",
             "",
         )
@@ -321,31 +325,6 @@ def _classes(title: str, values: dict[str, Any], classes: Sequence[str]) -> str:
     ]
     columns = ("", "precision", "recall", "F1", "AUC (one against the rest)", "pictures")
     return f"## {title}\n\n" + table((*columns, "most often mistaken for"), rows)
-
-
-def _photographs(values: dict[str, Any]) -> str:
-    rows = [
-        ("pictures", f"{values['n']:,}"),
-        ("face found", _number(values["found"])),
-        ("mean recall", _measured(values, "mean_recall")),
-        *(
-            (f"recall of {BY_NAME[name].title}", _number(recall))
-            for name, recall in values["recall"].items()
-        ),
-        ("expected calibration error", _number(values["ece"])),
-        ("answered, not “not sure”", _number(values["answered"])),
-        ("accuracy of these", _number(values["accuracy_answered"])),
-    ]
-    note = "A face that is not found counts as read wrong; the last three are of the faces found."
-    return f"## Photographs\n\n{note}\n\n" + table(("", ""), rows)
-
-
-def _mistaken_for(counts: Sequence[Sequence[int]], classes: Sequence[str], name: str) -> str:
-    """The two most frequent wrong answers to the pictures of a class, with their share of them."""
-    row = dict(zip(classes, counts[classes.index(name)], strict=True))
-    wrong = [(count, answer) for answer, count in row.items() if answer != name and count]
-    often = sorted(wrong, key=lambda pair: -pair[0])[:2]
-    return ", ".join(f"{answer} ({count / sum(row.values()):.0%})" for count, answer in often)
 
 
 def _labels(name: str) -> Sequence[str]:
@@ -361,7 +340,7 @@ def _steps(figures: dict[str, Any]) -> str:
         rows.append(
             (
                 SETS[name],
-                _number(values["accuracy"]),
+                number(values["accuracy"]),
                 f"{step['expected_by_chance']:.3f} ± {step['chance_deviation']:.3f}",
                 "-" if step["z"] is None else f"{step['z']:.1f}",
                 "-" if step["better_shift"] is None else f"{step['better_shift']:+d} rows",
@@ -377,13 +356,3 @@ def _steps(figures: dict[str, Any]) -> str:
 
 def _sets(figures: dict[str, Any]) -> Iterable[tuple[str, dict[str, Any]]]:
     return ((name, figures[name]) for name in SETS if name in figures)
-
-
-def _measured(values: dict[str, Any], key: str) -> str:
-    """A figure with its interval."""
-    number, interval = _number(values[key]), values[f"{key}_interval"]
-    return number if interval is None else f"{number} [{interval[0]:.3f}, {interval[1]:.3f}]"
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from train.config import TrainConfig
+from train.half_precision import halve
 from train.networks import mean_of_answers, members_of
 
 if TYPE_CHECKING:
@@ -120,7 +121,8 @@ def network_files(folder: Path) -> list[Path]:
 def save_network(network: "keras.Model", folder: Path) -> None:
     """Write a model's networks, in the place of those that the folder had.
 
-    A kill leaves each file as it was or as it is to be.
+    Kernels are stored as float16 and load as float32. A kill leaves each file as it was or as it
+    is to be.
     """
     parts = members_of(network)
     names = [MEMBER_FILE.format(number) for number in range(1, len(parts) + 1)]
@@ -128,6 +130,7 @@ def save_network(network: "keras.Model", folder: Path) -> None:
     for name, part in zip(names, parts, strict=True):
         temporary = folder / f"new-{name}"
         part.save(temporary)
+        halve(temporary)
         temporary.replace(folder / name)
     drop_networks(folder, but=names)
 
@@ -165,6 +168,25 @@ def load_network(folder: Path) -> "keras.Model":
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise RunError(f"{folder} holds no {path.name} that can be loaded.") from error
     return parts[0] if len(parts) == 1 else mean_of_answers(parts)
+
+
+def load_best(run: Path, config: TrainConfig, epoch: int) -> "keras.Model":
+    """The network of a run's best epoch in float32, on any backend.
+
+    Out of the epoch's checkpoint, or else, where the run comes from another machine without its
+    checkpoints, out of emotion.keras.
+
+    Raises:
+        RunError: it is in neither.
+    """
+    from train.networks import build_network
+
+    path = judged_weights(run, epoch)
+    if not path.exists():
+        return load_network(run)
+    network = build_network(config.network, config.preprocessing, shape=config.shape)
+    network.load_weights(path)
+    return network
 
 
 def load_weights(network: "keras.Model", folder: Path) -> None:

@@ -3,11 +3,11 @@
 import cv2
 import numpy as np
 
-from fer_core.filters import apply_filters
-from fer_core.preprocessing import UInt8Array, prepare_dataset_faces
-from train.augmentation import augment
+from fer_core.preprocessing import UInt8Array
+from train.augmentation import augment, draw_chances
 from train.config import TrainConfig
 from train.dataset import Dataset
+from train.standardization import prepare_training_faces
 
 FACES, CHANGES = 8, 9  # rows and further columns of the sheet
 TILE, GAP = 96, 4  # pixels
@@ -24,16 +24,21 @@ def draw_samples(faces: Dataset, config: TrainConfig) -> UInt8Array:
     Returns:
         (H, W) uint8 grey.
     """
+    from keras import ops
+
     rng = np.random.default_rng(config.seed)
     rows = rng.permutation(len(faces))[:FACES]
-    plain = prepare_dataset_faces(faces.faces[rows], config.preprocessing)
-    columns = [plain, *(augment(plain, config.augmentation, rng) for _ in range(CHANGES))]
+    plain = prepare_training_faces(faces.faces[rows], config.preprocessing)
+    levels = plain.astype(np.float32)
+    columns = [plain]
+    for _ in range(CHANGES):
+        changed, _ = augment(levels, draw_chances(rng, len(rows)), config.augmentation)
+        columns.append(ops.convert_to_numpy(changed).astype(np.uint8))
     step = TILE + GAP
     sheet = np.full((len(rows) * step + GAP, len(columns) * step + GAP), WHITE, np.uint8)
     for across, column in enumerate(columns):
         for down, face in enumerate(column):
-            seen = apply_filters(face, config.preprocessing.filters)
-            tile = cv2.resize(seen, (TILE, TILE), interpolation=cv2.INTER_NEAREST)
+            tile = cv2.resize(face, (TILE, TILE), interpolation=cv2.INTER_NEAREST)
             top, left = down * step + GAP, across * step + GAP
             sheet[top : top + TILE, left : left + TILE] = tile
     return sheet

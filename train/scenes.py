@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_core.preprocessing import UInt8Array
-from train.augmentation import jpeg
+from train.corruptions import jpeg
 
 VERSION = 1
 

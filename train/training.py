@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from train.batches import TrainingTable, make_batches, steps_of
 from train.config import TrainConfig
 from train.networks import Regularization, build_network, thaw
 from train.precision import choose_precision
@@ -18,22 +19,24 @@ if TYPE_CHECKING:
 
     from train.dataset import Dataset
 
+SCORED = 256  # faces of PublicTest at once
+
 
 class Training:
-    """A network with its optimizer, epoch by epoch."""
+    """A network with its optimizer and its faces, epoch by epoch."""
 
     def __init__(
         self,
         config: TrainConfig,
-        steps: int,
+        table: TrainingTable,
         strategy: Any | None = None,
         init: Path | None = None,
     ) -> None:
-        """Build the network.
+        """Build the network, and put the faces beside it.
 
         Args:
             config: of the run.
-            steps: of an epoch.
+            table: what it learns from.
             strategy: from `find_strategy`.
             init: a run or model whose weights it begins with.
 
@@ -43,18 +46,21 @@ class Training:
         import keras
 
         from train.moving_average import MovingAverage
+        from train.training_model import TrainingModel
 
-        self._config, self._steps, self._strategy = config, steps, strategy
+        self._config, self._table, self._strategy = config, table, strategy
+        self._steps = steps_of(table, config)
         self._phase = range(0)
         self._distributed: Any | None = None
         how = Regularization(config.l2, config.dropout, synchronized=strategy is not None)
         keras.utils.set_random_seed(config.seed)
         self.precision = choose_precision(config.precision)
         keras.config.set_dtype_policy(self.precision)
+        self.average: MovingAverage | None = None
         try:
             with self._scope():
                 self.network = build_network(
-                    config.network, config.preprocessing, how, config.pretrained
+                    config.network, config.preprocessing, how, config.pretrained, config.shape
                 )
         except ValueError as error:
             raise RunError(str(error)) from error
@@ -62,9 +68,12 @@ class Training:
             keras.config.set_dtype_policy("float32")
         if init is not None:
             load_weights(self.network, init)
-        self.average: MovingAverage | None = None
-        if config.averaging:
-            self.average = MovingAverage(self.network, config.averaging)
+        with self._scope():
+            if config.averaging:
+                self.average = MovingAverage(self.network, config.averaging)
+        # Out of the strategy's scope: each worker has read the faces itself, and TensorFlow does
+        # not send arrays of bytes from one to the others.
+        self.model = TrainingModel(self.network, table, config, self.average)
 
     @property
     def rate(self) -> float:
@@ -73,16 +82,13 @@ class Training:
 
     def resume(self, out: Path, epochs: int) -> None:
         """Be what the run was after so many epochs."""
-        from train.moving_average import MovingAverage
-
         self._enter(epochs - 1)
         # The optimizer's state exists only once it is built, and weights load only into what is.
         with self._scope():
             self.network.optimizer.build(self.network.trainable_variables)
-        if self._config.averaging:
+        if self.average is not None:
             self.network.load_weights(averaged(out, epochs))
-            steps = epochs * self._steps
-            self.average = MovingAverage(self.network, self._config.averaging, steps)
+            self.average.restart(epochs * self._steps)
         self.network.load_weights(checkpoint(out, epochs))
 
     def begin(self, epoch: int, history: Sequence[dict[str, Any]]) -> None:
@@ -92,25 +98,15 @@ class Training:
             self.network.optimizer.learning_rate = plateau_rate(self._config, history)
         _seed_dropout(self.network, self._config.seed, epoch)
 
-    def run(self, batches: "keras.utils.PyDataset") -> float:
-        """One epoch; its mean loss."""
-        import keras
-
+    def run(self, epoch: int) -> float:
+        """One epoch, from 0; its mean loss."""
+        batches = make_batches(self._table, self._config, epoch)
         if self._distributed is not None:
-            parts = (batches[index] for index in range(len(batches)))
-            return float(self._distributed.run(parts, self._after_step))
-        follow = keras.callbacks.LambdaCallback(
-            on_train_batch_end=lambda batch, logs=None: self._after_step()  # noqa: ARG005
-        )
-        callbacks = [follow] if self.average else []
+            return float(self._distributed.run(batches[index][0] for index in range(len(batches))))
         # The faces are shuffled already; Keras would shuffle the batches again, differently after
         # each resume. Its progress bar is for a terminal: in a log it leaves a line for each step.
-        fitted = self.network.fit(
-            batches,
-            epochs=1,
-            shuffle=False,
-            callbacks=callbacks,
-            verbose=1 if sys.stdout.isatty() else 0,
+        fitted = self.model.fit(
+            batches, epochs=1, shuffle=False, verbose=1 if sys.stdout.isatty() else 0
         )
         return float(fitted.history["loss"][0])
 
@@ -120,9 +116,15 @@ class Training:
 
         if self.average is not None:
             self.average.swap()
-        parts = [inputs[start : start + 256] for start in range(0, len(inputs), 256)]
         ask = self._distributed.answer if self._distributed else self.network.predict_on_batch
-        answers = [ask(part) for part in parts]
+        answers = []
+        for start in range(0, len(inputs), SCORED):
+            part = inputs[start : start + SCORED]
+            # One shape for all: a backend may compile for each.
+            filled = np.concatenate([part, np.zeros_like(inputs[: SCORED - len(part)])])
+            answers.append(
+                {head: np.asarray(one)[: len(part)] for head, one in ask(filled).items()}
+            )
         if self.average is not None:
             self.average.swap()
         chosen = {
@@ -148,21 +150,19 @@ class Training:
             thaw(self.network)
         self._phase = phase
         with self._scope():
-            _compile(self.network, self._config, phase, self._steps)
+            _compile(self.model, self._config, phase, self._steps, self.precision)
         if self._strategy is not None:
             from train.distribution import DistributedSteps
 
-            self._distributed = DistributedSteps(self.network, self._strategy)
+            self._distributed = DistributedSteps(self.model, self._strategy)
 
     def _scope(self) -> Any:
         return nullcontext() if self._strategy is None else self._strategy.scope()
 
-    def _after_step(self) -> None:
-        if self.average is not None:
-            self.average.update()
 
-
-def _compile(network: "keras.Model", config: TrainConfig, phase: range, steps: int) -> None:
+def _compile(
+    model: "keras.Model", config: TrainConfig, phase: range, steps: int, precision: str
+) -> None:
     """With a learning rate for the steps of these epochs."""
     import keras
 
@@ -179,15 +179,12 @@ def _compile(network: "keras.Model", config: TrainConfig, phase: range, steps: i
         "sgd": lambda: keras.optimizers.SGD(rate, momentum=config.momentum, nesterov=True),
         "adam": lambda: keras.optimizers.Adam(rate),
     }
-    cross_entropy = keras.losses.CategoricalCrossentropy
-    network.compile(
-        optimizer=optimizers[config.optimizer](),
-        loss={
-            "ferplus": cross_entropy(from_logits=True),
-            "fer2013": cross_entropy(from_logits=True, label_smoothing=config.label_smoothing),
-        },
-        loss_weights={"ferplus": config.ferplus_weight, "fer2013": config.fer2013_weight},
-    )
+    optimizer = optimizers[config.optimizer]()
+    if precision == "mixed_float16":  # its gradients are too small without
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    model.compile(optimizer=optimizer)
+    # The network's checkpoint holds the state of its optimizer.
+    model.network.compile(optimizer=optimizer, auto_scale_loss=False)
 
 
 def _seed_dropout(network: "keras.Model", seed: int, epoch: int) -> None:

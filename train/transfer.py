@@ -28,6 +28,8 @@ from train.runs import RunError, refuse_run, save_network
 if TYPE_CHECKING:
     import keras
 
+    from train.dataset import Dataset
+
 FACES = 1024  # for the statistics of batch normalization
 BATCH = 64
 
@@ -79,6 +81,34 @@ def transfer(
         trunk, convolutions, means, variances, strict=True
     ):
         _set_normalization(normalization, given, mean, variance)
+
+
+def write_start(weights: Path, training: "Dataset", out: Path, seed: int = 1) -> None:
+    """A folder with a `face_resnet` that begins with dlib's weights, for `train.fit --init`.
+
+    Args:
+        weights: dlib's file.
+        training: faces for the statistics of batch normalization.
+        out: the folder, made when missing.
+        seed: of the heads and of the choice of faces.
+
+    Raises:
+        RunError: the file cannot be read, or is another.
+    """
+    import keras
+
+    from fer_core.preprocessing import prepare_dataset_faces, preprocess
+    from train.networks import build_network
+
+    spec = PreprocessingSpec()
+    keras.utils.set_random_seed(seed)
+    network = build_network("face_resnet", spec)
+    convolutions = face_convolutions(network, weights)
+    order = np.random.default_rng(seed).permutation(np.flatnonzero(training.is_face))
+    faces = training.faces[np.sort(order[:FACES])]
+    transfer(network, convolutions, preprocess(prepare_dataset_faces(faces, spec), spec))
+    out.mkdir(parents=True, exist_ok=True)
+    save_network(network, out)
 
 
 def _set_normalization(
@@ -135,26 +165,13 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     data = data_dir(parser, options)
     need("transfer")
-    import keras
-
-    from fer_core.preprocessing import prepare_dataset_faces, preprocess
     from train.dataset import DataError, load_splits
-    from train.networks import build_network
 
-    spec = PreprocessingSpec()
     try:
         refuse_run(options.out)
-        keras.utils.set_random_seed(options.seed)
-        network = build_network("face_resnet", spec)
-        convolutions = face_convolutions(network, options.weights)
-        training = load_splits(data)["Training"]
-        order = np.random.default_rng(options.seed).permutation(np.flatnonzero(training.is_face))
-        faces = training.faces[np.sort(order[:FACES])]
-        transfer(network, convolutions, preprocess(prepare_dataset_faces(faces, spec), spec))
+        write_start(options.weights, load_splits(data)["Training"], options.out, options.seed)
     except (DataError, RunError) as error:
         raise SystemExit(f"error: {error}") from error
-    options.out.mkdir(parents=True, exist_ok=True)
-    save_network(network, options.out)
     print(f"{options.out} holds face_resnet with the weights of {options.weights.name}")
 
 

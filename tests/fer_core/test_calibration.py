@@ -1,10 +1,17 @@
+import json
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from fer_core.calibration import (
+    CALIBRATION_SHAPES,
+    Calibration,
     brier_score,
     expected_calibration_error,
     fit_temperature,
+    log_softmax,
+    log_sum_exp,
     negative_log_likelihood,
     reliability,
     risk_coverage,
@@ -51,6 +58,127 @@ class TestSoftmax:
     def test_a_temperature_not_above_0_is_rejected(self, temperature):
         with pytest.raises(ValueError, match="temperature"):
             softmax(np.zeros((1, 2)), temperature)
+
+
+class TestLogSoftmax:
+    def test_known_values(self):
+        expected = np.log([[0.125, 0.25, 0.625]])
+        np.testing.assert_allclose(log_softmax(np.log([[1.0, 2.0, 5.0]])), expected)
+
+    def test_it_is_the_logarithm_of_the_softmax_for_each_row(self):
+        logits, _ = calibrated_logits(20)
+        np.testing.assert_allclose(log_softmax(logits), np.log(softmax(logits)))
+
+    def test_large_logits_do_not_overflow(self):
+        np.testing.assert_allclose(log_softmax(np.array([[1e4, -1e4]])), [[0.0, -2e4]])
+
+    def test_the_sum_keeps_its_axis(self):
+        total = log_sum_exp(np.log([[1.0, 2.0, 5.0], [1.0, 1.0, 1.0]]))
+        np.testing.assert_allclose(total, np.log([[8.0], [3.0]]))
+
+
+def random_heads(count=6, seed=0):
+    generator = np.random.default_rng(seed)
+    return {
+        "ferplus": generator.normal(0, 2, (count, 8)).astype(np.float32),
+        "fer2013": generator.normal(0, 2, (count, 7)).astype(np.float32),
+    }
+
+
+def random_calibration(seed=0):
+    generator = np.random.default_rng(seed)
+    arrays = {name: generator.normal(0, 1, shape) for name, shape in CALIBRATION_SHAPES.items()}
+    return Calibration("matrix", **arrays, fitted_on={"press": 3}, figures={"loss": 0.5})
+
+
+class TestCalibration:
+    @pytest.mark.parametrize(
+        ("temperature", "share"), [(1.0, 0.0), (0.605, 0.25), (2.0, 0.5), (0.5, 1.0)]
+    )
+    def test_a_temperature_divides_the_weighted_mean_of_both_heads_log_probabilities(
+        self, temperature, share
+    ):
+        heads = random_heads()
+        ferplus = log_softmax(heads["ferplus"])[:, :7]
+        pooled = (1 - share) * ferplus + share * log_softmax(heads["fer2013"])
+        found = Calibration.temperature(temperature, share).probabilities(heads)
+        np.testing.assert_allclose(found, softmax(pooled, temperature), rtol=1e-12)
+
+    def test_a_temperature_of_one_head_is_the_softmax_of_its_first_seven_logits(self):
+        heads = random_heads()
+        found = Calibration.temperature(0.6).probabilities(heads)
+        np.testing.assert_allclose(found, softmax(heads["ferplus"][:, :7], 0.6), rtol=1e-6)
+
+    @pytest.mark.parametrize("temperature", [0.0, -1.0, float("nan")])
+    def test_a_temperature_not_above_0_is_refused(self, temperature):
+        with pytest.raises(ValueError, match="temperature"):
+            Calibration.temperature(temperature)
+
+    @pytest.mark.parametrize("share", [-0.01, 1.01, float("nan")])
+    def test_a_share_outside_0_to_1_is_refused(self, share):
+        with pytest.raises(ValueError, match="fer2013_share"):
+            Calibration.temperature(1.0, share)
+
+    def test_a_matrix_is_applied_row_by_emotion_to_the_log_probabilities(self):
+        ferplus, fer2013, bias = np.zeros((7, 8)), np.zeros((7, 7)), np.zeros(7)
+        ferplus[3, 7] = 1.0  # happy from contempt
+        fer2013[4, 0] = 2.0  # sad from angry
+        bias[6] = np.log(0.3)
+        shares = {"ferplus": np.full(8, 0.1), "fer2013": np.full(7, 0.1)}
+        shares["ferplus"][7], shares["fer2013"][0] = 0.3, 0.4
+        heads = {name: np.log(row)[np.newaxis] for name, row in shares.items()}
+        found = Calibration("matrix", ferplus, fer2013, bias).probabilities(heads)
+        raised = np.array([1, 1, 1, 0.3, 0.4**2, 1, 0.3])
+        np.testing.assert_allclose(found, [raised / raised.sum()])
+
+    def test_a_constant_added_to_a_heads_logits_changes_nothing(self):
+        heads, calibration = random_heads(), random_calibration()
+        shifted = {name: logits.astype(float) + 50 for name, logits in heads.items()}
+        expected = calibration.probabilities(heads)
+        np.testing.assert_allclose(calibration.probabilities(shifted), expected, rtol=1e-6)
+
+    @pytest.mark.parametrize("size", [1.0, 1000.0])
+    def test_probabilities_sum_to_1(self, size):
+        heads = {name: size * logits for name, logits in random_heads(40).items()}
+        found = random_calibration().probabilities(heads)
+        assert found.shape == (40, 7)
+        assert (found >= 0).all()
+        np.testing.assert_allclose(found.sum(axis=1), 1.0)
+
+    def test_no_faces_have_no_probabilities(self):
+        assert random_calibration().probabilities(random_heads(0)).shape == (0, 7)
+
+    @pytest.mark.parametrize("name", CALIBRATION_SHAPES)
+    def test_an_array_of_another_shape_is_refused(self, name):
+        rows, *columns = CALIBRATION_SHAPES[name]
+        with pytest.raises(ValueError, match="shapes"):
+            replace(random_calibration(), **{name: np.zeros((rows + 1, *columns))})
+
+    @pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])
+    @pytest.mark.parametrize("name", CALIBRATION_SHAPES)
+    def test_a_number_that_is_not_finite_is_refused(self, name, number):
+        values = np.zeros(CALIBRATION_SHAPES[name])
+        values.flat[-1] = number
+        with pytest.raises(ValueError, match="finite"):
+            replace(random_calibration(), **{name: values})
+
+    def test_it_survives_the_way_through_json(self):
+        calibration = random_calibration()
+        loaded = Calibration.from_dict(json.loads(json.dumps(calibration.to_dict())))
+        assert loaded.to_dict() == calibration.to_dict()
+        for name in CALIBRATION_SHAPES:
+            found, expected = getattr(loaded, name), getattr(calibration, name)
+            np.testing.assert_allclose(found, expected, atol=5.1e-5)
+
+    def test_what_it_was_fitted_on_and_its_figures_are_kept(self):
+        loaded = Calibration.from_dict(random_calibration().to_dict())
+        assert loaded.form == "matrix"
+        assert loaded.fitted_on == {"press": 3}
+        assert loaded.figures == {"loss": 0.5}
+
+    def test_numbers_are_written_with_four_decimals(self):
+        values = random_calibration().to_dict()
+        assert values["bias"] == np.round(random_calibration().bias, 4).tolist()
 
 
 class TestNegativeLogLikelihood:

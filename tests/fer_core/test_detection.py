@@ -5,6 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
+from fer_core import detection
 from fer_core.assets import MODELS_DIR
 from fer_core.blazeface import DETECTOR_FILE, STEP, WINDOW
 from fer_core.detection import FINEST, MAX_FACES, FaceDetector, _halves, _level, _level_sides
@@ -12,6 +13,7 @@ from fer_core.errors import ChecksumMismatchError, ModelLoadError
 from fer_core.geometry import apply, cut_square, similarity
 from fer_core.images import load_image
 from fer_core.landmarks import LANDMARKER_FILE
+from fer_core.results import BoundingBox
 from tests.conftest import EXAMPLES, PORTRAITS
 from train.scenes import background, make_empty_scene
 
@@ -188,6 +190,86 @@ class TestSmallFaces:
     def test_of_a_larger_crowd_no_more_than_the_limit(self, detector, heads):
         canvas, _ = crowd(heads, columns=9, rows=7, height=80)
         assert len(detector.detect(canvas)) == MAX_FACES == 50
+
+
+@pytest.fixture
+def far(heads):
+    """A camera's frame with a face as small as at two metres, and where its keypoints are."""
+    canvas = np.full((480, 640, 3), (150, 140, 130), np.uint8)
+    return canvas, paste(canvas, heads[1], 300, 200, 34)
+
+
+def boxes_of(faces):
+    return [face.box for face in faces]
+
+
+class TestNear:
+    """Faces of the frame before are followed without a search for small ones everywhere."""
+
+    def test_a_small_face_is_found_where_it_was(self, detector, far):
+        frame, points = far
+        assert detector.detect(frame, small_faces=False) == []
+        near = boxes_of(detector.detect(frame))
+        (face,) = detector.detect(frame, small_faces=False, near=near)
+        assert np.abs(face.keypoints - points).max() < 0.1 * 34
+
+    @pytest.mark.parametrize("way", [(1, 0), (-1, 0), (0, 1), (0, -1)])
+    def test_it_is_followed_when_it_moves_by_half_its_width(self, detector, far, way, monkeypatch):
+        frame, points = far
+        near = boxes_of(detector.detect(frame))
+        step = np.array(way) * near[0].width // 2
+        monkeypatch.setattr(detection, "_level_sides", lambda longest: [])  # no other search
+        for count in range(1, 5):
+            moved = np.roll(frame, count * step, axis=(1, 0))
+            (face,) = detector.detect(moved, small_faces=False, near=near)
+            assert np.abs(face.keypoints - points - count * step).max() < 0.1 * 34
+            near = [face.box]
+
+    @pytest.mark.parametrize("place", [(0, 0), (600, 0), (0, 430), (600, 430)])
+    def test_it_is_followed_at_the_edges(self, detector, heads, place):
+        frame = np.full((520, 680, 3), (150, 140, 130), np.uint8)
+        points = paste(frame, heads[1], *place, 34)
+        frame = np.ascontiguousarray(frame[:480, :640])
+        known = detector.detect(frame)
+        assert how_often(known, points, 0.1 * 34) == 1
+        (face,) = detector.detect(frame, small_faces=False, near=boxes_of(known))
+        assert np.abs(face.keypoints - points).max() < 0.1 * 34
+
+    @pytest.mark.parametrize("height", [34, 68, 180])
+    def test_of_a_larger_picture_faces_of_any_size_are_followed(self, detector, heads, height):
+        frame = np.full((1080, 1920, 3), (150, 140, 130), np.uint8)
+        points = paste(frame, heads[1], 900, 500, height)
+        edges = np.concatenate([points.min(axis=0), points.max(axis=0)]).astype(int)
+        (face,) = detector.detect(frame, small_faces=False, near=[BoundingBox(*edges)])
+        assert np.abs(face.keypoints - points).max() < 0.1 * height
+
+    def test_beside_it_a_large_face_that_is_new_is_found(self, detector, heads, far):
+        frame, points = far
+        near = boxes_of(detector.detect(frame))
+        new = paste(frame, heads[2], 20, 20, 150)
+        faces = detector.detect(frame, small_faces=False, near=near)
+        assert how_often(faces, new, 0.05 * 150) == how_often(faces, points, 0.1 * 34) == 1
+        assert len(faces) == 2
+
+    def test_when_one_is_gone_small_faces_are_looked_for_everywhere(self, detector, heads, far):
+        near = boxes_of(detector.detect(far[0]))
+        other = np.full_like(far[0], 140)
+        points = paste(other, heads[3], 40, 60, 40)
+        (face,) = detector.detect(other, small_faces=False, near=near)
+        assert np.abs(face.keypoints - points).max() < 0.1 * 40
+
+    def test_a_face_that_is_gone_is_not_found(self, detector, far):
+        near = boxes_of(detector.detect(far[0]))
+        assert detector.detect(np.full_like(far[0], 140), small_faces=False, near=near) == []
+
+    def test_a_face_that_is_named_twice_is_found_once(self, detector, far):
+        near = 2 * boxes_of(detector.detect(far[0]))
+        assert len(detector.detect(far[0], small_faces=False, near=near)) == 1
+
+    def test_boxes_of_a_larger_frame_may_lie_outside(self, detector, far, portrait):
+        near = boxes_of(detector.detect(far[0]))
+        small = cv2.resize(portrait, (160, 160), interpolation=cv2.INTER_AREA)
+        assert len(detector.detect(small, small_faces=False, near=near)) == 1
 
 
 def turn_by_quarters(picture, points, quarters):

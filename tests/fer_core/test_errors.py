@@ -23,6 +23,7 @@ each_error = pytest.mark.parametrize("error", ALL_ERRORS, ids=lambda error: erro
         (errors.TruncatedVideoWarning, UserWarning),
         (errors.ModelLoadError, errors.FerError),
         (errors.ChecksumMismatchError, errors.ModelLoadError),
+        (errors.OutputError, errors.FerError),
     ],
 )
 def test_an_error_hangs_where_the_tree_says(child, parent):
@@ -39,6 +40,7 @@ def test_the_tree_holds_these_errors_and_no_others():
         "TruncatedVideoWarning",
         "ModelLoadError",
         "ChecksumMismatchError",
+        "OutputError",
     }
 
 

@@ -5,12 +5,27 @@ import numpy as np
 import pytest
 
 from fer_core import EmotionRecognizer
-from fer_core.calibration import answer_logits
+from fer_core.calibration import Calibration, log_softmax, softmax
 from fer_core.emotions import FER2013_LABELS
-from fer_core.explanation import _coarse_maps, draw_evidence, evidence_maps, filter_views
+from fer_core.explanation import (
+    _coarse_maps,
+    draw_evidence,
+    evidence_for,
+    evidence_maps,
+    filter_views,
+)
 from fer_core.model import EmotionModel, ModelInfo
 from fer_core.preprocessing import PreprocessingSpec, UInt8Array, preprocess
-from tests.conftest import EXAMPLES, PORTRAITS
+from tests.conftest import EXAMPLES
+
+RNG = np.random.default_rng(0)
+CALIBRATIONS = {
+    "one head": Calibration.temperature(1.0),
+    "both heads": Calibration.temperature(0.7, 0.3),
+    "matrix": Calibration(
+        "matrix", RNG.normal(0, 0.3, (7, 8)), RNG.normal(0, 0.3, (7, 7)), RNG.normal(0, 1, 7)
+    ),
+}
 
 
 @pytest.fixture(scope="module")
@@ -19,17 +34,19 @@ def face(recognizer: EmotionRecognizer) -> UInt8Array:
 
 
 class TestEvidence:
-    @pytest.mark.parametrize("share", [0.0, 0.3])
+    @pytest.mark.parametrize("calibration", CALIBRATIONS.values(), ids=CALIBRATIONS)
     def test_its_mean_is_the_logit_without_bias(
-        self, recognizer: EmotionRecognizer, face: UInt8Array, share: float
+        self, recognizer: EmotionRecognizer, face: UInt8Array, calibration: Calibration
     ) -> None:
-        info = replace(recognizer.model.info, fer2013_share=share)
+        info = replace(recognizer.model.info, calibration=calibration)
         model = EmotionModel(recognizer.model._forward, info)
         black = np.zeros((48, 48), np.uint8)
 
         def logits(picture: UInt8Array) -> np.ndarray:
             inputs = preprocess(picture[np.newaxis], info.preprocessing)
-            return answer_logits(model.logits(inputs), share)[0]
+            heads = {name: log_softmax(logits) for name, logits in model.logits(inputs).items()}
+            ferplus, fer2013 = heads["ferplus"][0], heads["fer2013"][0]
+            return calibration.ferplus @ ferplus + calibration.fer2013 @ fer2013
 
         def means(picture: UInt8Array) -> np.ndarray:
             return _coarse_maps(model, picture).mean(axis=(0, 1))
@@ -48,35 +65,34 @@ class TestEvidence:
         mirrored = evidence_maps(recognizer.model, np.ascontiguousarray(face[:, ::-1]))
         np.testing.assert_allclose(mirrored, maps[:, :, ::-1], atol=1e-3)
 
-    def test_hiding_the_strongest_place_takes_more_than_hiding_the_weakest(
-        self, recognizer: EmotionRecognizer
-    ) -> None:
-        lost: dict[str, list[float]] = {"strongest": [], "weakest": []}
-        for path in PORTRAITS:
-            face = recognizer.recognize(path).faces[0]
-            index = FER2013_LABELS.index(face.emotion.label)
-            maps = evidence_maps(recognizer.model, face.aligned)
-            above = cv2.blur(maps[index] - maps.mean(axis=0), (16, 16))[8:-8, 8:-8]
-            for name, place in (("strongest", above.argmax()), ("weakest", above.argmin())):
-                y, x = np.unravel_index(int(place), above.shape)
-                hidden = face.aligned.copy()
-                hidden[y : y + 16, x : x + 16] = round(float(hidden.mean()))
-                (answer,) = recognizer.recognize_crops(hidden[np.newaxis])
-                kept = answer.probabilities[face.emotion.label]
-                lost[name].append(np.log(face.emotion.confidence) - np.log(kept))
-        assert len(lost["weakest"]) >= 8
-        assert np.mean(lost["strongest"]) > np.mean(lost["weakest"])
+    def test_evidence_is_what_a_place_adds_to_the_log_odds(self) -> None:
+        maps = np.random.default_rng(0).normal(0, 2, (7, 4, 4))
+        index, step = FER2013_LABELS.index("fear"), 1e-5
+
+        def log_odds(of_maps: np.ndarray) -> float:
+            share = softmax(of_maps.mean(axis=(1, 2)))[index]
+            return float(np.log(share / (1 - share)))
+
+        shares = softmax(maps.mean(axis=(1, 2))).tolist()
+        evidence = evidence_for(maps, dict(zip(FER2013_LABELS, shares, strict=True)), "fear")
+        for y, x in np.ndindex(4, 4):
+            weaker = maps.copy()
+            weaker[:, y, x] *= 1 - step
+            lost = (log_odds(maps) - log_odds(weaker)) / step
+            assert lost == pytest.approx(evidence[y, x] / 16, rel=1e-3, abs=1e-6)
 
     def test_a_network_without_the_pooling_is_told(self, face: UInt8Array) -> None:
-        info = ModelInfo("fake", "0", "none", "", PreprocessingSpec(), False, 1.0, 0.5)
+        info = ModelInfo(
+            "fake", "0", "none", "", PreprocessingSpec(), False, CALIBRATIONS["one head"], 0.5
+        )
         with pytest.raises(ValueError, match="not linear"):
             evidence_maps(EmotionModel(lambda _: {}, info), face)
 
 
 def test_the_drawing_is_warm_where_the_evidence_is_and_grey_elsewhere(face: UInt8Array) -> None:
-    maps = np.zeros((7, 48, 48), np.float32)
-    maps[3, 30:40, 10:20] = 1.0
-    drawn = draw_evidence(face, maps, "happy", 96).astype(int)
+    evidence = np.full((48, 48), -0.2)
+    evidence[30:40, 10:20] = 1.0
+    drawn = draw_evidence(face, evidence, 96).astype(int)
     assert drawn.shape == (96, 96, 3)
     assert np.ptp(drawn[:40], axis=2).max() == 0
     inside = drawn[64:76, 24:36]

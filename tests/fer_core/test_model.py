@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from fer_core.assets import MODELS_DIR
+from fer_core.calibration import CALIBRATION_SHAPES, Calibration
 from fer_core.emotions import FER2013_LABELS, FERPLUS_LABELS
 from fer_core.errors import ChecksumMismatchError, ModelLoadError
 from fer_core.model import EmotionModel, ModelInfo, read_info
@@ -23,12 +24,15 @@ FIELDS = {
     "heads",
     "preprocessing",
     "flip_averaging",
-    "temperature",
-    "fer2013_share",
+    "calibration",
     "abstention_threshold",
     "figures",
     "training",
 }
+
+
+CALIBRATION_FIELDS = {"form", "ferplus", "fer2013", "bias", "fitted_on", "figures"}
+WARM = Calibration.temperature(1.0)
 
 
 @pytest.fixture
@@ -57,7 +61,7 @@ def fake_model(*, flip: bool) -> tuple[EmotionModel, list[int]]:
             "fer2013": left[:, np.newaxis] * np.ones(7, np.float32),
         }
 
-    info = ModelInfo("fake", "0", "none", "", PreprocessingSpec(), flip, 1.0, 0.5)
+    info = ModelInfo("fake", "0", "none", "", PreprocessingSpec(), flip, WARM, 0.5)
     return EmotionModel(forward, info), sizes
 
 
@@ -65,6 +69,12 @@ def test_model_json_has_the_fields_that_are_promised() -> None:
     values = json.loads((MODELS_DIR / "model.json").read_text())
     assert set(values) == FIELDS
     assert values["heads"] == {"ferplus": list(FERPLUS_LABELS), "fer2013": list(FER2013_LABELS)}
+
+
+def test_the_calibration_has_the_fields_and_shapes_that_are_promised() -> None:
+    values = json.loads((MODELS_DIR / "model.json").read_text())["calibration"]
+    assert set(values) == CALIBRATION_FIELDS
+    assert {name: np.shape(values[name]) for name in CALIBRATION_SHAPES} == CALIBRATION_SHAPES
 
 
 def test_model_json_survives_reading_and_writing() -> None:
@@ -96,16 +106,61 @@ def test_a_missing_field_is_named(folder: Path, field: str) -> None:
         EmotionModel.load(folder)
 
 
+@pytest.mark.parametrize("field", sorted(CALIBRATION_FIELDS))
+def test_a_missing_field_of_the_calibration_is_named(folder: Path, field: str) -> None:
+    calibration = json.loads((folder / "model.json").read_text())["calibration"]
+    del calibration[field]
+    change(folder, calibration=calibration)
+    with pytest.raises(ModelLoadError, match=f"lacks the field '{field}'"):
+        EmotionModel.load(folder)
+
+
 @pytest.mark.parametrize(
     "values",
     [
-        {"format_version": 1},
+        {"ferplus": [[1.0] * 8] * 6},
+        {"fer2013": [[1.0] * 8] * 7},
+        {"bias": [0.0] * 8},
+        {"bias": [0.0] * 6 + ["warm"]},
+        {"bias": [0.0] * 6 + [float("nan")]},
+        {"ferplus": [[1.0] * 8] * 6 + [[1.0] * 7]},
+        {"ferplus": None},
+        {"fitted_on": None},
+        {"figures": None},
+    ],
+    ids=str,
+)
+def test_a_calibration_that_does_not_fit_is_refused(folder: Path, values: dict[str, Any]) -> None:
+    calibration = json.loads((folder / "model.json").read_text())["calibration"]
+    change(folder, calibration={**calibration, **values})
+    with pytest.raises(ModelLoadError, match="does not fit"):
+        EmotionModel.load(folder)
+
+
+def test_format_2_is_refused_with_the_command_that_converts_it(folder: Path) -> None:
+    change(folder, format_version=2)
+    with pytest.raises(ModelLoadError) as caught:
+        EmotionModel.load(folder)
+    assert "python -m train.calibrate --convert --model DIR" in str(caught.value)
+
+
+def test_an_older_format_is_refused_without_a_promise_to_convert_it(folder: Path) -> None:
+    change(folder, format_version=1)
+    with pytest.raises(ModelLoadError, match="format_version 1 is not 3") as caught:
+        EmotionModel.load(folder)
+    assert "convert" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"format_version": 4},
         {"heads": {"ferplus": list(FERPLUS_LABELS[::-1]), "fer2013": list(FER2013_LABELS)}},
         {"heads": []},
-        {"temperature": 0},
-        {"temperature": "warm"},
+        {"calibration": "warm"},
+        {"calibration": None},
         {"abstention_threshold": 1.5},
-        {"fer2013_share": -0.1},
+        {"abstention_threshold": -0.1},
         {"file": "../model.keras"},
         {"preprocessing": {"crop_size": 48}},
     ],
@@ -146,13 +201,14 @@ def test_the_answer_is_joined_from_both_heads_and_says_contempt_apart() -> None:
         "ferplus": np.array([[2, 0, 0, 0, 0, 0, 0, 3]], np.float32),
         "fer2013": np.array([[0, 0, 0, 0, 4, 0, 0]], np.float32),
     }
-    info = ModelInfo("fake", "0", "none", "", PreprocessingSpec(), False, 0.5, 0.5, 0.25)
+    pool = Calibration.temperature(0.5, 0.25)
+    info = ModelInfo("fake", "0", "none", "", PreprocessingSpec(), False, pool, 0.5)
     seven, contempt = EmotionModel(lambda _: heads, info).answer(
         np.zeros((1, 48, 48, 1), np.float32)
     )
     pooled = np.exp(np.array([1.5, 0, 0, 0, 1, 0, 0]) / 0.5)
     np.testing.assert_allclose(seven[0], pooled / pooled.sum())
-    eight = np.exp(heads["ferplus"][0].astype(float) / 0.5)
+    eight = np.exp(heads["ferplus"][0].astype(float))
     np.testing.assert_allclose(contempt, eight[7] / eight.sum())
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from fer_core.preprocessing import (
     DATASET_FACE_SIZE,
+    FER2013_KEYPOINTS,
     PreprocessingSpec,
     prepare_dataset_face,
     preprocess,
@@ -14,6 +15,7 @@ from fer_core.preprocessing import (
 )
 
 SPEC = PreprocessingSpec()
+CHIN = np.array([0.5, 0.92])
 GOLDEN = Path(__file__).parent / "golden" / "happy_f_asian_01.npz"
 WRONG_CROPS = {
     "one picture": np.zeros((48, 48), np.uint8),
@@ -37,6 +39,10 @@ def rgb_crops(count=3, size=48):
 class TestSpec:
     def test_its_defaults_are_those_of_a_dataset_face(self):
         assert (SPEC.crop_size, SPEC.input_size, DATASET_FACE_SIZE) == (48, 48, 48)
+
+    def test_its_keypoints_are_those_of_fer2013_enlarged_by_1_15_about_the_chin(self):
+        enlarged = CHIN + 1.15 * (np.array(FER2013_KEYPOINTS) - CHIN)
+        np.testing.assert_allclose(SPEC.keypoints, enlarged, atol=5e-4)
 
     def test_the_input_shape_has_one_channel(self):
         assert PreprocessingSpec(input_size=64).input_shape == (64, 64, 1)

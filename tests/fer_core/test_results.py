@@ -7,9 +7,11 @@ import pytest
 
 from fer_core.results import (
     KEYPOINT_NAMES,
+    QUALITY_REASONS,
     BoundingBox,
     EmotionPrediction,
     FaceDetection,
+    FaceQuality,
     FaceResult,
     RecognitionResult,
 )
@@ -18,15 +20,17 @@ LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 MOSTLY_HAPPY = (0.01, 0.02, 0.03, 0.6, 0.2, 0.04, 0.1)
 
 
-def make_prediction(values=MOSTLY_HAPPY, contempt=0.05, abstention_threshold=0.5):
-    return EmotionPrediction(dict(zip(LABELS, values, strict=True)), contempt, abstention_threshold)
+def make_prediction(values=MOSTLY_HAPPY, contempt=0.05, abstention_threshold=0.5, *, reliable=True):
+    probabilities = dict(zip(LABELS, values, strict=True))
+    return EmotionPrediction(probabilities, contempt, abstention_threshold, reliable)
 
 
-def make_face(box=(10, 20, 40, 60), score=0.9, prediction=None):
+def make_face(box=(10, 20, 40, 60), score=0.9, reasons=()):
     return FaceResult(
         FaceDetection(BoundingBox(*box), np.zeros((6, 2)), score),
         np.zeros((48, 48), np.uint8),
-        prediction or make_prediction(),
+        make_prediction(reliable=not reasons),
+        FaceQuality(reasons),
     )
 
 
@@ -84,6 +88,40 @@ class TestFaceDetection:
         face = FaceDetection(BoundingBox(0, 0, 9, 9), keypoints, 0.9)
         np.testing.assert_array_equal(face.keypoints, keypoints)
 
+    def test_a_detection_is_frontal_unless_told(self):
+        assert FaceDetection(BoundingBox(0, 0, 9, 9), np.zeros((6, 2)), 0.9).turn == 0.0
+
+
+class TestFaceQuality:
+    def test_the_reasons_are_named_in_order(self):
+        expected = ("cut off", "turned away", "too small", "blurred", "covered", "drawn")
+        assert expected == QUALITY_REASONS
+
+    def test_a_face_without_reasons_is_reliable(self):
+        assert FaceQuality().reliable is True
+
+    @pytest.mark.parametrize("reason", QUALITY_REASONS)
+    def test_a_face_with_any_reason_is_not_reliable(self, reason):
+        assert FaceQuality((reason,)).reliable is False
+
+    @pytest.mark.parametrize(
+        "reasons",
+        [("ugly",), ("Blurred",), ("blurred", "cut off"), ("blurred", "blurred"), ["blurred"]],
+        ids=["unknown", "capitalized", "another order", "twice", "a list"],
+    )
+    def test_other_reasons_or_another_order_are_rejected(self, reasons):
+        with pytest.raises(ValueError, match="reasons"):
+            FaceQuality(reasons)
+
+    def test_to_dict_is_the_quality_of_the_schema(self):
+        assert FaceQuality(("cut off", "blurred")).to_dict() == {
+            "reliable": False,
+            "reasons": ["cut off", "blurred"],
+        }
+
+    def test_to_dict_of_a_reliable_face_has_an_empty_list(self):
+        assert FaceQuality().to_dict() == {"reliable": True, "reasons": []}
+
 
 class TestEmotionPrediction:
     def test_label_and_confidence_are_those_of_the_largest_probability(self):
@@ -98,6 +136,13 @@ class TestEmotionPrediction:
     )
     def test_a_prediction_is_uncertain_only_below_the_threshold(self, threshold, uncertain):
         assert make_prediction(abstention_threshold=threshold).is_uncertain is uncertain
+
+    def test_a_prediction_about_an_unreliable_face_is_uncertain_however_confident(self):
+        assert make_prediction(abstention_threshold=0.0, reliable=False).is_uncertain
+
+    def test_an_unreliable_face_is_uncertain_in_the_schema(self):
+        answer = make_prediction(abstention_threshold=0.0, reliable=False).to_dict()
+        assert answer["uncertain"] is True
 
     def test_happy_sad_is_renormalized_to_the_two(self):
         assert make_prediction().happy_sad == pytest.approx({"happy": 0.75, "sad": 0.25})
@@ -193,16 +238,32 @@ class TestFaceResult:
         with pytest.raises(ValueError, match="aligned"):
             FaceResult(face.detection, aligned, face.emotion)
 
+    @pytest.mark.parametrize(
+        ("reliable", "reasons"), [(True, ("blurred",)), (False, ())], ids=["emotion", "quality"]
+    )
+    def test_an_emotion_and_a_quality_that_contradict_each_other_are_rejected(
+        self, reliable, reasons
+    ):
+        face, emotion = make_face(), make_prediction(reliable=reliable)
+        with pytest.raises(ValueError, match="reliable"):
+            FaceResult(face.detection, face.aligned, emotion, FaceQuality(reasons))
+
+    def test_an_unreliable_face_is_uncertain_and_says_why_in_the_schema(self):
+        answer = make_face(reasons=("too small",)).to_dict()
+        assert answer["quality"] == {"reliable": False, "reasons": ["too small"]}
+        assert answer["emotion"]["uncertain"] is True
+
     def test_to_dict_is_one_face_of_the_schema(self):
         face = make_face((1, 2, 3, 4), score=0.94)
         assert face.to_dict() == {
             "box": {"x_min": 1, "y_min": 2, "x_max": 3, "y_max": 4},
             "score": 0.94,
+            "quality": face.quality.to_dict(),
             "emotion": face.emotion.to_dict(),
         }
 
     def test_to_dict_keeps_the_order_of_the_schema(self):
-        assert list(make_face().to_dict()) == ["box", "score", "emotion"]
+        assert list(make_face().to_dict()) == ["box", "score", "quality", "emotion"]
 
 
 class TestRecognitionResult:

@@ -1,7 +1,7 @@
 import base64
 import json
 import re
-from dataclasses import replace
+from html import escape
 
 import cv2
 import numpy as np
@@ -9,9 +9,11 @@ import pytest
 
 from fer_core import EmotionRecognizer, RecognitionResult
 from fer_core.emotions import FER2013_LABELS
+from fer_core.results import QUALITY_REASONS
 from page.answer import answer_html, download_html, why_html
+from page.texts import LANGUAGES, say
 from tests.conftest import EXAMPLES
-from tests.page.test_texts import prediction
+from tests.page.test_texts import answered
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +26,7 @@ def bars(html: str) -> list[str]:
 
 
 def test_it_names_all_seven_with_their_shares() -> None:
-    html = answer_html(prediction(happy=0.7, sad=0.2), "en", only_two=False)
+    html = answer_html(answered(happy=0.7, sad=0.2), "en", only_two=False)
     titles = [re.findall(r"<span>(\w+)</span>", bar)[0].lower() for bar in bars(html)]
     assert titles == list(FER2013_LABELS)
     assert "70%" in bars(html)[3]
@@ -32,12 +34,12 @@ def test_it_names_all_seven_with_their_shares() -> None:
 
 
 def test_the_best_bar_alone_is_emphasized() -> None:
-    html = answer_html(prediction(fear=0.9), "en", only_two=False)
+    html = answer_html(answered(fear=0.9), "en", only_two=False)
     assert [("fer-best" in bar) for bar in bars(html)] == [n == "fear" for n in FER2013_LABELS]
 
 
 def test_happy_or_sad_is_their_share_of_the_two() -> None:
-    html = answer_html(prediction(happy=0.1, sad=0.3, angry=0.5), "en", only_two=True)
+    html = answer_html(answered(happy=0.1, sad=0.3, angry=0.5), "en", only_two=True)
     assert "Happy 25%" in html
     assert "Sad 75%" in html
     assert re.search(r"fer-headline.*?<span>Sad<small>", html)
@@ -45,16 +47,39 @@ def test_happy_or_sad_is_their_share_of_the_two() -> None:
 
 
 def test_an_uncertain_answer_says_so_in_either_language() -> None:
-    unsure, sure = prediction(threshold=0.9, happy=0.8), prediction(threshold=0.9, happy=0.95)
+    unsure, sure = answered(threshold=0.9, happy=0.8), answered(threshold=0.9, happy=0.95)
     assert "Perhaps happy" in answer_html(unsure, "en", only_two=False)
     assert "Pas sûr" in answer_html(unsure, "fr", only_two=False)
     assert "Not sure" not in answer_html(sure, "en", only_two=False)
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("reason", QUALITY_REASONS)
+@pytest.mark.parametrize("only_two", [False, True], ids=["seven", "two"])
+def test_an_answer_about_an_unreliable_face_says_why(
+    reason: str, language: str, only_two: bool
+) -> None:
+    face = answered(happy=0.99, reasons=(reason,))
+    html = answer_html(face, language, only_two=only_two)
+    headline = re.search(r"fer-headline.*?</div>", html)
+    assert headline is not None
+    assert escape(say(f"quality.{reason}", language)) in headline[0]
+
+
+def test_the_headline_of_an_unreliable_face_is_not_sure_however_confident() -> None:
+    html = answer_html(answered(happy=0.99, reasons=("covered",)), "en", only_two=False)
+    assert "<span>Perhaps happy<small>Not sure." in html
+
+
+def test_a_reliable_face_has_no_doubt_in_its_headline() -> None:
+    html = answer_html(answered(happy=0.99), "en", only_two=False)
+    assert not any(say(f"quality.{reason}", "en") in html for reason in QUALITY_REASONS)
+
+
 @pytest.mark.parametrize(("share", "told"), [(0.05, False), (0.4, True)])
 def test_contempt_is_an_aside_when_it_is_strong(share: float, told: bool) -> None:
-    emotion = replace(prediction(happy=0.9), contempt=share)
-    assert ("contempt" in answer_html(emotion, "en", only_two=False)) == told
+    face = answered(happy=0.9, contempt=share)
+    assert ("contempt" in answer_html(face, "en", only_two=False)) == told
 
 
 def test_the_download_holds_the_whole_answer(result: RecognitionResult) -> None:

@@ -1,3 +1,4 @@
+import io
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -13,10 +14,12 @@ from fer_core import EmotionRecognizer
 from page.handlers import (
     BROKEN,
     EXAMPLES,
+    SEARCH_EVERY,
     SEVEN,
     TWO,
     Handlers,
     Shown,
+    Source,
     gallery_value,
 )
 from page.texts import say
@@ -37,7 +40,15 @@ def named(values: list[Any]) -> SimpleNamespace:
 
 @pytest.fixture(scope="module")
 def group(handlers: Handlers) -> SimpleNamespace:
-    return named(handlers.show(GROUP, "en", SEVEN))
+    return named(handlers.show(GROUP, "en", SEVEN, Source()))
+
+
+@pytest.fixture
+def live(handlers: Handlers) -> Source:
+    """That of a visitor who has opened the live camera."""
+    source = Source()
+    handlers.begin_live(source)
+    return source
 
 
 def all_skipped(values: list[Any]) -> bool:
@@ -71,9 +82,9 @@ def test_an_example_is_answered_without_being_read_again(
     handlers: Handlers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = list(EXAMPLES).index(Path(GROUP).name)
-    expected = named(handlers.show(GROUP, "fr", TWO))
+    expected = named(handlers.show(GROUP, "fr", TWO, Source()))
     monkeypatch.setattr(handlers, "read", None)
-    page = named(handlers.show_example("fr", TWO, SimpleNamespace(index=name)))
+    page = named(handlers.show_example("fr", TWO, Source(), SimpleNamespace(index=name)))
     assert (page.status, page.text) == (expected.status, expected.text)
     assert np.array_equal(page.picture["value"], expected.picture["value"])
     assert named(handlers.again(page.shown, "en", SEVEN)).picture["value"].shape == (438, 768, 3)
@@ -92,7 +103,7 @@ def test_show_gives_a_picture_a_choice_and_the_answer_for_the_first(group: Simpl
 
 
 def test_french_is_french_everywhere(handlers: Handlers) -> None:
-    page = named(handlers.show(GROUP, "fr-FR", SEVEN))
+    page = named(handlers.show(GROUP, "fr-FR", SEVEN, Source()))
     assert "3 visages" in page.status
     assert "visage 3" in page.picture["alt_text"]
     labels = " ".join(label for label, _ in page.chooser.choices)
@@ -141,7 +152,7 @@ def test_a_large_picture_is_shown_smaller_and_clicked_where_it_is_shown(
     path = tmp_path / "large.jpg"
     with Image.open(GROUP) as picture:
         picture.resize((4096, 2336)).save(path)
-    page = named(handlers.show(str(path), "en", SEVEN))
+    page = named(handlers.show(str(path), "en", SEVEN, Source()))
     assert page.picture["value"].shape == (1168, 2048, 3)
     assert page.shown.result.image_size == (4096, 2336)
     for number, face in enumerate(page.shown.result.faces):
@@ -203,7 +214,7 @@ def test_a_picture_without_a_face_comes_back_unmarked(handlers: Handlers, tmp_pa
     path = tmp_path / "noise.png"
     Image.fromarray(pixels).save(path)
     assert np.array_equal(handlers.read(str(path)).annotated(), pixels)
-    page = named(handlers.show(str(path), "en", SEVEN))
+    page = named(handlers.show(str(path), "en", SEVEN, Source()))
     assert page.status == say("answer.none", "en")
     assert page.picture["visible"]
     assert not any(part.visible for part in (page.chooser, page.mode, page.why))
@@ -211,34 +222,34 @@ def test_a_picture_without_a_face_comes_back_unmarked(handlers: Handlers, tmp_pa
 
 
 def test_taking_the_picture_away_empties_the_answer(handlers: Handlers) -> None:
-    page = named(handlers.show(None, "fr", SEVEN))
+    page = named(handlers.show(None, "fr", SEVEN, Source()))
     assert page.status == say("answer.waiting", "fr")
     assert not any(part.visible for part in (page.picture, page.chooser, page.mode, page.why))
     assert (page.text, page.reasons, page.shown) == ("", "", None)
 
 
 def test_frames_are_answered_one_after_the_other(
-    handlers: Handlers, group: SimpleNamespace
+    handlers: Handlers, group: SimpleNamespace, live: Source
 ) -> None:
     frame = Path(GROUP).read_bytes()
-    page = named(handlers.live(frame, group.shown, None, "en", SEVEN))
+    page = named(handlers.live(frame, group.shown, None, "en", SEVEN, live))
     assert page.picture["value"].shape == (438, 768, 3)
     assert page.why.open is False
     assert [label for label, _ in page.chooser.choices] == ["1", "2", "3"]
     left = [face.detection.box.x_min for face in page.shown.result.faces]
     mirrored = [768 - face.detection.box.x_max for face in group.shown.result.faces]
     assert sorted(left) == pytest.approx(sorted(mirrored), abs=4)
-    then = named(handlers.live(frame, page.shown, 2, "en", TWO))
+    then = named(handlers.live(frame, page.shown, 2, "en", TWO, live))
     assert then.picture["visible"]
     assert then.chooser == then.mode == then.why == then.reasons == gr.skip()
     assert "fer-two" in then.text
     assert (len(then.shown.result.faces), then.shown.chosen, then.shown.path) == (3, 2, None)
-    assert all_skipped(handlers.live(frame[:5000], then.shown, 2, "en", SEVEN))
-    assert all_skipped(handlers.live(None, then.shown, 2, "en", SEVEN))
+    assert all_skipped(handlers.live(frame[:5000], then.shown, 2, "en", SEVEN, live))
+    assert all_skipped(handlers.live(None, then.shown, 2, "en", SEVEN, live))
 
 
 def test_live_a_single_odd_frame_does_not_change_the_answer_and_a_lasting_one_does(
-    handlers: Handlers, monkeypatch: pytest.MonkeyPatch
+    handlers: Handlers, live: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two portraits whose faces lie at the same place, ten frames a second."""
     happy = (EXAMPLES_DIR / "happy_f_asian_01.jpg").read_bytes()
@@ -247,26 +258,88 @@ def test_live_a_single_odd_frame_does_not_change_the_answer_and_a_lasting_one_do
     monkeypatch.setattr("page.handlers.monotonic", lambda: next(clock))
     shown, labels = None, []
     for frame in [happy] * 3 + [surprise] + [happy] * 3 + [surprise] * 4:
-        shown = named(handlers.live(frame, shown, None, "en", SEVEN)).shown
+        shown = named(handlers.live(frame, shown, None, "en", SEVEN, live)).shown
         labels.append(shown.result.faces[0].emotion.label)
     assert labels == ["happy"] * 8 + ["surprise"] * 3
 
 
-def test_live_a_face_that_left_is_chosen_no_more(handlers: Handlers) -> None:
+def test_live_a_face_that_left_is_chosen_no_more(handlers: Handlers, live: Source) -> None:
     frame = (EXAMPLES_DIR / "happy_f_asian_01.jpg").read_bytes()
-    page = named(handlers.live(frame, None, 2, "en", SEVEN))
+    page = named(handlers.live(frame, None, 2, "en", SEVEN, live))
     assert page.shown.chosen == 0
-    empty = named(
-        handlers.live((EXAMPLES_DIR / "lake_01.jpg").read_bytes(), page.shown, 0, "en", SEVEN)
-    )
+    lake = (EXAMPLES_DIR / "lake_01.jpg").read_bytes()
+    empty = named(handlers.live(lake, page.shown, 0, "en", SEVEN, live))
     assert empty.status == say("answer.none", "en")
     assert not empty.mode.visible
     assert empty.text == ""
-    assert named(handlers.live(frame, empty.shown, None, "en", SEVEN)).mode.visible
+    assert named(handlers.live(frame, empty.shown, None, "en", SEVEN, live)).mode.visible
+
+
+def test_live_a_small_face_is_followed_between_the_frames_that_are_searched(
+    handlers: Handlers, live: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    detector, searched = handlers.recognizer.detector, []
+    detect = detector.detect
+
+    def noted(*given: Any, **named: Any) -> Any:
+        searched.append(named["small_faces"])
+        return detect(*given, **named)
+
+    monkeypatch.setattr(detector, "detect", noted)
+    frame = Image.new("RGB", (640, 480), (150, 140, 130))
+    with Image.open(EXAMPLES_DIR / "happy_f_asian_01.jpg") as portrait:
+        frame.paste(portrait.resize((64, 64)), (400, 200))
+    jpeg = io.BytesIO()
+    frame.save(jpeg, "JPEG", quality=92)
+    shown, found = None, []
+    for _ in range(SEARCH_EVERY + 2):
+        shown = named(handlers.live(jpeg.getvalue(), shown, None, "en", SEVEN, live)).shown
+        found.append(len(shown.result.faces))
+    assert found == [1] * (SEARCH_EVERY + 2)
+    assert searched == [True, *[False] * (SEARCH_EVERY - 1), True, False]
+
+
+OTHERS = {
+    "a picture": lambda handlers, source: handlers.show(GROUP, "en", SEVEN, source),
+    "nothing": lambda handlers, source: handlers.show(None, "en", SEVEN, source),
+    "an example": lambda handlers, source: handlers.show_example(
+        "en", SEVEN, source, SimpleNamespace(index=0)
+    ),
+}
+
+
+@pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
+@pytest.mark.parametrize("meanwhile", [False, True], ids=["before", "meanwhile"])
+def test_a_frame_of_a_camera_that_was_left_changes_nothing(
+    handlers: Handlers,
+    live: Source,
+    monkeypatch: pytest.MonkeyPatch,
+    other: Any,
+    meanwhile: bool,
+) -> None:
+    """It comes after the other was asked, or is being read when the other is."""
+    frame = Path(GROUP).read_bytes()
+    if meanwhile:
+        read = handlers.read
+
+        def read_while_another_is_asked(*given: Any, **named: Any) -> Any:
+            monkeypatch.setattr(handlers, "read", read)
+            other(handlers, live)
+            return read(*given, **named)
+
+        monkeypatch.setattr(handlers, "read", read_while_another_is_asked)
+    else:
+        other(handlers, live)
+    assert all_skipped(handlers.live(frame, None, None, "en", SEVEN, live))
+    handlers.begin_live(live)
+    assert named(handlers.live(frame, None, None, "en", SEVEN, live)).picture["visible"]
 
 
 def test_whatever_breaks_inside_is_one_sentence_and_the_next_picture_is_read(
-    handlers: Handlers, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    handlers: Handlers,
+    live: Source,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     told: list[str] = []
     monkeypatch.setattr(gr, "Warning", lambda text, title: told.append(text))
@@ -276,8 +349,8 @@ def test_whatever_breaks_inside_is_one_sentence_and_the_next_picture_is_read(
 
     with monkeypatch.context() as patch:
         patch.setattr(handlers.recognizer.detector, "detect", broken)
-        values = named(handlers.show(GROUP, "en", SEVEN))
-        assert all_skipped(handlers.live(Path(GROUP).read_bytes(), None, None, "en", SEVEN))
+        values = named(handlers.show(GROUP, "en", SEVEN, Source()))
+        assert all_skipped(handlers.live(Path(GROUP).read_bytes(), None, None, "en", SEVEN, live))
     assert values.status == told[0] == BROKEN
     assert "tensors" in caplog.text  # for who runs the app
-    assert len(named(handlers.show(GROUP, "en", SEVEN)).shown.result.faces) == 3
+    assert len(named(handlers.show(GROUP, "en", SEVEN, Source())).shown.result.faces) == 3

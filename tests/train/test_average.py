@@ -10,8 +10,6 @@ from fer_core.assets import MODELS_DIR
 from fer_core.model import EmotionModel
 from fer_core.preprocessing import preprocess
 from train.average import average, main
-from train.calibrate import main as calibrate_main
-from train.export import publish
 from train.networks import members_of
 from train.runs import RunError, load_network, network_files
 from train.synthetic import write_synthetic_dataset
@@ -56,7 +54,8 @@ def test_every_weight_is_the_mean_and_the_folder_loads(
     model = EmotionModel.load(tmp_path / "mean")
     assert model.info.training["command"] == "the command"
     assert len(model.info.training["mean_of"]) == 2
-    assert model.info.temperature == info.temperature > 0
+    assert model.info.calibration.to_dict() == info.calibration.to_dict()
+    assert info.calibration.fitted_on.keys() == {"PublicTest"}
     crop = np.zeros((1, 48, 48), np.uint8)
     assert model.logits(preprocess(crop, info.preprocessing))["ferplus"].shape == (1, 8)
 
@@ -98,18 +97,6 @@ def test_a_training_run_is_not_written_over(
     with pytest.raises(SystemExit, match="holds a training run"):
         widen_main(["--run", str(moved), "--network", "wide", "--out", str(tmp_path)])
     assert [path.name for path in tmp_path.iterdir()] == ["config.json"]
-
-
-@pytest.mark.parametrize(("other", "expected"), [(0.2, 0.2), (0.1, 0.0)])
-def test_a_share_that_the_models_agree_on_is_kept(
-    other: float, expected: float, smoke_run: Path, data: Path, tmp_path: Path
-) -> None:
-    for name, share in ("one", 0.2), ("two", other):
-        publish(smoke_run, tmp_path / name)
-        words = ["--model", str(tmp_path / name), "--data", str(data)]
-        calibrate_main([*words, "--fer2013-share", str(share)])
-    info = average([tmp_path / "one", tmp_path / "two"], data, tmp_path / "mean")
-    assert info.fer2013_share == EmotionModel.load(tmp_path / "mean").info.fer2013_share == expected
 
 
 def test_models_of_another_network_have_no_mean(

@@ -4,18 +4,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fer_core.calibration import softmax
 from fer_core.emotions import FER2013_LABELS
+from train.answers import Answers
 from train.batches import (
     balance,
     make_batches,
-    mix,
+    make_table,
     select_faces,
     select_training_faces,
+    steps_of,
     training_targets,
 )
 from train.config import PRESETS, TrainConfig
 from train.dataset import Dataset, load_splits
-from train.synthetic import write_synthetic_dataset
+from train.networks import HEAD_COLUMNS
+from train.runs import RunError
+from train.synthetic import draw_face, write_synthetic_dataset
+
+SMOKE = PRESETS["smoke"]
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +32,28 @@ def splits(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Dataset]:
     return load_splits(folder)
 
 
+@pytest.fixture(scope="module")
+def strangers() -> np.ndarray:
+    rng = np.random.default_rng(9)
+    return np.stack([draw_face("neutral", rng) for _ in range(30)])
+
+
+def answers_to(faces: np.ndarray) -> Answers:
+    """Made up, another for each face."""
+    rng = np.random.default_rng(len(faces))
+    digests = Dataset(
+        faces,
+        np.zeros(len(faces), np.int64),
+        np.zeros((len(faces), 8), np.int64),
+        np.zeros((len(faces), 2), np.int64),
+    ).fingerprints()
+    logits = {
+        head: rng.normal(size=(len(faces), columns.stop - columns.start)).astype(np.float32)
+        for head, columns in HEAD_COLUMNS.items()
+    }
+    return Answers(digests, logits, ("made up",))
+
+
 def test_balanced_classes_count_the_same_and_the_mean_face_one() -> None:
     labels = np.array([0, 0, 0, 0, 0, 0, 3, 3, 5])
     weights = balance(labels)
@@ -32,16 +61,15 @@ def test_balanced_classes_count_the_same_and_the_mean_face_one() -> None:
     assert [weights[labels == label].sum() for label in (0, 3, 5)] == pytest.approx([3, 3, 3])
 
 
-def test_class_weights_reach_the_batches(splits: dict[str, Dataset]) -> None:
+def test_class_weights_reach_the_targets(splits: dict[str, Dataset]) -> None:
     training = splits["Training"]
     few = training.subset(
         np.concatenate(
             [np.flatnonzero(training.labels == 3)[:3], np.flatnonzero(training.labels == 4)]
         )
     )
-    config = replace(PRESETS["smoke"], class_weights="balanced", batch_size=len(few))
-    _, targets, weights = make_batches(few, config, 0)[0]
-    by_class = targets["fer2013"].T @ weights["fer2013"]
+    config = replace(SMOKE, class_weights="balanced", label_smoothing=0.0)
+    by_class = make_table(few, config).labels[:, HEAD_COLUMNS["fer2013"]].sum(axis=0)
     assert by_class[3] == pytest.approx(by_class[4], rel=1e-4)
 
 
@@ -72,47 +100,118 @@ def test_the_majority_alone_can_be_learned(splits: dict[str, Dataset]) -> None:
     assert not targets[~judged].any()
 
 
-class TestMixup:
-    """Rows are told apart by their number: inputs, targets and weights must blend alike."""
-
-    def blend(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        inputs = np.eye(6, dtype=np.float32).reshape(6, 6, 1, 1)
-        mixed, targets, new_weights = mix(
-            inputs, {"head": np.eye(6, dtype=np.float32)}, {"head": weights}, 0.4,
-            np.random.default_rng(0),
-        )  # fmt: skip
-        return mixed[:, :, 0, 0], targets["head"], new_weights["head"]
-
-    def test_targets_follow_the_pictures(self) -> None:
-        pictures, targets, weights = self.blend(np.ones(6, np.float32))
-        np.testing.assert_allclose(targets, pictures, atol=1e-6)
-        np.testing.assert_allclose(weights, 1, atol=1e-6)
-        assert ((pictures > 0.01) & (pictures < 0.99)).any()
-
-    def test_a_face_without_a_target_leaves_it_to_the_other(self) -> None:
-        weights = np.ones(6, np.float32)
-        weights[2] = 0
-        pictures, targets, new_weights = self.blend(weights)
-        assert not targets[:, 2].any()
-        counted = new_weights > 0
-        np.testing.assert_allclose(targets[counted].sum(axis=1), 1, atol=1e-5)
-        np.testing.assert_allclose(new_weights, 1 - pictures[:, 2], atol=1e-6)
-
-    def test_it_is_seeded_and_leaves_the_rest_of_chance_alone(
-        self, splits: dict[str, Dataset]
-    ) -> None:
-        config = replace(PRESETS["smoke"], mixup=0.2)
-        first = make_batches(splits["Training"], config, 3)[1]
-        again = make_batches(splits["Training"], config, 3)[1]
-        plain = make_batches(splits["Training"], PRESETS["smoke"], 3)[1]
-        np.testing.assert_array_equal(first[0], again[0])
-        assert not np.array_equal(first[0], plain[0])
-        assert first[0].mean() == pytest.approx(plain[0].mean(), abs=1e-5)
+def test_targets_of_a_face_sum_to_its_weight_in_the_loss(splits: dict[str, Dataset]) -> None:
+    training = splits["Training"].subset(np.arange(20))
+    training.votes[3] = 0  # nobody voted
+    weights = np.linspace(0.1, 1, 20).astype(np.float32)
+    config = replace(SMOKE, ferplus_weight=2.0, fer2013_weight=0.5, label_smoothing=0.1)
+    table = make_table(training, config, weights)
+    expected = np.where(np.arange(20) == 3, 0, 2 * weights)
+    np.testing.assert_allclose(
+        table.labels[:, HEAD_COLUMNS["ferplus"]].sum(axis=1), expected, atol=1e-6
+    )
+    fer2013 = table.labels[:, HEAD_COLUMNS["fer2013"]]
+    np.testing.assert_allclose(fer2013.sum(axis=1), 0.5 * weights, atol=1e-6)
+    np.testing.assert_allclose(fer2013.min(axis=1), 0.5 * weights * 0.1 / 7, atol=1e-6)
+    assert np.array_equal(fer2013.argmax(axis=1), training.labels)
 
 
-def test_filters_reach_the_network(splits: dict[str, Dataset]) -> None:
-    config = PRESETS["smoke"]
-    filtered = replace(config, preprocessing=replace(config.preprocessing, filters=("contours",)))
-    plain, _, _ = make_batches(splits["Training"], config, 0)[0]
-    contours, _, _ = make_batches(splits["Training"], filtered, 0)[0]
-    assert len(np.unique(contours[0])) <= 2 < len(np.unique(plain[0]))
+def test_teachers_have_their_share_at_their_temperature(splits: dict[str, Dataset]) -> None:
+    training = splits["Training"]
+    answers = answers_to(training.faces)
+    config = replace(SMOKE, teacher_share=0.25, temperature=3.0)
+    table, plain = make_table(training, config, None, answers), make_table(training, SMOKE)
+    np.testing.assert_allclose(table.labels, 0.75 * plain.labels, atol=1e-6)
+    assert table.taught is not None
+    for head, columns in HEAD_COLUMNS.items():
+        weight = {"ferplus": config.ferplus_weight, "fer2013": config.fer2013_weight}[head]
+        np.testing.assert_allclose(
+            table.taught[:, columns],
+            0.25 * weight * softmax(answers.logits[head], 3.0),
+            atol=1e-6,
+        )
+
+
+def test_faces_without_labels_learn_from_teachers_alone(
+    splits: dict[str, Dataset], strangers: np.ndarray
+) -> None:
+    training = splits["Training"]
+    answers = answers_to(np.concatenate([training.faces, strangers]))
+    config = replace(SMOKE, teacher_share=0.5, unlabelled_share=0.25, prior_adjustment=1.0)
+    table = make_table(training, config, None, answers, strangers)
+    assert table.labelled == len(training)
+    assert np.array_equal(table.faces[len(training) :], strangers)
+    assert not table.labels[len(training) :].any()
+    assert table.taught is not None
+    weight = config.ferplus_weight + config.fer2013_weight
+    np.testing.assert_allclose(table.taught[len(training) :].sum(axis=1), weight, rtol=1e-4)
+    # Their logits are moved to an even prior: what the dataset has less of gains.
+    assert table.offsets is not None
+    assert not table.offsets[: len(training)].any()
+    priors = training_targets(training, config)
+    for head, columns in HEAD_COLUMNS.items():
+        moved = np.log(priors[head].mean(axis=0) + 1e-6) + table.offsets[len(training), columns]
+        assert np.ptp(moved) < 1e-4
+    assert make_table(training, replace(config, prior_adjustment=0.0), None, answers,
+                      strangers).offsets is None  # fmt: skip
+
+
+def test_a_face_without_an_answer_is_told(
+    splits: dict[str, Dataset], strangers: np.ndarray
+) -> None:
+    config = replace(SMOKE, teacher_share=0.5)
+    with pytest.raises(RunError, match="leave out 140 of 140 faces"):
+        make_table(splits["Training"], config, None, answers_to(strangers))
+
+
+def test_an_epoch_holds_each_face_once(splits: dict[str, Dataset]) -> None:
+    config = replace(SMOKE, batch_size=20)
+    table = make_table(splits["Training"], config)
+    batches = make_batches(table, config, epoch=0)
+    assert len(batches) == steps_of(table, config) == 7
+    rows = np.concatenate([batches[index][0]["rows"] for index in range(len(batches))])
+    assert sorted(rows) == list(range(140))
+
+
+def test_an_epoch_of_several_passes_holds_each_face_as_often(splits: dict[str, Dataset]) -> None:
+    config = replace(SMOKE, batch_size=20, passes=3)
+    table = make_table(splits["Training"], config)
+    batches = make_batches(table, config, epoch=0)
+    assert len(batches) == steps_of(table, config) == 21
+    rows = np.stack([batches[index][0]["rows"] for index in range(len(batches))])
+    for number in range(3):
+        assert sorted(rows[7 * number : 7 * number + 7].ravel()) == list(range(140))
+
+
+def test_batches_depend_on_seed_and_epoch_alone(splits: dict[str, Dataset]) -> None:
+    table = make_table(splits["Training"], SMOKE)
+    first, again, later = (make_batches(table, SMOKE, epoch)[2][0] for epoch in (0, 0, 1))
+    for name in ("rows", "chances"):
+        assert np.array_equal(first[name], again[name])
+        assert not np.array_equal(first[name], later[name])
+
+
+def test_mixup_leaves_the_rest_of_chance_alone(splits: dict[str, Dataset]) -> None:
+    mixed_up = replace(SMOKE, mixup=0.2)
+    table = make_table(splits["Training"], SMOKE)
+    mixed, plain = (make_batches(table, config, 3)[1][0] for config in (mixed_up, SMOKE))
+    assert np.array_equal(mixed["rows"], plain["rows"])
+    assert np.array_equal(mixed["chances"], plain["chances"])
+    assert ((mixed["mixup"] >= 0) & (mixed["mixup"] <= 1)).all()
+    assert "mixup" not in plain
+
+
+def test_each_batch_has_its_share_of_faces_without_labels(
+    splits: dict[str, Dataset], strangers: np.ndarray
+) -> None:
+    training = splits["Training"]
+    answers = answers_to(np.concatenate([training.faces, strangers]))
+    config = replace(SMOKE, batch_size=20, teacher_share=0.5, unlabelled_share=0.3)
+    table = make_table(training, config, None, answers, strangers)
+    batches = make_batches(table, config, 0)
+    assert len(batches) == 140 // 14
+    rows = np.stack([batches[index][0]["rows"] for index in range(len(batches))])
+    assert ((rows >= table.labelled).sum(axis=1) == 6).all()
+    assert sorted(rows[rows < table.labelled]) == list(range(140))
+    counts = np.bincount(rows[rows >= table.labelled] - table.labelled, minlength=30)
+    assert set(counts) == {2}

@@ -1,25 +1,28 @@
 import json
-import math
+import re
 import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
 from PIL import Image
-from sklearn.metrics import f1_score
 
-from fer_core.calibration import expected_calibration_error, softmax
+from fer_core import EmotionRecognizer
+from fer_core.calibration import Calibration, softmax
 from fer_core.emotions import FER2013_LABELS, FERPLUS_LABELS, HAPPY, SAD
 from fer_core.model import EmotionModel, ModelInfo
 from fer_core.preprocessing import PreprocessingSpec, prepare_dataset_face, preprocess
+from fer_core.results import EmotionPrediction
 from tests.conftest import EXAMPLES, ROOT
 from tests.test_architecture import imports
 from tests.train.test_in_step import random_labels
 from train import metrics, peer_fer
 from train.dataset import DataError, Dataset, load_splits
 from train.evaluate import evaluate, main
+from train.evaluate_answers import answer_photographs
 from train.evaluate_figures import compact, summary
 from train.metrics import (
     answer_figures,
@@ -28,6 +31,7 @@ from train.metrics import (
     roc_curves,
 )
 from train.peer_fer import PeerError
+from train.photographs import Photograph, read_photographs
 from train.synthetic import write_synthetic_dataset
 
 ABC = ("a", "b", "c")
@@ -53,7 +57,7 @@ def splits(data: Path) -> dict[str, Dataset]:
 def model_that_knows(*datasets: Dataset) -> EmotionModel:
     """Right on every picture of the datasets, by looking it up."""
     spec = PreprocessingSpec()
-    info = ModelInfo("oracle", "0", "none", "", spec, False, 1.0, 0.5)
+    info = ModelInfo("oracle", "0", "none", "", spec, False, Calibration.temperature(1.0), 0.5)
     crops = [prepare_dataset_face(face, spec) for dataset in datasets for face in dataset.faces]
     known = {
         picture.tobytes(): row for row, picture in enumerate(preprocess(np.stack(crops), spec))
@@ -185,7 +189,8 @@ class TestScores:
     ) -> None:
         public = splits["PublicTest"]
         oracle = model_that_knows(public)
-        oracle.info = replace(oracle.info, fer2013_share=1.0)
+        fer2013_only = Calibration.temperature(1.0, 1.0)
+        oracle.info = replace(oracle.info, calibration=fer2013_only)
         moved = public.subset(np.arange(len(public)))
         moved.labels[:] = (moved.labels + 1) % 7
         figures = evaluate_public(model_that_knows(moved), splits, moved)
@@ -226,36 +231,168 @@ class TestScores:
         assert confident_mistakes(scores, reference, 1).tolist() == [3]
 
 
-class TestPhotographs:
-    def test_a_face_that_is_not_found_is_read_wrong(self) -> None:
-        labels = ["happy", "happy", "sad", "sad"]
-        seven = np.full((4, 7), 0.05)
-        seven[[0, 2, 3], [HAPPY, SAD, SAD]] = 0.7, 0.7, 0.3
-        seven[1] = np.nan
-        figures = metrics.photograph_figures(labels, seven, 0.5)
-        assert figures["n"] == 4
-        assert figures["found"] == 3 / 4
-        assert figures["recall"] == {"happy": 0.5, "sad": 1.0}
-        assert figures["mean_recall"] == 0.75
-        low, high = figures["mean_recall_interval"]
-        assert 0.25 <= low < 0.75 <= high == 1.0
-        assert figures["answered"] == pytest.approx(2 / 3)
-        assert figures["accuracy_answered"] == 1.0
-        assert figures["ece"] == pytest.approx(2 / 3 * 0.3 + 1 / 3 * 0.7)
+DARK = "dark.png,sad"  # nobody is there
 
-    def test_of_their_recall_the_interval_is_that_of_resampled_pictures(
-        self, monkeypatch: pytest.MonkeyPatch
+
+def photographs(folder: Path, header: str, *rows: str) -> Path:
+    """A folder with labels.csv of pictures in examples/, or of black ones where there is none."""
+    folder.mkdir()
+    (folder / "labels.csv").write_text("\n".join([header, *rows]) + "\n")
+    for name in (row.split(",")[0] for row in rows):
+        if (EXAMPLES / name).exists():
+            shutil.copy(EXAMPLES / name, folder)
+        else:
+            Image.new("RGB", (90, 70)).save(folder / name)
+    return folder
+
+
+class TestPhotographs:
+    @pytest.fixture
+    def people(self, tmp_path: Path) -> Path:
+        """Four portraits and a picture of nobody, with what is known about the people."""
+        return photographs(
+            tmp_path / "people",
+            "file,label,person,age,gender,ethnicity",
+            "neutral_m_european_01.jpg,neutral,1,40,male,white",
+            "surprise_m_african_01.jpg,neutral,2,20,male,black",
+            "happy_f_asian_01.jpg,happy,3,30,female,east_asian",
+            "angry_f_european_02.jpg,happy,4,NA,female,white",
+            DARK + ",5,20,female,white",
+        )
+
+    def test_the_answers_are_those_of_the_app(
+        self, recognizer: EmotionRecognizer, people: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(metrics, "RESAMPLES", 100)
-        labels = np.array(["happy"] * 30 + ["sad"] * 10)
-        right = np.arange(40) % 3 > 0
-        answers = np.where(right, np.where(labels == "happy", HAPPY, SAD), 2)
-        recalls = [
-            np.mean([right[rows][labels[rows] == name].mean() for name in np.unique(labels[rows])])
-            for rows in np.random.default_rng(metrics.SEED).integers(40, size=(100, 40))
-        ]
-        figures = metrics.photograph_figures(labels.tolist(), np.eye(7)[answers], 0.5)
-        assert figures["mean_recall_interval"] == pytest.approx(np.percentile(recalls, (2.5, 97.5)))
+        taken = read_photographs(people)
+        said = answer_photographs(recognizer, taken)
+        assert said.found.tolist() == [True] * 4 + [False]
+        for row, photograph in enumerate(taken[:4]):
+            (face,) = recognizer.recognize(photograph.path).faces
+            assert said.probabilities[row].tolist() == list(face.emotion.probabilities.values())
+            assert FER2013_LABELS[said.answers[row]] == face.emotion.label
+            assert said.confidence[row] == face.emotion.confidence
+            assert said.uncertain[row] == face.emotion.is_uncertain
+            box = face.detection.box
+            assert said.boxes[row].tolist() == [box.x_min, box.y_min, box.x_max, box.y_max]
+        monkeypatch.setattr(EmotionPrediction, "is_uncertain", property(lambda _: True))
+        assert answer_photographs(recognizer, taken[:1]).uncertain.all()
+
+    def test_of_several_faces_the_largest_is_answered(self, recognizer: EmotionRecognizer) -> None:
+        path = EXAMPLES / "group_happy-surprise-angry_01.jpg"
+        said = answer_photographs(recognizer, [Photograph(path, "happy")])
+        largest = recognizer.recognize(path).faces[0]
+        assert said.confidence[0] == largest.emotion.confidence
+
+    def test_they_are_measured_without_reading_the_dataset(
+        self,
+        people: Path,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        def never(folder: Path) -> None:
+            pytest.fail(f"{folder} was read")
+
+        monkeypatch.setenv("FER_DATA", str(tmp_path))
+        monkeypatch.setattr("train.evaluate.load_splits", never)
+        other = photographs(tmp_path / "other", "file,label", "sad_f_african_01.jpg,sad")
+        out = tmp_path / "out.json"
+        main(["--photos", str(people), "--photos", str(other), "--json", str(out)])
+        figures = json.loads(out.read_text(), parse_constant=strict)
+        assert set(figures) == {"photos", "warnings", "file_bytes", "origin"}
+        assert list(figures["photos"]) == ["people", "other"]
+        values = figures["photos"]["people"]
+        assert (values["n"], values["n_people"], values["found"]) == (5, 5, 0.8)
+        assert values["recall"] == {"happy": 0.5, "sad": 0.0, "neutral": 0.5}
+        assert values["mean_recall"] == pytest.approx(1 / 3)
+        assert values["not_found"] == {"happy": 0, "sad": 1, "neutral": 0}
+        groups = values["groups"]
+        assert set(groups) == {"age", "gender", "ethnicity", "gender and ethnicity"}
+        assert groups["gender"]["male"]["neutral_recall"]["n"] == 2
+        assert groups["gender"]["male"]["neutral_recall"]["count"] == 1
+        assert figures["photos"]["other"]["resampled"] == "photographs"
+        output = capsys.readouterr().out
+        assert "people, 5 photographs of 5 people" in output
+        assert "gender: male" in output
+        assert "other, 1 photograph\n" in output
+        assert "PrivateTest was read" not in output
+        command = figures["origin"]["command"]
+        assert "--photos people --photos other" in command
+        assert "--data" not in command
+        assert str(people) not in out.read_text()
+
+    def test_they_stand_beside_the_dataset(
+        self, people: Path, smoke_run: Path, data: Path, tmp_path: Path
+    ) -> None:
+        out = tmp_path / "out.json"
+        words = ["--model", smoke_run, "--data", data, "--photos", people, "--json", out]
+        main([*map(str, words), "--public-only"])
+        figures = json.loads(out.read_text(), parse_constant=strict)
+        assert figures["photos"]["people"]["n"] == 5
+        assert figures["fer2013_public"]["n"] == 140
+        assert "fer2013_private" not in figures
+
+    def test_the_report_has_a_section_and_plots_of_each_set(
+        self, people: Path, tmp_path: Path
+    ) -> None:
+        other = photographs(tmp_path / "other set", "file,label", "happy_f_asian_01.jpg,happy")
+        out = tmp_path / "report"
+        main(["--photos", str(people), "--photos", str(other), "--report", str(out)])
+        text = (out / "report.md").read_text()
+        assert text.index("## Photographs: people") < text.index("## Photographs: other set")
+        assert "### Groups" in text
+        links = re.findall(r"!\[[^]]+\]\(([^)]+)\)", text)
+        assert set(links) == {
+            *(
+                f"photos/people/{name}.png"
+                for name in ("confusion", "reliability", "risk_coverage", "mistakes")
+            ),
+            # This set has no mistakes.
+            *(
+                f"photos/other%20set/{name}.png"
+                for name in ("confusion", "reliability", "risk_coverage")
+            ),
+        }
+        for link in links:
+            assert (out / unquote(link)).is_file()
+        assert "PublicTest" not in text
+
+    def test_recorded_figures_join_those_that_were_there(
+        self, people: Path, smoke_run: Path, tmp_path: Path
+    ) -> None:
+        run = tmp_path / "run"
+        shutil.copytree(smoke_run, run)
+        for _ in range(2):
+            main(["--model", str(run), "--photos", str(people), "--record"])
+            people = people.rename(tmp_path / "again")
+        before, after = (EmotionModel.load(folder).info.figures for folder in (smoke_run, run))
+        assert list(after["photos"]) == ["people", "again"]
+        assert after["photos"]["people"] == after["photos"]["again"]
+        assert after["photos"]["again"]["n"] == 5
+        assert set(after["photos"]["again"]["recall"]) == {"happy", "sad", "neutral"}
+        assert {name: row for name, row in after.items() if name != "photos"} == before
+
+    def test_what_cannot_be_measured_is_told_in_a_sentence(
+        self, people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        with pytest.raises(SystemExit, match="error: two folders of photographs are named people"):
+            main(["--photos", str(people), "--photos", str(people)])
+        with pytest.raises(SystemExit, match=r"error: .*labels\.csv cannot be read"):
+            main(["--photos", str(tmp_path)])
+        (people / "dark.png").write_text("no picture")
+        with pytest.raises(SystemExit, match=r"error: .*dark\.png: "):
+            main(["--photos", str(people)])
+        with pytest.raises(SystemExit):
+            main(["--photos", str(people), "--faults", str(tmp_path)])
+        assert "name it with --data DIR" in capsys.readouterr().err
+
+    def test_without_photographs_the_dataset_must_be_named(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.delenv("FER_DATA", raising=False)
+        with pytest.raises(SystemExit):
+            main([])
+        assert "name the data with --data DIR" in capsys.readouterr().err
 
 
 class TestPeer:
@@ -308,22 +445,45 @@ class TestPeer:
         tmp_path: Path,
         capsys: pytest.CaptureFixture[str],
     ) -> None:
-        press = tmp_path / "press"
-        press.mkdir()
-        shutil.copy(EXAMPLES / "happy_f_asian_01.jpg", press / "a.jpg")
-        (press / "labels.csv").write_text("file,label\na.jpg,surprise\n")
+        one = photographs(tmp_path / "one", "file,label", "happy_f_asian_01.jpg,surprise")
+        two = photographs(tmp_path / "two", "file,label", "sad_f_african_01.jpg,sad", DARK)
         out = tmp_path / "out.json"
-        words = ["--model", smoke_run, "--data", data, "--press", press, "--fer-python", python]
-        main([*map(str, words), "--public-only", "--json", str(out)])
+        words = ["--model", smoke_run, "--data", data, "--photos", one, "--photos", two]
+        words += ["--fer-python", python, "--public-only", "--json", out]
+        main([*map(str, words)])
         figures = json.loads(out.read_text(), parse_constant=strict)
         peer = figures["peers"]["fer 9.9"]
-        assert peer["photographs"]["mean_recall"] == 1.0
-        assert figures["photographs"]["found"] == 1.0
+        assert peer["photos"]["one"]["mean_recall"] == 1.0
+        assert peer["photos"]["two"]["confusion"][SAD][FER2013_LABELS.index("surprise")] == 1
+        assert peer["photos"]["two"]["found"] == 0.5
+        assert peer["photos"]["two"]["answered"] == 1.0  # it is never "not sure"
+        assert figures["photos"]["one"]["found"] == 1.0
         assert peer["fer2013_public"]["n"] == figures["fer2013_public"]["n"]
         assert figures["file_bytes"] == (smoke_run / "emotion.tflite").stat().st_size
         output = capsys.readouterr().out
         assert "| PublicTest | ours | fer 9.9 |" in output
-        assert "| photographs, mean recall |" in output
+        assert "| one: mean recall |" in output
+        assert "| two: recall of sad |" in output
+
+    def test_photographs_alone_stand_in_a_table_of_their_own(
+        self,
+        python: Path,
+        smoke_run: Path,
+        tmp_path: Path,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        one = photographs(tmp_path / "one", "file,label", "happy_f_asian_01.jpg,surprise")
+        words = ["--model", smoke_run, "--photos", one, "--fer-python", python]
+        main([*map(str, words)])
+        lines = capsys.readouterr().out.splitlines()
+        start = lines.index("| photographs | ours | fer 9.9 |")
+        assert [line.split("|")[1].strip() for line in lines[start + 2 :]] == [
+            "one: mean recall",
+            "one: recall of surprise",
+            "one: face found",
+            "one: expected calibration error",
+        ]
+        assert lines[start + 3].split("|")[3].strip() == "1.000 [1.000, 1.000]"
 
 
 PRETENDER = """
@@ -345,13 +505,6 @@ class FER:
 
 
 class TestIntervals:
-    def test_the_interval_of_an_accuracy_is_that_of_a_share(self) -> None:
-        right = np.arange(1000) < 700
-        low, high = metrics.mean_interval(right)
-        half = 1.96 * math.sqrt(0.7 * 0.3 / 1000)
-        assert low == pytest.approx(0.7 - half, abs=0.15 * half)
-        assert high == pytest.approx(0.7 + half, abs=0.15 * half)
-
     def test_intervals_hold_the_figure_and_shrink_with_the_pictures(self) -> None:
         def widths(count: int) -> np.ndarray:
             labels = np.arange(count) % 7
@@ -367,29 +520,6 @@ class TestIntervals:
 
         narrower = widths(100) / widths(1600)
         assert ((narrower > 3) & (narrower < 5)).all()  # as the root of the number
-
-    def test_intervals_of_macro_f1_and_ece_are_those_of_resampled_pictures(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(metrics, "RESAMPLES", 100)
-        labels = random_labels(60)
-        scores = softmax(np.random.default_rng(1).normal(size=(60, 7)) + np.eye(7)[labels])
-        answers = scores.argmax(axis=1)
-        f1, ece = [], []
-        for rows in np.random.default_rng(metrics.SEED).integers(60, size=(100, 60)):
-            occurring = np.unique(labels[rows])
-            f1.append(
-                f1_score(
-                    labels[rows], answers[rows], labels=occurring, average="macro", zero_division=0
-                )
-            )
-            ece.append(expected_calibration_error(scores[rows], labels[rows]))
-        assert metrics.macro_f1_interval(labels, answers, range(7)) == pytest.approx(
-            np.percentile(f1, (2.5, 97.5))
-        )
-        assert metrics.ece_interval(scores.max(axis=1), answers == labels) == pytest.approx(
-            np.percentile(ece, (2.5, 97.5))
-        )
 
     def test_the_same_answers_give_the_same_figures(self, splits: dict[str, Dataset]) -> None:
         public = splits["PublicTest"]
@@ -440,7 +570,8 @@ class TestWarnings:
         assert "neutral as sad" in sentence
 
     def test_a_model_that_has_learned_nothing(self, splits: dict[str, Dataset]) -> None:
-        info = ModelInfo("blank", "0", "none", "", PreprocessingSpec(), False, 1.0, 0.5)
+        plain = Calibration.temperature(1.0)
+        info = ModelInfo("blank", "0", "none", "", PreprocessingSpec(), False, plain, 0.5)
         rng = np.random.default_rng(0)
         blank = EmotionModel(
             lambda inputs: {
@@ -553,8 +684,6 @@ def test_training_and_serving_do_without_scikit_learn(module: str) -> None:
 def test_evaluation_and_the_app_give_the_same_answers(
     smoke_run: Path, splits: dict[str, Dataset]
 ) -> None:
-    from fer_core import EmotionRecognizer
-
     recognizer = EmotionRecognizer.load(smoke_run)
     public = splits["PublicTest"]
     answers = recognizer.recognize_crops(public.faces)
@@ -574,4 +703,8 @@ def test_compact_keeps_numbers_only() -> None:
         "warnings": ["of something"],
     }
     figures["peers"] = {"other": figures["a"]}
-    assert compact(figures) == {"a": {"accuracy": 0.1235, "n": 3}}
+    figures["photos"] = {"set": figures["a"]}
+    assert compact(figures) == {
+        "a": {"accuracy": 0.1235, "n": 3},
+        "photos": {"set": {"accuracy": 0.1235, "n": 3, "recall": {"x": 1.0}}},
+    }

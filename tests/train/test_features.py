@@ -14,7 +14,7 @@ from PIL import Image
 
 from fer_core import EmotionRecognizer
 from fer_core.assets import MODELS_DIR
-from fer_core.explanation import draw_evidence, evidence_maps
+from fer_core.explanation import draw_evidence, evidence_for, evidence_maps
 from fer_core.model import EmotionModel
 from fer_core.preprocessing import PreprocessingSpec, preprocess
 from fer_core.results import FaceResult
@@ -196,8 +196,9 @@ def test_the_figure_has_face_evidence_and_the_strongest_channels(
     assert len(images) == 3 + 4 * CHANNELS
     assert np.array_equal(images[0], face.aligned)
     assert np.array_equal(images[1], inputs[0, ..., 0])
-    evidence = evidence_maps(recognizer.model, face.aligned)
-    assert np.array_equal(images[2], draw_evidence(face.aligned, evidence, "happy", EVIDENCE_SIZE))
+    seven = evidence_maps(recognizer.model, face.aligned)
+    evidence = evidence_for(seven, face.emotion.probabilities, "happy")
+    assert np.array_equal(images[2], draw_evidence(face.aligned, evidence, EVIDENCE_SIZE))
     words = [text.get_text() for text in axes.texts]
     assert f"What speaks for Happy ({face.emotion.confidence:.1%})" in words
     for block, (name, values) in enumerate(maps.items()):

@@ -12,6 +12,7 @@ from PIL import Image
 
 from fer_core import EmotionRecognizer, load_image
 from fer_core.alignment import face_transform
+from fer_core.calibration import Calibration
 from fer_core.emotions import CONTEMPT, FER2013_LABELS, HAPPY, SAD
 from fer_core.geometry import cut_square, similarity
 from fer_core.model import EmotionModel, ModelInfo
@@ -20,12 +21,11 @@ from tests.conftest import EXAMPLES
 from train import gap, gap_photographs, gap_scenes, gap_time
 from train.corruptions import CORRUPTIONS, STRENGTHS
 from train.dataset import Dataset
-from train.errors import DataError
 from train.gap import PARTS
 from train.gap_photographs import PORTRAIT_CHANGES, turn
 from train.gap_report import SECTIONS, write_report
 from train.gap_scenes import match
-from train.photographs import Photograph, mean_recall, read_photographs, read_portraits
+from train.photographs import Photograph, mean_recall
 from train.pipelines import BOX, HAAR, OUR_BOX, OURS, WHOLE, Cut
 from train.scenes import KnownFace, PlacedFace, Scene, dataset_face
 from train.synthetic import write_synthetic_dataset
@@ -69,7 +69,8 @@ def model_that_sees_sides() -> EmotionModel:
         return {head: 9 * np.eye(n)[answers] for head, n in (("ferplus", 8), ("fer2013", 7))}
 
     spec = PreprocessingSpec()
-    return EmotionModel(forward, ModelInfo("sides", "0", "none", "", spec, False, 1.0, 0.5))
+    plain = Calibration.temperature(1.0)
+    return EmotionModel(forward, ModelInfo("sides", "0", "none", "", spec, False, plain, 0.5))
 
 
 def looker() -> Any:
@@ -287,56 +288,10 @@ def test_turning_back_brings_the_picture_back() -> None:
     assert np.abs(middle - picture)[10:-10, 10:-10].mean() < 6
 
 
-# Reading photographs and portraits
-
-
 def labels_csv(folder: Path, *lines: str) -> Path:
     (folder / "labels.csv").write_text("\n".join(lines) + "\n")
     (folder / "a.jpg").touch()
     return folder
-
-
-def test_photographs_are_those_of_the_table(tmp_path: Path) -> None:
-    (tmp_path / "unnamed.jpg").touch()
-    folder = labels_csv(tmp_path, "label,file", "sad,a.jpg")
-    assert read_photographs(folder) == [Photograph(tmp_path / "a.jpg", "sad")]
-
-
-@pytest.mark.parametrize(
-    ("lines", "said"),
-    [
-        (["file,label", "a.jpg,sad", "b.jpg,sad"], r"labels.csv, row 3"),
-        (["file,label", "a.jpg,contempt"], r"labels.csv, row 2"),
-        (["file,label", "a.jpg"], r"labels.csv, row 2"),
-        (["file,label", ",sad"], r"labels.csv, row 2"),
-        (["name,label", "a.jpg,sad"], r"labels.csv, row 2"),
-        (["file,label"], r"labels.csv names no picture"),
-    ],
-)
-def test_a_wrong_table_is_told_with_file_and_row(
-    tmp_path: Path, lines: list[str], said: str
-) -> None:
-    with pytest.raises(DataError, match=said):
-        read_photographs(labels_csv(tmp_path, *lines))
-
-
-def test_a_missing_table_is_told(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"labels.csv cannot be read"):
-        read_photographs(tmp_path)
-
-
-def test_portraits_are_told_by_their_names() -> None:
-    read = {item.path.stem: (item.label, item.person) for item in read_portraits(EXAMPLES)}
-    assert read["sad_f_african_01"] == ("sad", "f_african")
-    assert read["happy_f_african_roll30_01"] == ("happy", "f_african")
-    assert not any("group" in name for name in read)
-
-
-@pytest.mark.parametrize("name", ["smile_anna_01.jpg", "happy_01.jpg", "happy_anna_01.png"])
-def test_a_folder_without_portraits_is_told(tmp_path: Path, name: str) -> None:
-    (tmp_path / name).touch()
-    with pytest.raises(DataError, match="holds no picture named"):
-        read_portraits(tmp_path)
 
 
 # The parts, each with ways and models that are known

@@ -17,7 +17,8 @@ def test_it_follows_slowly_and_changes_places_with_the_weights() -> None:
     network = build_network("tiny", PreprocessingSpec())
     kernel = network.trainable_variables[0]
     kernel.assign(np.zeros(kernel.shape))
-    average = MovingAverage(network, decay=0.75, steps=100)
+    average = MovingAverage(network, decay=0.75)
+    average.restart(100)
     kernel.assign(np.ones(kernel.shape))
     average.update()
     average.swap()

@@ -51,7 +51,9 @@ def test_a_cut_is_a_grey_crop_of_the_size_that_the_network_wants(
 def test_another_crop_size_is_heard(recognizer: EmotionRecognizer, group: np.ndarray) -> None:
     info = recognizer.model.info
     larger = replace(info, preprocessing=replace(info.preprocessing, crop_size=64))
-    other = EmotionRecognizer(recognizer.detector, EmotionModel(lambda inputs: {}, larger))
+    other = EmotionRecognizer(
+        recognizer.detector, recognizer.quality, EmotionModel(lambda inputs: {}, larger)
+    )
     for name, pipeline in build_pipelines(other).items():
         assert {cut.crop.shape for cut in pipeline(group)} == {(64, 64)}, name
 

@@ -82,7 +82,9 @@ def report(
     folder: Path, split: str, said: Answers, history: list[dict[str, float]] | None = None
 ) -> tuple[str, list[Path]]:
     figures = all_figures({split: said}, 0.5)
-    written = write_report(folder, figures, {split: said}, ORIGIN, history or [])
+    written = write_report(
+        folder, figures, {split: said}, photographs={}, origin=ORIGIN, history=history or []
+    )
     return (folder / "report.md").read_text(encoding="utf-8"), written
 
 
@@ -182,6 +184,21 @@ class TestPlots:
         ]
         assert_is_a_picture(tmp_path / "x.png")
 
+    def test_confusion_with_answers_that_are_no_labels(
+        self, tmp_path: Path, drawn: list[Figure]
+    ) -> None:
+        answers = (*FER2013_LABELS[:2], "no face")
+        plots.confusion_matrix([[1, 2, 1]], ["disgust"], tmp_path / "x.png", "x", answers)
+        axes = drawn[0].axes[0]
+        assert [label.get_text() for label in axes.get_xticklabels()] == [
+            "Angry",
+            "Disgust",
+            "No face",
+        ]
+        bold = [text.get_text() for text in axes.texts if text.get_weight() == "bold"]
+        assert bold == ["50"]
+        assert_is_a_picture(tmp_path / "x.png")
+
     def test_roc_curves_by_class(self, tmp_path: Path, drawn: list[Figure]) -> None:
         straight, corner = (np.array([0, 1]), np.array([0, 1])), (np.array([0, 0, 1]), [0, 1, 1])
         curves = {
@@ -224,7 +241,7 @@ class TestPlots:
         self, tmp_path: Path, drawn: list[Figure]
     ) -> None:
         curve = risk_coverage(np.array([0.9, 0.8, 0.7, 0.6]), np.array([True, True, False, False]))
-        plots.risk_coverage(curve, 0.7, tmp_path / "x.png", "risk")
+        plots.risk_coverage(curve, 0.75, 2 / 3, tmp_path / "x.png", "risk")
         axes = drawn[0].axes[0]
         line, app = axes.lines[1], axes.lines[2]
         assert line.get_xdata() == pytest.approx([0.25, 0.5, 0.75, 1])
@@ -232,11 +249,11 @@ class TestPlots:
         assert (*app.get_xdata(), *app.get_ydata()) == pytest.approx((0.75, 1 / 3))
         assert_is_a_picture(tmp_path / "x.png")
 
-    def test_a_threshold_that_nobody_reaches_is_not_marked(
+    def test_where_nothing_is_answered_nothing_is_marked(
         self, tmp_path: Path, drawn: list[Figure]
     ) -> None:
         curve = risk_coverage(np.array([0.5, 0.4]), np.array([True, True]))
-        plots.risk_coverage(curve, 0.9, tmp_path / "x.png", "risk")
+        plots.risk_coverage(curve, 0.0, None, tmp_path / "x.png", "risk")
         assert len(drawn[0].axes[0].lines) == 2
 
     def test_mistakes_stand_under_their_captions(self, tmp_path: Path, drawn: list[Figure]) -> None:
@@ -248,6 +265,15 @@ class TestPlots:
         assert [axes.images[0].get_array()[0, 0] for axes in shown] == [0, 90, 200]
         with Image.open(tmp_path / "x.png") as opened:
             assert {0, 90, 200} <= set(np.unique(np.asarray(opened.convert("L"))))
+
+    def test_mistakes_may_be_in_color_and_of_any_shape(
+        self, tmp_path: Path, drawn: list[Figure]
+    ) -> None:
+        faces = [np.full((90, 60, 3), 120, np.uint8), np.full((48, 48), 90, np.uint8)]
+        plots.mistakes(faces, ["a\nb", "c\nd"], tmp_path / "x.png", "mistakes")
+        tall, square = (axes.get_window_extent().height for axes in drawn[0].axes[:2])
+        assert tall == pytest.approx(square)  # so that captions are in line
+        assert_is_a_picture(tmp_path / "x.png")
 
     def test_learning_curves_mark_the_best_epoch(self, tmp_path: Path, drawn: list[Figure]) -> None:
         plots.learning_curves(HISTORY, 2, tmp_path / "x.png")

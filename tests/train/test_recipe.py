@@ -1,0 +1,163 @@
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fer_core import EmotionRecognizer
+from tests.conftest import ROOT
+from train.answers import Answers
+from train.dataset import digests, load_splits
+from train.face_sets import read_face_set
+from train.recipe import Workshop, adjust, follow
+from train.recipe import main as recipe_main
+from train.recipes import RECIPES
+from train.runs import RunError, read_history
+from train.synthetic import draw_face, write_synthetic_dataset
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that `python -m train.recipe smoke --smoke` leaves."""
+    out = tmp_path_factory.mktemp("recipe") / "smoke"
+    recipe_main(["smoke", "--smoke", "--out", str(out)])
+    return out
+
+
+def test_smoke_goes_from_faces_to_a_model_that_the_app_loads(made: Path) -> None:
+    recognizer = EmotionRecognizer.load(made / "student")
+    faces = np.stack([draw_face("happy", np.random.default_rng(seed)) for seed in range(3)])
+    assert len(recognizer.recognize_crops(faces)) == 3
+    training = json.loads((made / "student" / "model.json").read_text())["training"]
+    assert training["command"].startswith("python -m train.recipe smoke --data DIR --photos DIR")
+    assert training["teachers"] == list(Answers.load(made / "answers.npz").teachers)
+    assert training["config"]["unlabelled_share"] == 0.25
+
+
+def test_the_report_compares_teachers_and_student(made: Path) -> None:
+    lines = (made / "report.md").read_text().splitlines()
+    head = next(line for line in lines if line.startswith("| figure"))
+    assert head == "| figure | published | plain | teachers together | student |"
+    for figure in ("PublicTest by FER2013", "fear against surprise, area", "portraits log loss"):
+        row = next(line for line in lines if line.startswith(f"| {figure} |"))
+        values = [float(cell) for cell in row.split("|")[2:-1]]
+        assert len(values) == 4
+
+
+def test_answers_are_about_all_faces_and_calibrated_on_unlabelled_ones(made: Path) -> None:
+    unlabelled = read_face_set(made / "faces" / "unlabelled.npz").faces
+    plain, taught = (
+        Answers.load(path).to(unlabelled)
+        for path in (made / "answers" / "plain.npz", made / "answers.npz")
+    )
+    assert not np.allclose(plain["fer2013"], taught["fer2013"])
+    np.testing.assert_allclose(np.exp(taught["fer2013"]).sum(axis=1), 1, atol=1e-3)
+    np.testing.assert_allclose(np.exp(taught["ferplus"]).sum(axis=1), 1, atol=1e-3)
+
+
+def test_finished_steps_are_skipped(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = [made / "teachers/plain/history.csv", made / "answers.npz", made / "student/model.json"]
+    before = [path.stat().st_mtime_ns for path in files]
+    steps = ["faces", "teachers", "answers", "student", "export"]
+    recipe_main(["smoke", "--smoke", "--out", str(made), "--steps", *steps])
+    assert [path.stat().st_mtime_ns for path in files] == before
+    said = capsys.readouterr().out
+    for step in ("teachers: plain", "answers", "student", "export"):
+        assert f"{step}: done before" in said
+
+
+def test_without_time_nothing_is_begun_and_the_same_command_goes_on(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(made / "faces", out / "faces")
+    words = ["smoke", "--smoke", "--out", str(out), "--steps", "teachers"]
+    recipe_main([*words, "--minutes", "0"])
+    assert "out of time; the same command goes on" in capsys.readouterr().out
+    assert not (out / "teachers" / "plain" / "history.csv").exists()
+    recipe_main(words)
+    assert len(read_history(out / "teachers" / "plain")) == 3
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    write_synthetic_dataset(folder, (64, 35, 35))
+    return folder
+
+
+def test_a_begun_run_may_end_with_the_epochs_that_there_are(made: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(made, out)
+    run = out / "teachers" / "plain"
+    (run / "trained").unlink()
+    words = ["smoke", "--smoke", "--out", str(out), "--steps", "teachers", "--finish"]
+    recipe_main(words)
+    assert (run / "trained").exists()
+    assert len(read_history(run)) == 3
+
+
+def test_a_killed_recipe_goes_on(tmp_path: Path) -> None:
+    command = [sys.executable, "-u", "-m", "train.recipe", "smoke", "--smoke"]
+    command += ["--out", str(tmp_path / "out")]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("epoch 2/4"):  # the student has one of its epochs
+                process.send_signal(signal.SIGKILL)
+    finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "teachers: plain: done before" in finished.stdout
+    assert "answers: done before" in finished.stdout
+    assert "going on after epoch 1" in finished.stdout
+    assert (tmp_path / "out" / "student" / "model.json").exists()
+
+
+def test_a_student_without_answers_is_told(data: Path, tmp_path: Path) -> None:
+    workshop = Workshop(RECIPES["smoke"], "smoke", data, tmp_path / "out")
+    with pytest.raises(RunError, match="make the step answers first"):
+        follow(workshop, ["student"])
+    with pytest.raises(RunError, match="make the step teachers first"):
+        follow(workshop, ["answers"])
+
+
+def test_answers_may_travel_without_the_teachers(made: Path, tmp_path: Path, data: Path) -> None:
+    """A student is taught from the file alone; its faces are found by their pixels."""
+    out = tmp_path / "out"
+    out.mkdir()
+    faces = load_splits(data)["Training"].faces
+    known = digests(faces)
+    logits = {
+        "ferplus": np.zeros((len(faces), 8), np.float32),
+        "fer2013": np.zeros((len(faces), 7), np.float32),
+    }
+    Answers(known, logits, ("someone",)).save(out / "answers.npz")
+    workshop = Workshop(adjust(RECIPES["smoke"], "student.epochs=1"), "smoke", data, out)
+    assert follow(workshop, ["student"])
+    origin = json.loads((workshop.student / "origin.json").read_text())
+    assert origin["teachers"] == ["someone"]
+
+
+def test_a_field_of_one_step_can_be_set() -> None:
+    recipe = adjust(RECIPES["product"], "plain.shape.width=48")
+    assert recipe.teachers["plain"].config.shape.width == 48
+    assert recipe.student == RECIPES["product"].student
+    assert adjust(recipe, "student.epochs=7").student.epochs == 7
+    with pytest.raises(ValueError, match="there is no step 'pupil' to set; name one of student"):
+        adjust(recipe, "pupil.epochs=7")
+    with pytest.raises(ValueError, match="there is no setting 'epoch'"):
+        adjust(recipe, "student.epoch=7")
+
+
+def test_a_teacher_whose_weights_are_not_named_is_left_out(tmp_path: Path) -> None:
+    workshop = Workshop(RECIPES["product"], "product", tmp_path, tmp_path)
+    assert workshop.teachers() == ["plain"]
+    named = replace(workshop, weights=(("face", tmp_path / "weights.dat"),))
+    assert named.teachers() == ["plain", "face"]

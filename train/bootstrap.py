@@ -1,0 +1,106 @@
+"""Confidence intervals by the percentile bootstrap (Efron 1979), over images or over people.
+
+They tell how much a figure depends on which images were judged, not how much another training run
+would change it. Images of one person resemble each other, so where people are known, whole people
+are drawn (cluster bootstrap; Davison and Hinkley 1997, section 3.8). A statistic that is a ratio of
+sums needs only the sums of each resample.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fer_core.calibration import ECE_BINS
+
+RESAMPLES = 1000
+SEED = 2013  # of the resampling: the same answers give the same intervals
+
+FloatArray = NDArray[np.floating]
+IntArray = NDArray[np.integer]
+
+
+def resampled_sums(
+    values: NDArray[Any], clusters: NDArray[Any] | None = None
+) -> NDArray[np.float64]:
+    """Sum the columns of (n, k) values in each resample: (RESAMPLES, k) float64.
+
+    Args:
+        values: a row for each image, n at least 1.
+        clusters: (n,) keys, equal for rows that are drawn together, such as those of one person;
+            each row by itself when None.
+    """
+    values = values.astype(np.float64)
+    if clusters is not None:
+        _, members = np.unique(clusters, return_inverse=True)
+        values = np.stack([np.bincount(members, column) for column in values.T], axis=1)
+    count = len(values)
+    drawn = np.random.default_rng(SEED).integers(count, size=(RESAMPLES, count))
+    drawn += count * np.arange(RESAMPLES)[:, None]
+    times = np.bincount(drawn.ravel(), minlength=drawn.size).reshape(drawn.shape)
+    return np.asarray(times.astype(np.float64) @ values)
+
+
+def ratio(numerator: FloatArray, denominator: FloatArray) -> NDArray[np.float64]:
+    """Divide element by element; NaN where the denominator is 0."""
+    undefined = np.full(np.shape(numerator), np.nan)
+    return np.asarray(np.divide(numerator, denominator, out=undefined, where=denominator > 0))
+
+
+def interval(resampled: FloatArray) -> list[float] | None:
+    """[low, high], the 95 % interval of a statistic from its values in the resamples.
+
+    Args:
+        resampled: NaN where the statistic is not defined in a resample; these are left out.
+
+    Returns:
+        None where it is defined in none.
+    """
+    defined = resampled[~np.isnan(resampled)]
+    if not len(defined):
+        return None
+    low, high = np.percentile(defined, (2.5, 97.5))
+    return [float(low), float(high)]
+
+
+def mean_interval(values: NDArray[Any], clusters: NDArray[Any] | None = None) -> list[float] | None:
+    """The interval of the mean of (n,) values, or None of nothing."""
+    if not len(values):
+        return None
+    sums = resampled_sums(np.stack([values, np.ones(len(values))], axis=1), clusters)
+    return interval(ratio(sums[:, 0], sums[:, 1]))
+
+
+def macro_f1_interval(
+    labels: IntArray, answers: IntArray, classes: Sequence[int]
+) -> list[float] | None:
+    """The interval of the mean F1 over those of the classes that occur in a resample.
+
+    F1 is 2 hits / (labels + answers), so three sums a class are all that a resample needs.
+    """
+    of_label = (labels[:, None] == classes).astype(np.float64)
+    of_answer = (answers[:, None] == classes).astype(np.float64)
+    if not of_label.any():
+        return None
+    sums = resampled_sums(np.hstack([of_label, of_answer, of_label * of_answer]))
+    labelled, answered, hits = np.split(sums, 3, axis=1)
+    f1 = 2 * hits / np.maximum(labelled + answered, 1)
+    occurs = labelled > 0
+    return interval((f1 * occurs).sum(axis=1) / np.maximum(occurs.sum(axis=1), 1))
+
+
+def ece_interval(
+    confidence: FloatArray, right: NDArray[np.bool_], clusters: NDArray[Any] | None = None
+) -> list[float] | None:
+    """The interval of the expected calibration error, over the bins of fer_core.calibration.
+
+    A bin's share times its gap is the mean of confidence - right over its images, counting 0 for
+    all others. Resampling adds noise to each bin and so leans upward when the error is near 0.
+    """
+    if not len(confidence):
+        return None
+    bins = np.minimum((confidence * ECE_BINS).astype(int), ECE_BINS - 1)
+    gaps = np.eye(ECE_BINS)[bins] * (confidence - right)[:, None]
+    sums = resampled_sums(np.hstack([gaps, np.ones((len(gaps), 1))]), clusters)
+    return interval(np.abs(sums[:, :-1]).sum(axis=1) / sums[:, -1])
