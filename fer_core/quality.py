@@ -116,7 +116,7 @@ class QualityModel:
             raise ModelLoadError(
                 f"{QUALITY_JSON} does not fit this version of the code: {error}."
             ) from error
-        return cls(Network(read_verified(directory / info.file, info.sha256)), info)
+        return cls(Network(read_verified(directory / info.file, info.sha256), threads=1), info)
 
     def probabilities(self, crops: UInt8Array) -> NDArray[np.float64]:
         """Tell clear faces from cut, blurred, covered and drawn ones.
