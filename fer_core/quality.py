@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_core.assets import read_verified
+from fer_core.assets import REPAIR, read_verified
 from fer_core.calibration import softmax
 from fer_core.errors import ModelLoadError
 from fer_core.inference import Network
@@ -110,7 +110,7 @@ class QualityModel:
             info = QualityInfo.from_dict(json.loads(text))
         except OSError as error:
             raise ModelLoadError(
-                f"The model file {QUALITY_JSON} is missing; clone the repository again."
+                f"The model file {QUALITY_JSON} is missing; {REPAIR}."
             ) from error
         except (KeyError, TypeError, ValueError) as error:
             raise ModelLoadError(
