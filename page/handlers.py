@@ -240,6 +240,12 @@ class Handlers:
             return ""
         return why_html(self.recognizer.model, shown.result.faces[shown.chosen], language)
 
+    def status(self, shown: Shown | None, language: str) -> str:
+        """The sentence above the answer, where another one stood about the camera."""
+        if shown is None:
+            return say("answer.waiting", language)
+        return status_text(shown.result, language)
+
     def begin_live(self, source: Source) -> None:
         """Let the frames of the live camera be answered from now on."""
         source.live = True
