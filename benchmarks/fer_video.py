@@ -8,6 +8,7 @@ and of all processors, not counting imports and the loading of models. It reads 
 default detector and writes no pictures.
 """
 
+import contextlib
 import json
 import sys
 import tempfile
@@ -34,7 +35,10 @@ def main(clip: str) -> None:
     _, first = cv2.VideoCapture(clip).read()
     reader.detect_emotions(first)  # TensorFlow builds its graph at the first call
     boxes.clear()
-    with tempfile.TemporaryDirectory() as folder:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        contextlib.chdir(folder),
+    ):  # where it leaves a table
         video = Video(clip, outdir=folder)
         begin, worked = time.perf_counter(), time.process_time()
         video.analyze(

@@ -42,14 +42,18 @@ class Network:
     network itself; the last few shapes stay prepared.
     """
 
-    def __init__(self, content: bytes) -> None:
+    def __init__(self, content: bytes, threads: int | None = None) -> None:
         """Read the network from the content of a TFLite file, with one input.
+
+        Args:
+            content: of the file.
+            threads: that it uses; a tiny network is faster with one. Up to `MAX_THREADS` when None.
 
         Raises:
             ValueError: it is no such file.
         """
         self._content = content
-        self._threads = _limit or min(MAX_THREADS, _cores())
+        self._threads = threads or _limit or min(MAX_THREADS, _cores())
         self._prepared: OrderedDict[tuple[int, ...], _Prepared] = OrderedDict()
         self._lock = threading.Lock()
         with self._lock:

@@ -4,6 +4,7 @@ The mesh says whether a square really shows a face, and where the parts of the f
 exactly than a detector can that looks at the whole picture.
 """
 
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -123,8 +124,9 @@ def _shape(points: NDArray[np.float64]) -> tuple[float, float]:
         points: (468, 3), the third away from the camera in the unit of the others.
     """
     right_ear, left_ear, forehead, chin = points[list(OUTLINE)]
-    across, down = left_ear - right_ear, chin - forehead
-    normal = np.cross(across, down)
-    length = max(float(np.linalg.norm(normal)), 1e-9)
-    turn = float(np.degrees(np.arccos(min(1.0, abs(float(normal[2])) / length))))
-    return turn, float(np.linalg.norm(down)) / max(float(np.linalg.norm(across)), 1e-9)
+    across, down = (left_ear - right_ear).tolist(), (chin - forehead).tolist()
+    (ax, ay, az), (dx, dy, dz) = across, down
+    facing = abs(ax * dy - ay * dx)  # the third coordinate of the normal, their cross product
+    aside = math.hypot(ay * dz - az * dy, az * dx - ax * dz)
+    turn = math.degrees(math.atan2(aside, facing))
+    return turn, math.hypot(*down) / max(math.hypot(*across), 1e-9)

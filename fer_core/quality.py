@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_core.assets import read_verified
+from fer_core.assets import REPAIR, read_verified
 from fer_core.calibration import softmax
 from fer_core.errors import ModelLoadError
 from fer_core.inference import Network
@@ -110,13 +110,13 @@ class QualityModel:
             info = QualityInfo.from_dict(json.loads(text))
         except OSError as error:
             raise ModelLoadError(
-                f"The model file {QUALITY_JSON} is missing; clone the repository again."
+                f"The model file {QUALITY_JSON} is missing; {REPAIR}."
             ) from error
         except (KeyError, TypeError, ValueError) as error:
             raise ModelLoadError(
                 f"{QUALITY_JSON} does not fit this version of the code: {error}."
             ) from error
-        return cls(Network(read_verified(directory / info.file, info.sha256)), info)
+        return cls(Network(read_verified(directory / info.file, info.sha256), threads=1), info)
 
     def probabilities(self, crops: UInt8Array) -> NDArray[np.float64]:
         """Tell clear faces from cut, blurred, covered and drawn ones.

@@ -56,7 +56,7 @@ def rows(
             "score": answer["score"],
             **{key: emotion[key] for key in ("label", "confidence", "uncertain", "contempt")},
             **emotion["probabilities"],
-            "reliable": answer.get("quality", {"reliable": True})["reliable"],
+            "reliable": answer["quality"]["reliable"],
         }
         table.append(row)
     return table

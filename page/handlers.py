@@ -38,7 +38,7 @@ EXAMPLES = {
     "neutral_m_european_01.jpg": "emotion.neutral",
     "happy_f_african_roll30_01.jpg": "example.tilted",
     "group_happy-surprise-angry_01.jpg": "example.group",
-    "angry_f_european_02.jpg": "example.hard",
+    "angry_f_african_01.jpg": "example.hard",
     "lake_01.jpg": "example.none",
 }
 """Pictures of the gallery, by file name, with the key of their caption."""
@@ -239,6 +239,12 @@ class Handlers:
         if shown is None or not shown.result.faces:
             return ""
         return why_html(self.recognizer.model, shown.result.faces[shown.chosen], language)
+
+    def status(self, shown: Shown | None, language: str) -> str:
+        """The sentence above the answer, where another one stood about the camera."""
+        if shown is None:
+            return say("answer.waiting", language)
+        return status_text(shown.result, language)
 
     def begin_live(self, source: Source) -> None:
         """Let the frames of the live camera be answered from now on."""

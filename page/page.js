@@ -49,6 +49,9 @@
   const rebuild = () => place?.querySelector(".fer-anew").click(); // as before the first click
   const sight = new ResizeObserver(([{ contentRect }]) => contentRect.width || turnOff());
   let place, stream, timer, request, recorder;
+  // Until the last answer of the live camera is drawn, nothing else is asked that it could replace.
+  let drawn = Promise.resolve();
+  window.liveCamera = { drawn: () => Promise.race([drawn, later(2000)]), ended: () => {} };
 
   const release = () => {
     for (const track of stream?.getTracks() ?? []) track.stop();
@@ -64,7 +67,7 @@
     // Gradio sends what the video shows, which is nothing from now on.
     for (const video of place.querySelectorAll("video")) video.srcObject = null;
     rebuild();
-    if (why) tell(why);
+    if (why) window.liveCamera.drawn().then(() => tell(why));
   };
 
   media.getUserMedia = async (...wanted) => {
@@ -79,7 +82,8 @@
       stream.getVideoTracks()[0].addEventListener("ended", () => opened === stream && turnOff("lost"));
       timer = setTimeout(turnOff, longest, "limit");
       sight.observe(place);
-      if (place.querySelector("#camera")) tell("opened");
+      tell("on");
+      if (place.querySelector("#camera")) tell("live");
       return stream;
     }
     if (opened instanceof MediaStream) opened.getTracks().forEach((track) => track.stop());
@@ -93,9 +97,10 @@
   const pressed = ({ target }) => {
     if (target.closest("#restart")) turnOff();
     const button = target.closest("#camera .capture-button");
-    if (!button) return;
-    if (button === recorder) setTimeout(turnOff); // pressed before to record; after Gradio's stop
+    if (!button) return null;
+    if (button === recorder) return setTimeout(turnOff); // pressed before; after Gradio's own stop
     recorder = button;
+    drawn = new Promise((done) => (window.liveCamera.ended = done));
   };
   window.addEventListener("click", pressed, true); // before Gradio draws the button anew
 }

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 
+from page.layout import LIVE_FRAMES
 from page.texts import say
 from tests.conftest import chromium_arguments, film
 from tests.hostile import Visitor
@@ -158,7 +159,9 @@ def test_an_unplugged_camera_is_told_and_can_be_opened_again(
 KEEP_TRACKS = """() => {
     const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
     window.tracks = [];
+    window.asked = [];
     navigator.mediaDevices.getUserMedia = async (...wanted) => {
+        window.asked.push(...wanted);
         await window.allowed;
         const stream = await open(...wanted);
         window.tracks.push(...stream.getTracks());
@@ -251,12 +254,17 @@ def filmed(visit: Visit) -> tuple[Page, list[str]]:
     return page, sent
 
 
-def sent_after(page: Page, sent: list[str]) -> list[str]:
-    """What is sent of a camera from now on, for a while."""
-    before = len(sent)
+def go_on(page: Page) -> None:
+    """Let a while go by, and all be sent that is sent in it."""
     page.clock.run_for(A_WHILE)
-    with page.expect_response("**/theme.css*"):  # asked for after all of these
+    with page.expect_response("**/theme.css*"):  # asked for after all of it
         page.evaluate("fetch('theme.css?last')")
+
+
+def sent_after(page: Page, sent: list[str]) -> list[str]:
+    """What is sent of a camera in a while from now on."""
+    before = len(sent)
+    go_on(page)
     return sent[before:]
 
 
@@ -281,6 +289,7 @@ def test_the_camera_goes_off_and_comes_back_with_one_click(
     page.get_by_role("tab", name=say(PLACES[place], "en"), exact=True).click()
     access(page, place)
     expect_tracks(page, "ended", "live")
+    expect(page.locator("#status")).not_to_contain_text("is off", timeout=ANSWER_LIMIT)
     press(page, place)
     expect_read(page)
 
@@ -300,6 +309,13 @@ def test_the_camera_stays_on_for_two_minutes_while_it_is_looked_at(
     expect_tracks(page, "live" if place == "#camera" else "ended")
 
 
+def test_the_live_camera_is_asked_for_small_frames(filmed: tuple[Page, list[str]]) -> None:
+    page, _ = filmed
+    enter(page, "#camera")
+    expect_tracks(page, "live")
+    assert page.evaluate("asked") == [{**LIVE_FRAMES, "audio": False}]
+
+
 @pytest.mark.parametrize("place", PLACES)
 def test_a_snapshot_or_a_closed_camera_is_not_told_of_after_two_minutes(
     filmed: tuple[Page, list[str]], place: str
@@ -312,7 +328,7 @@ def test_a_snapshot_or_a_closed_camera_is_not_told_of_after_two_minutes(
         press(page, place)
     expect_tracks(page, "ended")
     page.clock.fast_forward(2 * LIMIT)
-    assert sent_after(page, []) == []
+    go_on(page)
     expect_read(page)  # it stands there still
 
 
@@ -342,6 +358,33 @@ def test_only_the_camera_that_was_chosen_last_is_on(filmed: tuple[Page, list[str
     expect_tracks(page, "ended", "ended")
 
 
+@pytest.mark.parametrize("act", ["a paste", "an example", "start over"])
+def test_what_else_is_asked_waits_until_the_last_live_answer_is_drawn(
+    filmed: tuple[Page, list[str]], act: str
+) -> None:
+    page, _ = filmed
+    enter(page, "#camera")
+    press(page, "#camera")
+    expect_read(page)
+    page.evaluate(
+        """() => {
+            const { drawn, ended } = liveCamera;
+            liveCamera.ended = () => { window.hasEnded = true; ended(); };
+            liveCamera.drawn = () => {
+                window.isWaiting = true;
+                return new Promise((draw) => { liveCamera.draw = draw; }).then(drawn);
+            };
+        }"""
+    )
+    end, told = ACTS[act]
+    end(page)
+    page.wait_for_function("window.isWaiting && window.hasEnded", timeout=ANSWER_LIMIT)
+    go_on(page)
+    expect_read(page)  # the answer to the camera still
+    page.evaluate("liveCamera.draw()")
+    expect(page.locator("#status")).to_contain_text(str(told), timeout=ANSWER_LIMIT)
+
+
 def test_a_frame_that_comes_after_a_picture_changes_nothing_on_the_server(served_app: str) -> None:
     visitor = Visitor(served_app)
     picture = visitor.uploaded(GROUP.read_bytes())
@@ -352,7 +395,7 @@ def test_a_frame_that_comes_after_a_picture_changes_nothing_on_the_server(served
         return say("answer.one", "en") in told
 
     for _ in range(2):
-        page_event(visitor, "camera-opened", "click", None)
+        page_event(visitor, "camera-live", "click", None)
         assert a_frame_is_answered()
         told = page_event(visitor, "upload", "input", picture, "en", "seven", None)
         assert "3 faces" in told

@@ -99,7 +99,7 @@ def by_the_page(house: House) -> None:
 
 
 def by_the_live_camera(house: House) -> None:
-    page_event(house.visitor, "camera-opened", "click", None)
+    page_event(house.visitor, "camera-live", "click", None)
     told = page_event(
         house.visitor, "camera", "stream", {"url": AS_URL}, None, None, "en", "seven", None
     )

@@ -7,10 +7,12 @@ r"""One recipe, from data to a model: teachers, their answers, a student, calibr
     python -m train.recipe smoke --smoke                on generated faces, in two minutes
 
 The same command goes on where it stopped or was killed: finished steps are skipped. `--minutes`
-stops in good order before that time. Steps may be made on different machines, on any Keras backend
-(`KERAS_BACKEND=jax`), if what the step is made out of travels with it; only `export` and what
-follows need TensorFlow. Of a finished run emotion.keras, history.csv, config.json, origin.json and
-`trained` are enough, its checkpoints may stay behind:
+stops in good order before that time; `--finish` ends begun runs with the epochs that there are.
+
+Steps may be made on different machines, on any Keras backend (`KERAS_BACKEND=jax`), if what a step
+is made out of travels with it; only `export` and what follows need TensorFlow. Of a finished run
+emotion.keras, history.csv, config.json, origin.json and `trained` are enough, its checkpoints may
+stay behind.
 
 | step | makes | out of |
 |---|---|---|
@@ -82,6 +84,7 @@ class Workshop:
         unlabelled: folders of photographs that train without labels, for the step `faces`.
         weights: files that teachers begin with, by the name of their kind.
         until: `time.monotonic()` at which to stop, None for when all is done.
+        finish: train no further, take the best of the epochs that there are.
     """
 
     recipe: Recipe
@@ -92,6 +95,7 @@ class Workshop:
     unlabelled: tuple[Path, ...] = ()
     weights: tuple[tuple[str, Path], ...] = ()
     until: float | None = None
+    finish: bool = False
 
     def teachers(self) -> list[str]:
         """Names of the teachers that take part: those that can begin, or have begun."""
@@ -215,6 +219,10 @@ def _fit(workshop: Workshop, step: str, config: "TrainConfig", run: Path, **argu
     if (run / TRAINED).exists():
         print(f"{step}: done before", flush=True)
         return
+    if workshop.finish and read_history(run):
+        print(f"{step}: ends after {len(read_history(run))} epochs", flush=True)
+        _end(run, config)
+        return
     _stay_in_time(workshop)
     print(f"{step}: training in {run}", flush=True)
     done = fit(
@@ -228,6 +236,11 @@ def _fit(workshop: Workshop, step: str, config: "TrainConfig", run: Path, **argu
     )
     if not done:
         raise OutOfTimeError
+    _end(run, config)
+
+
+def _end(run: Path, config: "TrainConfig") -> None:
+    """Write the network of the best epoch, and that there are no more to come."""
     save_network(load_best(run, config, best(read_history(run))["epoch"]), run)
     replace_file(run / TRAINED, "")
 
@@ -493,6 +506,7 @@ def main(arguments: list[str] | None = None) -> None:
                 unlabelled=tuple(options.unlabelled),
                 weights=() if options.face_weights is None else ((DLIB, options.face_weights),),
                 until=until,
+                finish=options.finish,
             )
             if options.smoke:
                 workshop = _on_generated_faces(workshop)
@@ -558,6 +572,11 @@ def _parse(arguments: list[str] | None) -> tuple[argparse.ArgumentParser, argpar
         help="dlib_face_recognition_resnet_model_v1.dat, for the teacher `face`",
     )
     parser.add_argument("--minutes", type=float, help="stop in good order before so many")
+    parser.add_argument(
+        "--finish",
+        action="store_true",
+        help="train begun runs no further: take the best of the epochs that there are",
+    )
     parser.add_argument(
         "--steps", nargs="+", choices=STEPS, default=STEPS, metavar="STEP", help="only these"
     )

@@ -94,8 +94,8 @@ class TestFaceDetection:
 
 class TestFaceQuality:
     def test_the_reasons_are_named_in_order(self):
-        expected = ("cut off", "turned away", "too small", "blurred", "covered", "drawn")
-        assert expected == QUALITY_REASONS
+        expected = "cut off, turned away, too small, blurred, covered, distorted, drawn"
+        assert expected.split(", ") == list(QUALITY_REASONS)
 
     def test_a_face_without_reasons_is_reliable(self):
         assert FaceQuality().reliable is True

@@ -221,6 +221,11 @@ def test_a_picture_without_a_face_comes_back_unmarked(handlers: Handlers, tmp_pa
     assert page.text == ""
 
 
+def test_what_stood_above_the_answer_comes_back(handlers: Handlers, group: SimpleNamespace) -> None:
+    assert handlers.status(group.shown, "en") == group.status
+    assert handlers.status(None, "fr") == say("answer.waiting", "fr")
+
+
 def test_taking_the_picture_away_empties_the_answer(handlers: Handlers) -> None:
     page = named(handlers.show(None, "fr", SEVEN, Source()))
     assert page.status == say("answer.waiting", "fr")

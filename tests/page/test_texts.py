@@ -95,6 +95,7 @@ REASONS = {
     "too small": ("too small", "trop petit"),
     "blurred": ("blurred", "flou"),
     "covered": ("covered", "cachée"),
+    "distorted": ("squeezed", "écrasée"),
     "drawn": ("drawing", "dessin"),
 }
 
@@ -163,12 +164,15 @@ def test_about_tells_the_figures_of_the_model_and_none_that_it_has_not(
     fitted = replace(
         Calibration.temperature(1.0),
         figures={
-            "cross_validated": {"photos": {"mean_recall": 0.82}, "press": {"mean_recall": 0.71}}
+            "cross_validated": {
+                "photos": {"mean_recall": 0.82, "recall": {"disgust": 0.64, "fear": 0.66}},
+                "press": {"mean_recall": 0.71},
+            }
         },
     )
     info = replace(recognizer.model.info, figures=figures, calibration=fitted)
     before, after = about_text(info, "en")
-    for said in ("3,153", "87.6%", "92.0%", "98.4%", "71%", info.version):
+    for said in ("3,153", "87.6%", "92.0%", "98.4%", "82%", "64%", "66%", "71%", info.version):
         assert said in before
     assert "kept for testing" in before
     assert "87,6\u202f%" in about_text(info, "fr")[0]

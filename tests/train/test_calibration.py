@@ -226,7 +226,7 @@ class TestFolds:
     def test_cells_that_are_all_rarer_than_folds_are_told(self, faces: Faces) -> None:
         rows = [np.flatnonzero(faces.labels == label)[:4] for label in range(7)]
         few = faces.subset(np.concatenate(rows))
-        with pytest.raises(DataError, match="at least 5 photographs of one label and 5 people"):
+        with pytest.raises(DataError, match="5 photographs of one label and 5 people"):
             compare(replace(few, sets=np.full(len(few.labels), "one")), ("temperature",))
 
     def test_a_cell_that_is_rarer_than_folds_is_held_out_too(self, faces: Faces) -> None:
@@ -387,7 +387,7 @@ class TestOnDataset:
         info = calibrate_on_dataset(model, public)
         heads = module.dataset_logits(model, public.subset(public.reference >= 0))
         confidence = info.calibration.probabilities(heads).max(axis=1)
-        answered = (confidence >= info.abstention_threshold - 5e-5).mean()
+        answered = (confidence >= info.abstention_threshold).mean()
         assert COVERAGE <= answered < COVERAGE + 0.02
 
     def test_no_other_temperature_is_likelier(self, model: EmotionModel, public: Dataset) -> None:

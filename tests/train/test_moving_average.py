@@ -63,7 +63,7 @@ def test_a_run_with_it_is_judged_and_published_by_it_and_goes_on(
     network.load_weights(checkpoint(whole, best))
     assert not np.allclose(expected, network.predict_on_batch(inputs)["ferplus"], atol=1e-3)
     published = load_network(whole).predict_on_batch(inputs)["ferplus"]
-    np.testing.assert_allclose(published, expected, atol=1e-4)
+    np.testing.assert_allclose(published, expected, atol=5e-3)  # kernels are float16
 
     # A run that ended after its first epoch goes on as if it had not.
     fit(replace(config, epochs=1), data, parts)

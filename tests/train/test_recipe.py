@@ -92,6 +92,17 @@ def data(tmp_path: Path) -> Path:
     return folder
 
 
+def test_a_begun_run_may_end_with_the_epochs_that_there_are(made: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(made, out)
+    run = out / "teachers" / "plain"
+    (run / "trained").unlink()
+    words = ["smoke", "--smoke", "--out", str(out), "--steps", "teachers", "--finish"]
+    recipe_main(words)
+    assert (run / "trained").exists()
+    assert len(read_history(run)) == 3
+
+
 def test_a_killed_recipe_goes_on(tmp_path: Path) -> None:
     command = [sys.executable, "-u", "-m", "train.recipe", "smoke", "--smoke"]
     command += ["--out", str(tmp_path / "out")]

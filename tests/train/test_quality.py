@@ -1,0 +1,75 @@
+"""The training of the quality network, small; what the shipped one can is in tests/fer_core."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from fer_core.drawing import FONT
+from fer_core.quality import CLASSES, QUALITY_JSON, QualityModel
+from tests.conftest import EXAMPLES
+from train import quality
+from train.synthetic import write_synthetic_dataset
+
+
+@pytest.fixture
+def drawings(tmp_path: Path) -> Path:
+    folder = tmp_path / "drawings"
+    folder.mkdir()
+    canvas = Image.new("RGBA", (200, 200))
+    draw = ImageDraw.Draw(canvas)
+    draw.ellipse((10, 10, 190, 190), fill="#fcc21b")
+    for left in (60, 115):
+        draw.ellipse((left, 60, left + 25, 95), fill="black")
+    draw.arc((55, 80, 145, 155), 20, 160, fill="black", width=9)
+    canvas.save(folder / "smile.png")
+    return folder
+
+
+def test_an_epoch_has_every_class_in_its_share() -> None:
+    faces = np.random.default_rng(0).integers(0, 255, (3, 48, 48)).astype(np.uint8)
+    drawn = np.zeros((1, 48, 48), np.uint8)
+    made, labels = quality.make_epoch(faces, faces, drawn, np.random.default_rng(1))
+    assert made.shape == (quality.FACES_AN_EPOCH, 48, 48)
+    shares = np.bincount(labels, minlength=len(CLASSES)) / len(labels)
+    np.testing.assert_allclose(shares, quality.SHARES, atol=0.02)
+
+
+def test_the_command_writes_a_network_that_loads(
+    tmp_path: Path, drawings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quality, "FACES_AN_EPOCH", 128)
+    monkeypatch.setattr(quality, "WORDS", 3)
+    data, fonts, out = tmp_path / "data", tmp_path / "fonts", tmp_path / "out"
+    for folder in (data, fonts):
+        folder.mkdir()
+    (fonts / "letters.ttf").write_bytes(FONT.read_bytes())
+    write_synthetic_dataset(data, faces_per_split=(70, 70, 70))
+    words = ["--data", str(data), "--faces", str(EXAMPLES), "--drawings", str(drawings)]
+    quality.main([*words, "--fonts", str(fonts), "--out", str(out), "--epochs", "1"])
+    model = QualityModel.load(out)
+    shares = model.probabilities(np.zeros((2, 48, 48), np.uint8))
+    np.testing.assert_allclose(shares.sum(axis=1), 1.0)
+    assert model.info.training["faces"]["photographs"] >= 9
+    assert (out / QUALITY_JSON).exists()
+
+
+def test_missing_drawings_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data, empty = tmp_path / "data", tmp_path / "empty"
+    for folder in (data, empty):
+        folder.mkdir()
+    write_synthetic_dataset(data, faces_per_split=(70, 70, 70))
+    words = ["--data", str(data), "--faces", str(EXAMPLES), "--drawings", str(empty)]
+    with pytest.raises(SystemExit, match=r"error: .* holds no PNG file"):
+        quality.main([*words, "--fonts", str(empty), "--out", str(tmp_path / "out")])
+
+
+def test_missing_photographs_are_told(tmp_path: Path, drawings: Path) -> None:
+    data, empty = tmp_path / "data", tmp_path / "empty"
+    for folder in (data, empty):
+        folder.mkdir()
+    write_synthetic_dataset(data, faces_per_split=(70, 70, 70))
+    words = ["--data", str(data), "--faces", str(empty), "--drawings", str(drawings)]
+    with pytest.raises(SystemExit, match="error: there is no photograph of a face"):
+        quality.main([*words, "--fonts", str(empty), "--out", str(tmp_path / "out")])
