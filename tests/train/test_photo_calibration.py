@@ -365,7 +365,8 @@ class TestTradeOff:
     def test_neutral_is_called_more_often_with_more_weight(
         self, rows: list[dict[str, float]]
     ) -> None:
-        recalls = [row["posed: neutral"] for row in rows]
+        recalls = [row["calm: neutral"] for row in rows]
+        assert recalls == sorted(recalls)
         assert recalls[-1] > recalls[0]
 
     def test_each_set_tells_what_it_has_labels_for(self, rows: list[dict[str, float]]) -> None:
