@@ -109,14 +109,21 @@ class QualityModel:
             text = (directory / QUALITY_JSON).read_text(encoding="utf-8")
             info = QualityInfo.from_dict(json.loads(text))
         except OSError as error:
-            raise ModelLoadError(
-                f"The model file {QUALITY_JSON} is missing; {REPAIR}."
-            ) from error
+            raise ModelLoadError(f"The model file {QUALITY_JSON} is missing; {REPAIR}.") from error
         except (KeyError, TypeError, ValueError) as error:
             raise ModelLoadError(
                 f"{QUALITY_JSON} does not fit this version of the code: {error}."
             ) from error
-        return cls(Network(read_verified(directory / info.file, info.sha256), threads=1), info)
+        content, side = (
+            read_verified(directory / info.file, info.sha256),
+            info.preprocessing.crop_size,
+        )
+        try:
+            model = cls(Network(content, threads=1), info)
+            model.probabilities(np.zeros((1, side, side), np.uint8))
+        except (ValueError, KeyError) as error:
+            raise ModelLoadError(f"{info.file} cannot be loaded: {error}.") from error
+        return model
 
     def probabilities(self, crops: UInt8Array) -> NDArray[np.float64]:
         """Tell clear faces from cut, blurred, covered and drawn ones.

@@ -8,7 +8,15 @@ from fer_core.assets import MODELS_DIR
 from fer_core.errors import ChecksumMismatchError, ModelLoadError
 from fer_core.geometry import apply, cut_square, similarity
 from fer_core.images import load_image
-from fer_core.landmarks import LANDMARKER_FILE, LOOK_SIDE, FaceLandmarker
+from fer_core.landmarks import (
+    LANDMARKER_FILE,
+    LOOK_SIDE,
+    OUTLINE,
+    POINTS,
+    FaceLandmarker,
+    FaceMesh,
+    _shape,
+)
 from tests.conftest import EXAMPLES, PORTRAITS
 
 each_portrait = pytest.mark.parametrize("path", PORTRAITS, ids=lambda path: path.stem)
@@ -172,6 +180,75 @@ class TestSquare:
         first = landmarker.look(picture, center + aside, side, roll + 0.2)
         second = landmarker.look(picture, *first.square)
         assert farthest(second.keypoints, settled) < 0.015 * FACE
+
+
+def outline(width=1.0, height=1.2):
+    """(468, 3) points of which only ears, forehead and chin lie away from the middle."""
+    points = np.zeros((POINTS, 3))
+    right_ear, left_ear, forehead, chin = OUTLINE
+    points[right_ear, 0], points[left_ear, 0] = -width / 2, width / 2
+    points[forehead, 1], points[chin, 1] = -height / 2, height / 2
+    return points
+
+
+def rotated(points, axis, degrees):
+    """Around x (a nod), y (as when one looks aside) or z (a roll)."""
+    angle, (one, other) = np.deg2rad(degrees), {"x": (1, 2), "y": (0, 2), "z": (0, 1)}[axis]
+    matrix = np.eye(3)
+    matrix[[one, other], [one, other]] = np.cos(angle)
+    matrix[one, other], matrix[other, one] = -np.sin(angle), np.sin(angle)
+    return points @ matrix.T
+
+
+class TestShape:
+    @pytest.mark.parametrize("degrees", [0, 5, 20, 40, 75, 90])
+    @pytest.mark.parametrize("sign", [-1, 1])
+    @pytest.mark.parametrize("axis", ["x", "y"])
+    def test_turn_is_the_angle_of_a_head_that_looks_aside_or_nods(self, axis, sign, degrees):
+        turn, _ = _shape(rotated(outline(), axis, sign * degrees))
+        assert turn == pytest.approx(degrees, abs=1e-6)
+
+    @pytest.mark.parametrize("degrees", [-120, 30, 180])
+    def test_a_roll_is_no_turn(self, degrees):
+        turn, _ = _shape(rotated(rotated(outline(), "y", 25), "z", degrees))
+        assert turn == pytest.approx(25, abs=1e-6)
+
+    def test_turns_about_two_axes_add_up_as_directions_do(self):
+        turn, _ = _shape(rotated(rotated(outline(), "y", 30), "x", 40))
+        expected = np.rad2deg(np.arccos(np.cos(np.deg2rad(30)) * np.cos(np.deg2rad(40))))
+        assert turn == pytest.approx(expected, abs=1e-6)
+
+    @pytest.mark.parametrize(("axis", "degrees"), [("x", 0), ("y", 50), ("x", 35), ("z", 20)])
+    def test_aspect_is_that_of_the_face_however_it_is_turned(self, axis, degrees):
+        _, aspect = _shape(rotated(outline(width=0.8, height=1.0), axis, degrees))
+        assert aspect == pytest.approx(1.25)
+
+    def test_size_and_place_do_not_matter(self):
+        one = rotated(outline(), "y", 33)
+        assert _shape(70 * one + (90, 100, 5)) == pytest.approx(_shape(one))
+
+    def test_points_in_one_place_have_a_shape_too(self):
+        assert np.isfinite(_shape(np.zeros((POINTS, 3)))).all()
+
+    @each_portrait
+    def test_the_portraits_look_ahead_in_their_own_proportions(self, landmarker, path):
+        mesh = landmarker.look(load_image(path), *IN_THE_MIDDLE)
+        assert mesh.turn < 25
+        assert 1.05 < mesh.aspect < 1.4
+
+    def test_a_squeezed_picture_has_a_larger_aspect(self, landmarker):
+        picture = portrait("neutral_m_european_01")
+        center, side, roll = marked_square("neutral_m_european_01")
+        squeezed = cv2.resize(picture, (384, 512), interpolation=cv2.INTER_AREA)
+        whole = landmarker.look(picture, center, side, roll)
+        narrow = landmarker.look(squeezed, center * (0.75, 1), side, roll)
+        assert narrow.aspect > 1.15 * whole.aspect
+
+    def test_a_mesh_of_a_larger_picture_keeps_turn_aspect_and_presence(self):
+        mesh = FaceMesh(0.9, np.ones((POINTS, 2)), 12.0, 1.3)
+        moved = mesh.moved(4.0)
+        assert (moved.presence, moved.turn, moved.aspect) == (0.9, 12.0, 1.3)
+        np.testing.assert_array_equal(moved.points, np.full((POINTS, 2), 4.0))
 
 
 def test_the_picture_is_not_changed(landmarker):
