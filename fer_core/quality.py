@@ -109,9 +109,7 @@ class QualityModel:
             text = (directory / QUALITY_JSON).read_text(encoding="utf-8")
             info = QualityInfo.from_dict(json.loads(text))
         except OSError as error:
-            raise ModelLoadError(
-                f"The model file {QUALITY_JSON} is missing; {REPAIR}."
-            ) from error
+            raise ModelLoadError(f"The model file {QUALITY_JSON} is missing; {REPAIR}.") from error
         except (KeyError, TypeError, ValueError) as error:
             raise ModelLoadError(
                 f"{QUALITY_JSON} does not fit this version of the code: {error}."
