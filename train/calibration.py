@@ -6,6 +6,7 @@ linear layer compete by cross-validation; see `choose`. Solvers are SciPy's, fol
 
 import hashlib
 import json
+import math
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -46,6 +47,11 @@ def dataset_logits(model: EmotionModel, dataset: Dataset) -> dict[str, Float32Ar
     """Compute both heads for every face, prepared and averaged as the app does for such a face."""
     spec = model.info.preprocessing
     return model.logits(preprocess(prepare_dataset_faces(dataset.faces, spec), spec))
+
+
+def floored(threshold: float) -> float:
+    """Round a threshold down, so that the last face that it is to leave answered is."""
+    return math.floor(1e4 * threshold) / 1e4
 
 
 def stamped(info: ModelInfo) -> ModelInfo:
@@ -100,7 +106,7 @@ def calibrate_on_dataset(model: EmotionModel, public: Dataset) -> ModelInfo:
     info = replace(
         model.info,
         calibration=calibration,
-        abstention_threshold=round(curve.threshold_at(COVERAGE), 4),
+        abstention_threshold=floored(curve.threshold_at(COVERAGE)),
         figures=figures_of_heads(model.info),
     )
     return stamped(info)

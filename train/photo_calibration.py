@@ -27,6 +27,7 @@ from train.calibration import (
     cross_validate,
     figures_of_heads,
     fit,
+    floored,
     rounded,
     stamped,
 )
@@ -187,7 +188,7 @@ def calibrate_on_photographs(
     candidates = compare(faces, forms)
     best = choose(candidates)
     # Rounded down, so that no face falls below it.
-    threshold = float(np.floor(1e4 * choose_threshold(sets, best.held_out)) / 1e4)
+    threshold = floored(choose_threshold(sets, best.held_out))
     answers = _with_probabilities(sets, best.held_out, threshold)
     figures = {name: _compact(photograph_figures(said)) for name, said in answers.items()}
     counts = dict(zip(*np.unique(faces.sets, return_counts=True), strict=True))
@@ -226,8 +227,9 @@ def trade_off(
         public: PublicTest and its logits, to be judged by the FER+ majority, or None.
 
     Returns:
-        For each weight: cross-validated mean recall of each set, of the rarest three, and recall of
-        neutral faces by set; on PublicTest accuracy, mean recall and recall of neutral.
+        For each weight, cross-validated: mean recall of sets with `MANY_EMOTIONS`, that of the
+        rarest three, and recall of neutral faces by set; on PublicTest accuracy, mean recall and
+        recall of neutral.
     """
     from train.photo_figures import photograph_figures
 
