@@ -3,9 +3,10 @@
     python -m train.recipe product --data DIR --photos DIR --photos DIR --unlabelled DIR \
         --face-weights FILE --out runs/product
 
-`product` is what models/ is made by. Its teachers begin differently, for kindred ones add nothing:
-`plain` with random weights, a residual network of 8 M parameters; `face` with dlib's weights for
-recognizing faces. The student begins with random weights.
+`product` is the recipe of the next model; it has not been trained to its end yet, and what models/
+holds was made by the commands in the model card. Its teachers begin differently, for kindred ones
+add nothing: `plain` with random weights, a residual network of 8 M parameters; `face` with dlib's
+weights for recognizing faces. The student begins with random weights.
 """
 
 from dataclasses import dataclass, field, replace
