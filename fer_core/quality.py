@@ -114,10 +114,8 @@ class QualityModel:
             raise ModelLoadError(
                 f"{QUALITY_JSON} does not fit this version of the code: {error}."
             ) from error
-        content, side = (
-            read_verified(directory / info.file, info.sha256),
-            info.preprocessing.crop_size,
-        )
+        content = read_verified(directory / info.file, info.sha256)
+        side = info.preprocessing.crop_size
         try:
             model = cls(Network(content, threads=1), info)
             model.probabilities(np.zeros((1, side, side), np.uint8))
