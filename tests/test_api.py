@@ -31,6 +31,7 @@ from fer_core.images import (
     TRUNCATED,
     UNREADABLE,
 )
+from fer_core.results import QUALITY_REASONS, FaceQuality
 from page import videos
 from tests.clips import Part, scene, write_clip
 from tests.conftest import EXAMPLES, ROOT
@@ -181,6 +182,23 @@ def test_answers_follow_the_schema(client: Client) -> None:
     assert answers[0].pop("picture") == HAPPY.name
     validator.validate(answers[0])
     answer["faces"][0]["emotion"]["label"] = "bored"
+    assert not validator.is_valid(answer)
+
+
+def test_the_schema_knows_the_reasons_of_doubt_and_no_others(
+    recognizer: EmotionRecognizer,
+) -> None:
+    schema = json.loads((ROOT / "docs" / "answer.schema.json").read_text(encoding="utf-8"))
+    validator = Draft202012Validator(schema)
+    answer = recognizer.recognize(HAPPY).to_dict()
+    quality = answer["faces"][0]["quality"]
+    for reasons in ([], *([name] for name in QUALITY_REASONS), list(QUALITY_REASONS)):
+        answer["faces"][0]["quality"] = FaceQuality(tuple(reasons)).to_dict()
+        validator.validate(answer)
+    for wrong in ({**quality, "reasons": ["ugly"]}, {**quality, "reasons": None}, {"reasons": []}):
+        answer["faces"][0]["quality"] = wrong
+        assert not validator.is_valid(answer)
+    del answer["faces"][0]["quality"]
     assert not validator.is_valid(answer)
 
 
