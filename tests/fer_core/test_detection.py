@@ -11,8 +11,9 @@ from fer_core.blazeface import DETECTOR_FILE, STEP, WINDOW
 from fer_core.detection import FINEST, MAX_FACES, FaceDetector, _halves, _level, _level_sides
 from fer_core.errors import ChecksumMismatchError, ModelLoadError
 from fer_core.geometry import apply, cut_square, similarity
+from fer_core.given_boxes import check_boxes
 from fer_core.images import load_image
-from fer_core.landmarks import LANDMARKER_FILE
+from fer_core.landmarks import LANDMARKER_FILE, LOOK_SIDE
 from fer_core.results import BoundingBox
 from tests.conftest import EXAMPLES, PORTRAITS
 from train.scenes import background, make_empty_scene
@@ -190,6 +191,25 @@ class TestSmallFaces:
     def test_of_a_larger_crowd_no_more_than_the_limit(self, detector, heads):
         canvas, _ = crowd(heads, columns=9, rows=7, height=80)
         assert len(detector.detect(canvas)) == MAX_FACES == 50
+
+
+@pytest.mark.parametrize("name", ["sad_f_african_01", "fear_m_asian_01"])
+def test_turn_and_aspect_are_those_of_the_mesh_whether_the_box_is_found_or_given(detector, name):
+    picture = load_image(EXAMPLES / f"{name}.jpg")
+    (found,) = detector.detect(picture)
+    edges = (found.box.x_min, found.box.y_min, found.box.x_max, found.box.y_max)
+    (given,) = detector.place(picture, check_boxes([edges], *picture.shape[1::-1]))
+    mesh = detector._landmarker.look(picture, *given_square(found))
+    for face in (found, given):
+        assert face.turn == pytest.approx(mesh.turn, abs=4)
+        assert face.aspect == pytest.approx(mesh.aspect, abs=0.05)
+
+
+def given_square(face):
+    """Center, side and roll of the square around an upright face."""
+    box = face.box
+    center = np.array([box.x_min + box.x_max, box.y_min + box.y_max]) / 2
+    return center, LOOK_SIDE * max(box.width, box.height), 0.0
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -136,6 +137,21 @@ class TestPhotographs:
         assert "disgust " in printed
         assert "python -m train.evaluate --record" in printed
 
+    def test_what_has_no_value_is_printed_as_a_dash(
+        self, posed: Path, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """Of squeezed faces none is answered, so that there is no accuracy of answers."""
+        squeezed = tmp_path / "squeezed"
+        squeezed.mkdir()
+        for path in HAPPY:
+            with Image.open(path) as picture:
+                picture.resize((picture.width * 6 // 10, picture.height)).save(squeezed / path.name)
+        rows = [f"{path.name},happy" for path in HAPPY]
+        (squeezed / "labels.csv").write_text("\n".join(["file,label", *rows]) + "\n")
+        main(["--model", str(folder), "--photos", str(posed), "--photos", str(squeezed)])
+        (line,) = [x for x in capsys.readouterr().out.splitlines() if x.startswith("squeezed,")]
+        assert line.endswith("answered 0.000, accuracy of these -")
+
     def test_with_the_dataset_the_answer_is_judged_there_too(
         self,
         posed: Path,
@@ -156,6 +172,18 @@ class TestPhotographs:
         ]  # fmt: skip
         assert (tmp_path / "trade_off.png").read_bytes().startswith(b"\x89PNG")
         assert "| posed: neutral | PublicTest: accuracy |" in " ".join(table[0].split())
+
+
+class TestWithoutPhotographs:
+    def test_a_temperature_is_fitted_without_scikit_learn(
+        self, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for package in ("sklearn", "scipy"):
+            monkeypatch.setitem(sys.modules, package, None)
+        write_synthetic_dataset(tmp_path, (7, 35, 7))
+        main(["--model", str(folder), "--data", str(tmp_path)])
+        fitted = read_info(folder).calibration
+        assert (fitted.form, list(fitted.fitted_on)) == ("temperature", ["PublicTest"])
 
 
 class TestEvaluation:

@@ -31,6 +31,10 @@ def test_words_without_a_font_are_refused() -> None:
         next(draw_words([], 1, seed=0))
 
 
+def test_emoji_that_a_font_lacks_are_left_out() -> None:
+    assert list(draw_emoji(FONT)) == []
+
+
 def test_a_file_that_is_no_color_font_is_refused(tmp_path: Path) -> None:
     picture = tmp_path / "font.ttf"
     Image.new("RGB", (8, 8)).save(picture, format="PNG")

@@ -274,6 +274,14 @@ class TestPhotographs:
             assert said.uncertain[row] == face.emotion.is_uncertain
             box = face.detection.box
             assert said.boxes[row].tolist() == [box.x_min, box.y_min, box.x_max, box.y_max]
+            assert said.reliable[row] == face.quality.reliable
+            np.testing.assert_array_equal(said.crops[row], face.aligned)
+            spec = recognizer.model.info.preprocessing
+            logits = recognizer.model.logits(preprocess(face.aligned[np.newaxis], spec))
+            for head, values in logits.items():
+                np.testing.assert_allclose(said.logits[head][row], values[0], atol=1e-5)
+        assert not said.crops[4].any()
+        assert not any(values[4].any() for values in said.logits.values())
         monkeypatch.setattr(EmotionPrediction, "is_uncertain", property(lambda _: True))
         assert answer_photographs(recognizer, taken[:1]).uncertain.all()
 
