@@ -309,6 +309,7 @@ def _minimize(
 ) -> FloatArray:
     """The (112,) numbers of least loss, a linear function of as many as the basis has columns."""
     from scipy.optimize import minimize
+    from threadpoolctl import threadpool_limits
 
     rows, labels = np.arange(len(inputs)), faces.labels
     weights = faces.weights / faces.weights.sum()
@@ -325,7 +326,8 @@ def _minimize(
         value = -float(weights @ logs[rows, labels]) + strength * float(away @ away)
         return value, basis.T @ gradient + 2 * strength * away
 
-    return np.asarray(basis @ minimize(loss, origin, jac=True, method="L-BFGS-B").x)
+    with threadpool_limits(1):  # matrices so small are multiplied fastest by one thread
+        return np.asarray(basis @ minimize(loss, origin, jac=True, method="L-BFGS-B").x)
 
 
 def _divisions(faces: Faces) -> Iterable[list[tuple[NDArray[np.intp], NDArray[np.intp]]]]:
