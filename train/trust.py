@@ -129,22 +129,25 @@ def main(arguments: list[str] | None = None) -> None:
         sets = read_photograph_sets(options.photos or [])
         photographs = [photo for photos in sets.values() for photo in photos]
         photographs += read_portraits(options.portraits) if options.portraits else []
-        figures: dict[str, Any] = {}
-        if photographs:
-            figures["changes"] = measure_changes(recognizer, photographs, options.faces)
-            figures["turns"] = measure_turns(recognizer, photographs)
-        invented = {
-            "scenes": (make_empty_scene(np.random.default_rng((SEED, i))) for i in range(SCENES))
-        }
+        invented: dict[str, Iterable[UInt8Array]] = {}
         if options.emoji:
             invented["emoji"] = (image for _, image in draw_emoji(options.emoji))
         if options.fonts:
             fonts = sorted(options.fonts.rglob("*.ttf"))
             fonts = [font for font in fonts if "emoji" not in font.name.lower()]
             invented["words"] = (image for _, image in draw_words(fonts, WORDS, SEED))
-        figures["invented"] = {
-            name: measure_invented(recognizer, images, name) for name, images in invented.items()
+        invented["scenes"] = (
+            make_empty_scene(np.random.default_rng((SEED, i))) for i in range(SCENES)
+        )
+        figures: dict[str, Any] = {
+            "invented": {
+                name: measure_invented(recognizer, images, name)
+                for name, images in invented.items()
+            }
         }
+        if photographs:
+            figures["changes"] = measure_changes(recognizer, photographs, options.faces)
+            figures["turns"] = measure_turns(recognizer, photographs)
     except (DataError, FerError) as error:
         raise SystemExit(f"error: {error}") from error
     print(describe(figures))
