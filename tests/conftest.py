@@ -32,16 +32,11 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # as many processes as cores run beside
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_itemcollected(item: pytest.Item) -> None:
     """Keep the tests of a shared fixture, and else those of a file, in one worker."""
-    for item in items:
-        used = getattr(item, "fixturenames", ())
-        group = next((name for name in SHARED if name in used), item.path.name)
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
-PORTRAITS = sorted(EXAMPLES.glob("*_[fm]_*.jpg"))  # one face each
+    used = getattr(item, "fixturenames", ())
+    group = next((name for name in SHARED if name in used), item.path.name)
+    item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")
