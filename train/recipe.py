@@ -249,9 +249,9 @@ def _end(run: Path, config: "TrainConfig") -> None:
 
 def _collect_answers(workshop: Workshop) -> None:
     from fer_core.assets import MODELS_DIR
-    from fer_core.model import read_info
     from train.answers import Answers, ask, pool
     from train.dataset import digests
+    from train.teachers import teach, teacher_names
 
     faces: UInt8Array | None = None
     parts = []
@@ -260,7 +260,7 @@ def _collect_answers(workshop: Workshop) -> None:
         run = workshop.out / "teachers" / name
         path = workshop.out / "answers" / f"{name}.npz"
         published = workshop.recipe.teachers[name].weights == PUBLISHED
-        version = _published_version() if published else _version(run, name)
+        version = teacher_names(MODELS_DIR)[0] if published else _version(run, name)
         if not path.exists() or (version and Answers.load(path).teachers != (version,)):
             if version is None:
                 raise RunError(f"{run} is not trained to its end; make the step teachers first.")
@@ -268,14 +268,12 @@ def _collect_answers(workshop: Workshop) -> None:
             faces = _all_faces(workshop) if faces is None else faces
             print(f"answers: asking {name} about {len(faces)} faces", flush=True)
             if published:
-                network = load_network(MODELS_DIR)
-                spec = read_info(MODELS_DIR).preprocessing
+                teach([MODELS_DIR], faces).save(path)
             else:
                 config = workshop.recipe.teachers[name].config
                 network = load_best(run, config, best(read_history(run))["epoch"])
-                spec = config.preprocessing
-            logits = ask(network, faces, spec, workshop.recipe.views)
-            Answers(digests(faces), logits, (version,)).save(path)
+                logits = ask(network, faces, config.preprocessing, workshop.recipe.views)
+                Answers(digests(faces), logits, (version,)).save(path)
         parts.append(Answers.load(path))
     if not parts:
         raise RunError("there are no teachers; make the step teachers first.")
@@ -444,14 +442,6 @@ def _table(figures: dict[str, dict[str, float]]) -> str:
         cells = [f"{column[name]:.4f}" if name in column else "" for column in figures.values()]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
-
-
-def _published_version() -> str:
-    from fer_core.assets import MODELS_DIR
-    from fer_core.model import read_info
-
-    info = read_info(MODELS_DIR)
-    return f"{info.name} {info.version}"
 
 
 def _version(run: Path, name: str) -> str | None:

@@ -145,7 +145,6 @@ RECIPES = {
             seed=41,
             augmentation=PHOTOGRAPHS,
         ),
-        views=0,  # further ones would take as long as an epoch
         student_weights=PUBLISHED,
     ),
     # python -m train.recipe smoke --smoke: the whole way on generated faces, scores mean nothing.

@@ -171,7 +171,7 @@ def test_the_published_model_can_be_teacher_and_beginning(data: Path, tmp_path: 
     settings = {"epochs": 1, "batch_size": 32, "learning_rate": 0.0, "averaging": 0.0}
     for name, value in settings.items():
         recipe = adjust(recipe, f"student.{name}={value}")
-    workshop = Workshop(replace(recipe, views=0), "fine-tune", data, tmp_path / "out")
+    workshop = Workshop(recipe, "fine-tune", data, tmp_path / "out")
     assert follow(workshop, ["teachers", "answers", "student"])
     published = read_info(MODELS_DIR)
     named = f"{published.name} {published.version}"
