@@ -22,8 +22,8 @@ from fer_core.preprocessing import (
 )
 from train.augmentation import AugmentationConfig, augment, draw_chances
 from train.dataset import digests
+from train.errors import RunError
 from train.networks import HEADS
-from train.runs import RunError
 from train.standardization import prepare_training_faces, standardize
 
 if TYPE_CHECKING:

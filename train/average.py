@@ -12,17 +12,15 @@ result is a folder like a run's, with temperature and threshold fitted on Public
 `train.calibrate --photos DIR` fits them on photographs.
 """
 
-import argparse
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from fer_core.errors import ModelLoadError
 from fer_core.model import EmotionModel, ModelInfo
-from train.arguments import add_data_argument, data_dir, need
-from train.errors import DataError
+from train.cli import add_data_argument, command_parser, data_dir, explained, need
+from train.errors import RunError
 from train.networks import mean_of_answers
-from train.runs import RunError, git_commit, load_network, refuse_run
+from train.runs import git_commit, load_network, refuse_run
 
 
 def average(
@@ -84,11 +82,7 @@ def average(
 
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m train.average",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("average", __doc__)
     parser.add_argument(
         "--models", type=Path, nargs="+", required=True, metavar="DIR", help="two or more"
     )
@@ -106,10 +100,8 @@ def main(arguments: list[str] | None = None) -> None:
     words = " ".join(str(folder) for folder in options.models)
     command = f"python -m train.average --models {words} --data DIR --out {options.out}"
     command += " --answers" if options.answers else ""
-    try:
+    with explained():
         info = average(options.models, data, options.out, command, answers=options.answers)
-    except (DataError, ModelLoadError, RunError) as error:
-        raise SystemExit(f"error: {error}") from error
     print(
         f"{options.out} holds {info.name} {info.version}, calibrated on PublicTest; for the answer "
         "on photographs: python -m train.calibrate --photos DIR"

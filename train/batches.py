@@ -14,8 +14,8 @@ from train.answers import Answers
 from train.augmentation import draw_chances
 from train.config import TrainConfig
 from train.dataset import Dataset
+from train.errors import RunError
 from train.networks import HEADS
-from train.runs import RunError
 from train.standardization import prepare_training_faces
 
 if TYPE_CHECKING:

@@ -30,7 +30,6 @@ from pathlib import Path
 
 from fer_core.calibration import Calibration
 from fer_core.emotions import FER2013_LABELS
-from fer_core.errors import FerError
 from fer_core.model import (
     CONVERTIBLE_VERSION,
     FORMAT_VERSION,
@@ -39,9 +38,17 @@ from fer_core.model import (
     ModelInfo,
 )
 from fer_core.recognizer import EmotionRecognizer
-from train.arguments import add_data_argument, add_model_argument, data_dir, need
 from train.calibration import calibrate_on_dataset, dataset_logits
-from train.dataset import DataError, load_splits
+from train.cli import (
+    add_data_argument,
+    add_model_argument,
+    command_parser,
+    data_dir,
+    explained,
+    need,
+)
+from train.dataset import load_splits
+from train.errors import DataError
 from train.evaluate_answers import answer_photographs
 from train.photo_calibration import (
     NEUTRAL_WEIGHT,
@@ -92,7 +99,7 @@ def main(arguments: list[str] | None = None) -> None:
     from train.export import write_info
 
     parser, options = _parse(arguments)
-    try:
+    with explained():
         if options.convert:
             write_info(options.model, convert(options.model))
             print(f"{options.model} now has {MODEL_JSON} of format {FORMAT_VERSION}")
@@ -102,9 +109,7 @@ def main(arguments: list[str] | None = None) -> None:
         else:
             public = load_splits(data_dir(parser, options))["PublicTest"]
             info = calibrate_on_dataset(EmotionModel.load(options.model), public)
-    except (DataError, FerError) as error:
-        raise SystemExit(f"error: {error}") from error
-    write_info(options.model, info)
+        write_info(options.model, info)
     print(
         f"wrote the calibration, {info.calibration.form}, and the abstention threshold, "
         f"{info.abstention_threshold}, into {MODEL_JSON} of {options.model}; figures of other "
@@ -158,11 +163,7 @@ def _with_photographs(options: argparse.Namespace) -> ModelInfo:
 def _parse(
     arguments: list[str] | None,
 ) -> tuple[argparse.ArgumentParser, argparse.Namespace]:
-    parser = argparse.ArgumentParser(
-        prog="python -m train.calibrate",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("calibrate", __doc__)
     add_model_argument(parser)
     add_data_argument(parser)
     parser.add_argument(

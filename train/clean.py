@@ -28,10 +28,9 @@ from numpy.typing import NDArray
 from fer_core.assets import MODELS_DIR
 from fer_core.detection import FaceDetector
 from fer_core.emotions import FER2013_LABELS
-from fer_core.errors import ModelLoadError
 from fer_core.preprocessing import Float32Array
-from train.arguments import add_data_argument, data_dir
-from train.dataset import SPLITS, DataError, Dataset, load_splits
+from train.cli import add_data_argument, command_parser, data_dir, explained, prepare_folder
+from train.dataset import SPLITS, Dataset, load_splits
 from train.duplicates import (
     NearPairs,
     connected_groups,
@@ -40,6 +39,7 @@ from train.duplicates import (
     near_pairs,
     pairs_between,
 )
+from train.errors import DataError
 
 MODES = ("none", "drop", "weigh", "strict")
 UNDETECTED_WEIGHT = 0.5
@@ -323,25 +323,17 @@ def main(arguments: list[str] | None = None) -> None:
     from train.clean_report import write_report
 
     options, data = _parse(arguments)
-    try:
+    with explained():
         print(f"reading {data}", flush=True)
         splits = load_splits(data)
-        options.out.mkdir(parents=True, exist_ok=True)  # to fail now rather than in minutes
+        prepare_folder(options.out)
         faults = find_faults(splits, detector=FaceDetector.load(MODELS_DIR))
         for path in write_report(faults, splits, options.out):
             print(f"wrote {path}")
-    except (DataError, ModelLoadError) as error:
-        raise SystemExit(f"error: {error}") from error
-    except OSError as error:
-        raise SystemExit(f"error: {options.out} cannot be written to ({error}).") from error
 
 
 def _parse(arguments: list[str] | None) -> tuple[argparse.Namespace, Path]:
-    parser = argparse.ArgumentParser(
-        prog="python -m train.clean",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("clean", __doc__)
     add_data_argument(parser)
     parser.add_argument(
         "--out",

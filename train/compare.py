@@ -9,14 +9,13 @@ those of a run's fastest, in which other work on the machine counts least. With 
 table replaces what stands between `<!-- compare NAME -->` and `<!-- end -->` in that file.
 """
 
-import argparse
 import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from train.arguments import add_data_argument, data_dir
+from train.cli import add_data_argument, command_parser, data_dir, explained
 from train.config import TrainConfig
 from train.errors import DataError
 
@@ -122,11 +121,7 @@ def put_into(path: Path, name: str, table: str) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m train.compare",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("compare", __doc__)
     add_data_argument(parser)
     parser.add_argument(
         "--runs", type=Path, nargs="+", required=True, metavar="DIR", help="runs or models"
@@ -135,15 +130,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--name", default="networks", help="of its marks (default: networks)")
     options = parser.parse_args(arguments)
     data = data_dir(parser, options)
-    from fer_core.errors import ModelLoadError
-
-    try:
+    with explained():
         table = markdown(compare(options.runs, data))
         print(table)
         if options.into is not None:
             put_into(options.into, options.name, table)
-    except (DataError, ModelLoadError, OSError) as error:
-        raise SystemExit(f"error: {error}") from error
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from typing import Any
 from fer_core.emotions import FER2013_LABELS
 from fer_core.preprocessing import PreprocessingSpec
 from train.augmentation import AugmentationConfig
+from train.errors import SettingError
 from train.networks import NetworkShape
 
 CHOICES = {
@@ -150,7 +151,7 @@ def override(config: TrainConfig, setting: str) -> TrainConfig:
         setting: `field=value` or `part.field=value`, the value as JSON or a bare word.
 
     Raises:
-        ValueError: there is no such field, or its value has another type.
+        SettingError: there is no such field, or its value is of another type or out of range.
     """
     path, separator, text = setting.partition("=")
     *parents, name = path.strip().split(".")
@@ -159,7 +160,7 @@ def override(config: TrainConfig, setting: str) -> TrainConfig:
         owner = getattr(owner, parent) if parent in _names(owner) else None
     known = _names(owner)
     if not separator or name not in known or len(parents) > 1:
-        raise ValueError(f"there is no setting {path!r}; write FIELD=VALUE, as in epochs=20.")
+        raise SettingError(f"there is no setting {path!r}; write FIELD=VALUE, as in epochs=20.")
     old = getattr(owner, name)
     try:
         value = json.loads(text)
@@ -167,9 +168,14 @@ def override(config: TrainConfig, setting: str) -> TrainConfig:
         value = text
     value = _like(old, value)
     if value is None:
-        raise ValueError(f"{path} must look like {json.dumps(old, default=asdict)}, got {text!r}.")
-    changed = replace(owner, **{name: value})
-    return replace(config, **{parents[0]: changed}) if parents else changed
+        raise SettingError(
+            f"{path} must look like {json.dumps(old, default=asdict)}, got {text!r}."
+        )
+    try:
+        changed = replace(owner, **{name: value})
+        return replace(config, **{parents[0]: changed}) if parents else changed
+    except ValueError as error:  # what the config itself refuses
+        raise SettingError(str(error)) from error
 
 
 def _names(owner: Any) -> set[str]:

@@ -36,8 +36,6 @@ from fer_core.preprocessing import DATASET_FACE_SIZE, UInt8Array
 from train.errors import DataError
 from train.folders import find_pictures, read_face, split_folders
 
-__all__ = ["FERPLUS_COLUMNS", "SPLITS", "DataError", "Dataset", "load_splits"]
-
 SPLITS = ("Training", "PublicTest", "PrivateTest")
 FACES_PER_MOSAIC_ROW = 190
 FERPLUS_COLUMNS = {

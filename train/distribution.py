@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from train.runs import RunError
+from train.errors import RunError
 
 if TYPE_CHECKING:
     import keras

@@ -45,12 +45,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from fer_core.errors import FerError
 from fer_core.model import EmotionModel, ModelInfo
 from fer_core.recognizer import EmotionRecognizer
-from train.arguments import add_data_argument, add_model_argument, data_dir, need
 from train.clean import load_faults
-from train.dataset import DataError, Dataset, load_splits
+from train.cli import (
+    add_data_argument,
+    add_model_argument,
+    command_parser,
+    data_dir,
+    explained,
+    need,
+    prepare_file,
+    prepare_folder,
+)
+from train.dataset import Dataset, load_splits
 from train.evaluate_answers import (
     Answers,
     PhotographAnswers,
@@ -59,7 +67,6 @@ from train.evaluate_answers import (
     ask_fer,
 )
 from train.evaluate_figures import all_figures, compact, log_row, side_by_side, summary
-from train.peer_fer import PeerError
 from train.photo_calibration import held_out_answers, sets_fitted_on
 from train.photographs import read_photograph_sets
 
@@ -80,7 +87,11 @@ def main(arguments: list[str] | None = None) -> None:
     options = _parse(arguments)
     need("evaluation", "sklearn", "scipy", *(["matplotlib"] if options.report else []))
     answers: dict[str, Answers] = {}
-    try:
+    with explained():
+        if options.json is not None:
+            prepare_file(options.json)
+        if options.report is not None:
+            prepare_folder(options.report)
         sets = read_photograph_sets(options.photos)
         if options.data is not None:
             print(f"reading {options.data}", flush=True)
@@ -101,24 +112,22 @@ def main(arguments: list[str] | None = None) -> None:
             print("asking fer for its answers", flush=True)
             version, of_faces, of_photographs = ask_fer(options.fer_python, answers, sets)
             figures["peers"] = {f"fer {version}": all_figures(of_faces, 0.0, of_photographs)}
-    except (DataError, FerError, PeerError) as error:
-        raise SystemExit(f"error: {error}") from error
-    figures["file_bytes"] = (options.model / model.info.file).stat().st_size
-    print(summary(figures))
-    if "peers" in figures:
-        print(side_by_side(figures))
-    origin = _origin(options, model.info)
-    if "PrivateTest" in answers:
-        print("PrivateTest was read; the row for the log in train/RUNS.md:")
-        print(log_row(figures, origin))
-    for path in _write(options, figures, answers, photographs, origin):
-        print(f"wrote {path}")
-    if options.record:
-        # What was not measured this time stays: the same answers gave it.
-        known = model.info.figures
-        new = {name: {**known.get(name, {}), **row} for name, row in compact(figures).items()}
-        write_info(options.model, replace(model.info, figures={**known, **new}))
-        print(f"wrote the figures into model.json of {options.model}")
+        figures["file_bytes"] = (options.model / model.info.file).stat().st_size
+        print(summary(figures))
+        if "peers" in figures:
+            print(side_by_side(figures))
+        origin = _origin(options, model.info)
+        if "PrivateTest" in answers:
+            print("PrivateTest was read; the row for the log in train/RUNS.md:")
+            print(log_row(figures, origin))
+        for path in _write(options, figures, answers, photographs, origin):
+            print(f"wrote {path}")
+        if options.record:
+            # What was not measured this time stays: the same answers gave it.
+            known = model.info.figures
+            new = {name: {**known.get(name, {}), **row} for name, row in compact(figures).items()}
+            write_info(options.model, replace(model.info, figures={**known, **new}))
+            print(f"wrote the figures into model.json of {options.model}")
 
 
 def _held_out(
@@ -148,7 +157,6 @@ def _write(
     written = []
     if options.json is not None:
         text = json.dumps({**figures, "origin": origin}, indent=2, allow_nan=False) + "\n"
-        options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(text, encoding="utf-8")
         written.append(options.json)
     if options.report is not None:
@@ -187,11 +195,7 @@ def _origin(options: argparse.Namespace, info: ModelInfo) -> dict[str, str]:
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m train.evaluate",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("evaluate", __doc__)
     add_model_argument(parser)
     parser.add_argument(
         "--photos",

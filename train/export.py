@@ -8,7 +8,6 @@ PublicTest. `train.fit` writes them by itself; this command publishes them: it l
 more, with its checksum, and copies the files. `train.calibrate` fits the answer on photographs.
 """
 
-import argparse
 import hashlib
 import json
 import shutil
@@ -21,6 +20,7 @@ from fer_core.errors import ModelLoadError
 from fer_core.model import MODEL_JSON, EmotionModel, ModelInfo
 from fer_core.preprocessing import PreprocessingSpec
 from train.calibration import calibrate_on_dataset
+from train.cli import command_parser, explained
 from train.config import TrainConfig
 from train.dataset import Dataset
 from train.runs import (
@@ -138,21 +138,15 @@ def publish(run: Path, to: Path, name: str | None = None) -> ModelInfo:
 
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m train.export",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("export", __doc__)
     parser.add_argument("--run", type=Path, required=True, metavar="DIR", help="a training run")
     parser.add_argument(
         "--to", type=Path, default=Path("models"), metavar="DIR", help="default: models"
     )
     parser.add_argument("--name", help="the model's name (default: as the run says)")
     options = parser.parse_args(arguments)
-    try:
+    with explained():
         info = publish(options.run, options.to, options.name)
-    except ModelLoadError as error:
-        raise SystemExit(f"error: {error}") from error
     print(f"{options.to} now holds {info.name} {info.version}, SHA-256 {info.sha256}")
 
 

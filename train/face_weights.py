@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fer_core.preprocessing import Float32Array
-from train.runs import RunError
+from train.errors import RunError
 
 COLOURS = 3
 # What dlib's input layer takes from red, green and blue before it divides (dlib/dnn/input.h).

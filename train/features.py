@@ -26,22 +26,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_core.emotions import BY_NAME
-from fer_core.errors import FerError
 from fer_core.explanation import draw_evidence, evidence_for, evidence_maps
 from fer_core.model import EmotionModel
 from fer_core.preprocessing import Float32Array, UInt8Array, preprocess
 from fer_core.results import EmotionPrediction, FaceResult
-from train.arguments import add_model_argument, need
+from train.cli import add_model_argument, command_parser, explained, need, prepare_file
+from train.errors import FeatureError
 from train.networks import members_of
 
 CHANNELS = 16  # shown of a layer, at most
 CHANNELS_A_ROW = 8
 STAGE_SHRINK = 2 / 3  # a picture of this share of the side or less begins a new stage
 EVIDENCE_SIZE = 240  # pixels
-
-
-class FeatureError(Exception):
-    """There is nothing to show; the message says why."""
 
 
 def find_members(network: Any) -> list[Any]:
@@ -292,13 +288,13 @@ def main(arguments: list[str] | None = None) -> None:
     need("drawing features", "matplotlib", "keras", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from fer_core.recognizer import EmotionRecognizer
-    from train.runs import RunError, load_network
+    from train.runs import load_network
 
-    try:
+    with explained():
         print(f"loading the model of {options.model}", flush=True)
         recognizer = EmotionRecognizer.load(options.model)
         face = find_face(recognizer, options.picture)
-        options.out.parent.mkdir(parents=True, exist_ok=True)
+        prepare_file(options.out)
         network = load_network(options.model)
         maps = show_features(
             recognizer.model,
@@ -308,19 +304,11 @@ def main(arguments: list[str] | None = None) -> None:
             layers=options.layers,
             member=options.member,
         )
-    except (FeatureError, FerError, RunError) as error:
-        raise SystemExit(f"error: {error}") from error
-    except OSError as error:
-        raise SystemExit(f"error: {options.out} cannot be written to ({error}).") from error
     print(f"wrote {options.out} with the layers {', '.join(maps)}")
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m train.features",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("features", __doc__)
     add_model_argument(parser)
     parser.add_argument(
         "--picture", type=Path, required=True, metavar="FILE", help="a photograph with a face"

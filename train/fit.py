@@ -20,16 +20,16 @@ import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from train.arguments import add_data_argument, data_dir, need
+from train.cli import add_data_argument, command_parser, data_dir, explained, need
 from train.config import PRESETS, TrainConfig, override
+from train.errors import RunError
 from train.networks import NETWORKS
-from train.runs import RunError, best, claim, read_history, save_epoch
+from train.runs import best, claim, read_history, save_epoch
 from train.schedule import has_stopped
 from train.training import Training
 
@@ -44,22 +44,14 @@ def main(arguments: list[str] | None = None) -> None:
     options = _parse(arguments)
     need("training")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    from fer_core.errors import ModelLoadError
-    from train.errors import DataError
-
     config = PRESETS["smoke" if options.smoke else options.preset]
-    try:
-        if options.epochs is not None:
-            config = replace(config, epochs=options.epochs)
-        if options.seed is not None:
-            config = replace(config, seed=options.seed)
-        for setting in options.set:
-            config = override(config, setting)
-    except ValueError as error:
-        raise SystemExit(f"error: {error}") from error
+    named = {"epochs": options.epochs, "seed": options.seed}
+    settings = [f"{name}={value}" for name, value in named.items() if value is not None]
     out = options.out or Path("runs") / ("smoke" if options.smoke else options.preset)
     command = describe_command(options)
-    try:
+    with explained():
+        for setting in (*settings, *options.set):
+            config = override(config, setting)
         if options.smoke:
             from train.synthetic import write_synthetic_dataset
 
@@ -78,8 +70,6 @@ def main(arguments: list[str] | None = None) -> None:
                 unlabelled=options.unlabelled,
                 finish=options.finish,
             )
-    except (DataError, ModelLoadError, RunError) as error:
-        raise SystemExit(f"error: {error}") from error
 
 
 def fit(
@@ -288,11 +278,7 @@ def describe_command(options: argparse.Namespace) -> str:
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m train.fit",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("fit", __doc__)
     add_data_argument(parser)
     parser.add_argument("--out", type=Path, metavar="DIR", help="the run (default: runs/PRESET)")
     parser.add_argument("--preset", choices=sorted(PRESETS), default="base", help="default: base")

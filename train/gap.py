@@ -20,8 +20,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from fer_core.errors import FerError
-from train.arguments import add_data_argument, add_model_argument, data_dir, need
+from train.cli import (
+    add_data_argument,
+    add_model_argument,
+    command_parser,
+    data_dir,
+    explained,
+    need,
+    prepare_folder,
+)
 from train.errors import DataError
 
 PARTS = (
@@ -91,18 +98,16 @@ def main(arguments: list[str] | None = None) -> None:
     from train.runs import git_commit
 
     path = options.out / "gap.json"
-    try:
+    with explained():
+        prepare_folder(options.out)
         earlier = _earlier(path) if options.merge else {}
         result = measure(options, data)
         _see_that_they_belong_together(earlier, result)
-    except (DataError, FerError) as error:
-        raise SystemExit(f"error: {error}") from error
-    result["origin"] |= {"commit": git_commit(), "date": datetime.now(UTC).date().isoformat()}
-    options.out.mkdir(parents=True, exist_ok=True)
-    result = earlier | result
-    path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    for written in (path, *write_report(result, options.out)):
-        print(f"wrote {written}")
+        result["origin"] |= {"commit": git_commit(), "date": datetime.now(UTC).date().isoformat()}
+        result = earlier | result
+        path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        for written in (path, *write_report(result, options.out)):
+            print(f"wrote {written}")
 
 
 def _earlier(path: Path) -> dict[str, Any]:
@@ -129,11 +134,7 @@ def _see_that_they_belong_together(earlier: dict[str, Any], result: dict[str, An
 
 
 def _parse(arguments: list[str] | None) -> tuple[argparse.Namespace, Path]:
-    parser = argparse.ArgumentParser(
-        prog="python -m train.gap",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("gap", __doc__)
     add_model_argument(parser)
     add_data_argument(parser)
     parser.add_argument("--press", type=Path, metavar="DIR", help="photographs with labels.csv")

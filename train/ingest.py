@@ -45,9 +45,9 @@ from PIL import Image
 from fer_core.assets import MODELS_DIR
 from fer_core.detection import FaceDetector
 from fer_core.emotions import FER2013_LABELS
-from fer_core.errors import ModelLoadError
 from fer_core.model import read_info
 from fer_core.preprocessing import DATASET_FACE_SIZE
+from train.cli import command_parser, explained, prepare_folder
 from train.dataset import SPLITS
 from train.errors import DataError
 from train.ingest_boxes import judge_boxes, read_boxes
@@ -86,14 +86,14 @@ def ingest(
     Raises:
         DataError: `photos` or `boxes` is not as it should be, or `out` holds something else.
         ModelLoadError: the app's model.json cannot be read.
-        OSError: `out` cannot be written to.
+        RunError: `out` cannot be written to.
     """
     sources, passed_over = find_sources(photos)
     given = None if boxes is None else read_boxes(boxes, sources)
     if out.resolve().is_relative_to(photos.resolve()):
         raise DataError(f"{out} lies in {photos}, where the next run would look for photographs.")
     _earlier_files(out, command)  # to fail now rather than in an hour
-    out.mkdir(parents=True, exist_ok=True)
+    prepare_folder(out)
 
     # A dataset's face has the geometry of the app's crops, and always this size.
     spec = replace(read_info(MODELS_DIR).preprocessing, crop_size=DATASET_FACE_SIZE)
@@ -264,7 +264,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = _parse(arguments)
     chosen = Options(**{part.name: getattr(options, part.name) for part in fields(Options)})
     command = describe_command(options)
-    try:
+    with explained():
         numbers = ingest(
             options.photos,
             options.out,
@@ -273,10 +273,6 @@ def main(arguments: list[str] | None = None) -> None:
             boxes=options.boxes,
             command=command,
         )
-    except (DataError, ModelLoadError) as error:
-        raise SystemExit(f"error: {error}") from error
-    except OSError as error:
-        raise SystemExit(f"error: {options.out} cannot be written to ({error}).") from error
     for folder, counts in numbers["kept"].items():
         print(f"{folder}: {sum(counts.values()):,} faces")
     for reason, items in numbers["left_out"].items():
@@ -302,11 +298,7 @@ def describe_command(options: argparse.Namespace) -> str:
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
     usual = Options()
-    parser = argparse.ArgumentParser(
-        prog="python -m train.ingest",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("ingest", __doc__)
     parser.add_argument("photos", type=Path, metavar="PHOTOS", help="folders named after emotions")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="for the dataset")
     parser.add_argument("--all-faces", action="store_true", help="not only the largest of each")

@@ -28,10 +28,6 @@ OFFSET = 10  # pixels that detect_emotions adds around a rectangle
 MINUTES = 30
 
 
-class PeerError(Exception):
-    """The package cannot be asked; the message says why."""
-
-
 def ask(
     python: Path, faces: NDArray[np.uint8], photographs: Sequence[Path] = ()
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], str]:
@@ -49,6 +45,8 @@ def ask(
     Raises:
         PeerError: the interpreter cannot be run, or the package fails there.
     """
+    from train.errors import PeerError  # not at the top: the other environment has no such package
+
     with tempfile.TemporaryDirectory() as folder:
         question, reply = Path(folder) / "question.npz", Path(folder) / "reply.npz"
         paths = [str(path.resolve()) for path in photographs]

@@ -30,7 +30,6 @@ from fer_core.alignment import align_face
 from fer_core.assets import MODELS_DIR
 from fer_core.batch import IMAGE_SUFFIXES
 from fer_core.detection import FaceDetector
-from fer_core.errors import FerError
 from fer_core.images import load_image
 from fer_core.preprocessing import (
     DATASET_FACE_SIZE,
@@ -42,7 +41,7 @@ from fer_core.preprocessing import (
 )
 from fer_core.quality import CLASSES, OUTPUT, QUALITY_JSON, QualityInfo
 from fer_core.results import FaceDetection
-from train.arguments import add_data_argument, data_dir, need
+from train.cli import add_data_argument, command_parser, data_dir, explained, need, prepare_folder
 from train.dataset import load_splits
 from train.drawings import draw_words
 from train.errors import DataError
@@ -225,7 +224,8 @@ def main(arguments: list[str] | None = None) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from train.conversion import to_tflite
 
-    try:
+    with explained():
+        prepare_folder(options.out)
         detector = FaceDetector.load(MODELS_DIR)
         training = load_splits(data)["Training"]
         dataset = training.faces[training.reference >= 0]
@@ -233,34 +233,27 @@ def main(arguments: list[str] | None = None) -> None:
         fonts = [f for f in sorted(options.fonts.rglob("*.ttf")) if "emoji" not in f.name.lower()]
         rng = np.random.default_rng(SEED)
         drawn = collect_drawn(detector, options.drawings, fonts, rng)
-    except (DataError, FerError) as error:
-        raise SystemExit(f"error: {error}") from error
-    counts = {"FER2013": len(dataset), "photographs": len(photographs), "drawn": len(drawn)}
-    print(", ".join(f"{count} {name}" for name, count in counts.items()), flush=True)
-    network, recall = train(dataset, photographs, drawn, options.epochs)
-    content = to_tflite(network)
-    origin: dict[str, Any] = {
-        "command": "python -m train.quality --data DIR --faces DIR --drawings DIR --fonts DIR",
-        "commit": git_commit(),
-        "epochs": options.epochs,
-        "parameters": network.count_params(),
-        "faces": counts,
-        "recall": recall,
-    }
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / NETWORK_FILE).write_bytes(content)
-    info = QualityInfo(NETWORK_FILE, hashlib.sha256(content).hexdigest(), SPEC, origin)
-    text = json.dumps(info.to_dict(), indent=2, ensure_ascii=False) + "\n"
-    replace_file(options.out / QUALITY_JSON, text)
-    print(f"{options.out} holds {NETWORK_FILE}, {len(content):,} bytes; told rightly: {recall}")
+        counts = {"FER2013": len(dataset), "photographs": len(photographs), "drawn": len(drawn)}
+        print(", ".join(f"{count} {name}" for name, count in counts.items()), flush=True)
+        network, recall = train(dataset, photographs, drawn, options.epochs)
+        content = to_tflite(network)
+        origin: dict[str, Any] = {
+            "command": "python -m train.quality --data DIR --faces DIR --drawings DIR --fonts DIR",
+            "commit": git_commit(),
+            "epochs": options.epochs,
+            "parameters": network.count_params(),
+            "faces": counts,
+            "recall": recall,
+        }
+        (options.out / NETWORK_FILE).write_bytes(content)
+        info = QualityInfo(NETWORK_FILE, hashlib.sha256(content).hexdigest(), SPEC, origin)
+        text = json.dumps(info.to_dict(), indent=2, ensure_ascii=False) + "\n"
+        replace_file(options.out / QUALITY_JSON, text)
+        print(f"{options.out} holds {NETWORK_FILE}, {len(content):,} bytes; told rightly: {recall}")
 
 
 def _parse(arguments: list[str] | None) -> tuple[argparse.Namespace, Path]:
-    parser = argparse.ArgumentParser(
-        prog="python -m train.quality",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("quality", __doc__)
     add_data_argument(parser)
     parser.add_argument(
         "--faces", type=Path, action="append", default=[], metavar="DIR", help="photographs"

@@ -40,13 +40,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from train.arguments import add_data_argument, data_dir, need
+from train.cli import add_data_argument, command_parser, data_dir, explained, need
 from train.config import override
-from train.errors import DataError
+from train.errors import RunError, SettingError
 from train.recipes import DLIB, RECIPES, Recipe
 from train.runs import (
     NETWORK_FILE,
-    RunError,
     best,
     load_best,
     load_network,
@@ -471,14 +470,14 @@ def adjust(recipe: Recipe, setting: str) -> Recipe:
         setting: `student.FIELD=VALUE`, or the name of a teacher instead of `student`.
 
     Raises:
-        ValueError: there is no such step or field, or its value has another type.
+        SettingError: there is no such step or field, or its value is of another type or range.
     """
     name, _, rest = setting.partition(".")
     if name == "student":
         return replace(recipe, student=override(recipe.student, rest))
     if name not in recipe.teachers:
         known = ", ".join(["student", *recipe.teachers])
-        raise ValueError(f"there is no step {name!r} to set; name one of {known}.")
+        raise SettingError(f"there is no step {name!r} to set; name one of {known}.")
     teacher = recipe.teachers[name]
     changed = replace(teacher, config=override(teacher.config, rest))
     return replace(recipe, teachers={**recipe.teachers, name: changed})
@@ -489,11 +488,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser, options = _parse(arguments)
     need("training")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    from fer_core.errors import FerError
 
     recipe = RECIPES[options.recipe]
     until = None if options.minutes is None else time.monotonic() + 60 * options.minutes
-    try:
+    with explained():
         for setting in options.set:
             recipe = adjust(recipe, setting)
         with tempfile.TemporaryDirectory() as folder:
@@ -511,8 +509,6 @@ def main(arguments: list[str] | None = None) -> None:
             if options.smoke:
                 workshop = _on_generated_faces(workshop)
             follow(workshop, options.steps)
-    except (DataError, FerError, RunError, ValueError) as error:
-        raise SystemExit(f"error: {error}") from error
 
 
 def _on_generated_faces(workshop: Workshop) -> Workshop:
@@ -541,11 +537,7 @@ def _on_generated_faces(workshop: Workshop) -> Workshop:
 
 
 def _parse(arguments: list[str] | None) -> tuple[argparse.ArgumentParser, argparse.Namespace]:
-    parser = argparse.ArgumentParser(
-        prog="python -m train.recipe",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("recipe", __doc__)
     parser.add_argument("recipe", choices=sorted(RECIPES), help="what to make")
     add_data_argument(parser)
     parser.add_argument("--out", type=Path, metavar="DIR", help="default: runs/RECIPE")

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from train.config import TrainConfig
+from train.errors import RunError
 from train.half_precision import halve
 from train.networks import mean_of_answers, members_of
 
@@ -38,10 +39,6 @@ SERVED_FILE = "emotion.tflite"
 HISTORY_FIELDS = (
     "epoch", "loss", "public_ferplus", "public_fer2013", "score", "learning_rate", "seconds",
 )  # fmt: skip
-
-
-class RunError(Exception):
-    """The run's folder cannot be used; the message says why."""
 
 
 def claim(

@@ -8,7 +8,6 @@
 `augmentation` prepares faces without training. Run it on an idle machine.
 """
 
-import argparse
 import os
 import time
 from collections.abc import Callable
@@ -18,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from train.arguments import add_data_argument, data_dir, need
+from train.cli import add_data_argument, command_parser, data_dir, explained, need
 from train.config import PRESETS, TrainConfig, override
 from train.errors import DataError
 from train.networks import HEAD_COLUMNS
@@ -101,11 +100,7 @@ Training reaches {share:.0%} of the network's own speed."""
 
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m train.speed",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("speed", __doc__)
     add_data_argument(parser)
     parser.add_argument("--preset", choices=sorted(PRESETS), default="base", help="default: base")
     parser.add_argument(
@@ -118,16 +113,13 @@ def main(arguments: list[str] | None = None) -> None:
     need("measuring training")
     data = data_dir(parser, options)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    from train.runs import RunError
 
-    try:
+    with explained():
         config = PRESETS[options.preset]
         for setting in options.set:
             config = override(config, setting)
         rates = measure(config, data, options.steps)
         print(report(rates, os.environ.get("KERAS_BACKEND", "tensorflow")))
-    except (DataError, RunError, ValueError) as error:
-        raise SystemExit(f"error: {error}") from error
 
 
 def _seconds(what: Callable[[], object]) -> float:

@@ -9,21 +9,20 @@ normalization, with the statistics of FER2013's faces, so that the network's fea
 dlib's and training is on its way from them. The heads are random.
 """
 
-import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fer_core.preprocessing import Float32Array, PreprocessingSpec
-from train.arguments import add_data_argument, data_dir, need
+from train.cli import add_data_argument, command_parser, data_dir, explained, need
 from train.face_weights import (
     COLOURS,
     FaceConvolution,
     for_standardized_grey,
     read_face_weights,
 )
-from train.runs import RunError, refuse_run, save_network
+from train.runs import refuse_run, save_network
 
 if TYPE_CHECKING:
     import keras
@@ -153,11 +152,7 @@ def _trunk(network: "keras.Model") -> list[tuple[Any, Any]]:
 
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m train.transfer",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("transfer", __doc__)
     parser.add_argument("--weights", type=Path, required=True, metavar="FILE", help="dlib's file")
     add_data_argument(parser)
     parser.add_argument("--seed", type=int, default=1, help="of the heads and of the faces")
@@ -165,13 +160,11 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     data = data_dir(parser, options)
     need("transfer")
-    from train.dataset import DataError, load_splits
+    from train.dataset import load_splits
 
-    try:
+    with explained():
         refuse_run(options.out)
         write_start(options.weights, load_splits(data)["Training"], options.out, options.seed)
-    except (DataError, RunError) as error:
-        raise SystemExit(f"error: {error}") from error
     print(f"{options.out} holds face_resnet with the weights of {options.weights.name}")
 
 

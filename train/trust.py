@@ -23,12 +23,10 @@ from typing import Any
 
 import numpy as np
 
-from fer_core.errors import FerError
 from fer_core.preprocessing import UInt8Array
 from fer_core.recognizer import EmotionRecognizer
-from train.arguments import add_model_argument
+from train.cli import add_model_argument, command_parser, explained, prepare_file
 from train.drawings import draw_emoji, draw_words
-from train.errors import DataError
 from train.hidden_faces import CHANGES
 from train.markdown import table
 from train.photographs import (
@@ -124,7 +122,9 @@ def measure_invented(
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
     options = _parse(arguments)
-    try:
+    with explained():
+        if options.json is not None:
+            prepare_file(options.json)
         recognizer = EmotionRecognizer.load(options.model)
         sets = read_photograph_sets(options.photos or [])
         photographs = [photo for photos in sets.values() for photo in photos]
@@ -145,12 +145,9 @@ def main(arguments: list[str] | None = None) -> None:
         figures["invented"] = {
             name: measure_invented(recognizer, images, name) for name, images in invented.items()
         }
-    except (DataError, FerError) as error:
-        raise SystemExit(f"error: {error}") from error
-    print(describe(figures))
-    if options.json is not None:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+        print(describe(figures))
+        if options.json is not None:
+            options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 
 
 def describe(figures: dict[str, Any]) -> str:
@@ -176,11 +173,7 @@ def describe(figures: dict[str, Any]) -> str:
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m train.trust",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("trust", __doc__)
     add_model_argument(parser)
     parser.add_argument(
         "--photos", type=Path, action="append", metavar="DIR", help="with labels.csv; repeatable"

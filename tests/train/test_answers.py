@@ -6,8 +6,8 @@ import pytest
 from fer_core.preprocessing import PreprocessingSpec, preprocess
 from train.answers import Answers, ask, pool
 from train.dataset import digests
+from train.errors import RunError
 from train.networks import build_network
-from train.runs import RunError
 from train.synthetic import draw_face
 
 

@@ -10,10 +10,10 @@ from fer_core.assets import MODELS_DIR
 from fer_core.model import EmotionModel
 from fer_core.preprocessing import preprocess
 from train.average import average, main
+from train.errors import RunError
 from train.networks import members_of
-from train.runs import RunError, load_network, network_files
+from train.runs import load_network, network_files
 from train.synthetic import write_synthetic_dataset
-from train.widen import main as widen_main
 
 
 @pytest.fixture(scope="module")
@@ -94,8 +94,6 @@ def test_a_training_run_is_not_written_over(
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(RunError, match="holds a training run"):
         average([smoke_run, moved], data, tmp_path)
-    with pytest.raises(SystemExit, match="holds a training run"):
-        widen_main(["--run", str(moved), "--network", "wide", "--out", str(tmp_path)])
     assert [path.name for path in tmp_path.iterdir()] == ["config.json"]
 
 

@@ -18,8 +18,8 @@ from train.batches import (
 )
 from train.config import PRESETS, TrainConfig
 from train.dataset import Dataset, load_splits
+from train.errors import RunError
 from train.networks import HEAD_COLUMNS
-from train.runs import RunError
 from train.synthetic import draw_face, write_synthetic_dataset
 
 SMOKE = PRESETS["smoke"]

@@ -23,8 +23,9 @@ from train.clean import (
     training_weights,
 )
 from train.clean_report import write_report
-from train.dataset import SPLITS, DataError, Dataset, load_splits
+from train.dataset import SPLITS, Dataset, load_splits
 from train.duplicates import NearPairs, connected_groups, near_pairs
+from train.errors import DataError
 from train.synthetic import draw_face, write_synthetic_dataset
 
 

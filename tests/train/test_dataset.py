@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from fer_core.emotions import FERPLUS_LABELS
-from train.dataset import SPLITS, DataError, Dataset, load_splits
+from train.dataset import SPLITS, Dataset, load_splits
+from train.errors import DataError
 from train.synthetic import write_synthetic_dataset
 
 SIZES = (21, 14, 7)

@@ -11,7 +11,8 @@ from PIL import Image
 
 from fer_core.emotions import FER2013_LABELS, FERPLUS_LABELS
 from tests.train.test_dataset import HEADER
-from train.dataset import SPLITS, DataError, Dataset, load_splits
+from train.dataset import SPLITS, Dataset, load_splits
+from train.errors import DataError
 from train.folders import CLASS_FOLDERS
 from train.synthetic import write_synthetic_dataset
 

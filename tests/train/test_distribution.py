@@ -10,7 +10,8 @@ import pytest
 
 from tests.serving import ROOT, free_port
 from train.distribution import find_strategy, is_first_worker
-from train.runs import RunError, read_history
+from train.errors import RunError
+from train.runs import read_history
 
 # Without dropout, whose masks depend on how many faces a device has.
 COMMAND = [

@@ -20,7 +20,8 @@ from tests.conftest import EXAMPLES, ROOT
 from tests.test_architecture import imports
 from tests.train.test_in_step import random_labels
 from train import metrics, peer_fer
-from train.dataset import DataError, Dataset, load_splits
+from train.dataset import Dataset, load_splits
+from train.errors import DataError, PeerError
 from train.evaluate import evaluate, main
 from train.evaluate_answers import answer_photographs
 from train.evaluate_figures import compact, summary
@@ -30,7 +31,6 @@ from train.metrics import (
     confident_mistakes,
     roc_curves,
 )
-from train.peer_fer import PeerError
 from train.photographs import Photograph, read_photographs
 from train.synthetic import write_synthetic_dataset
 

@@ -19,10 +19,10 @@ from fer_core.model import EmotionModel
 from fer_core.preprocessing import PreprocessingSpec, preprocess
 from fer_core.results import FaceResult
 from tests.conftest import EXAMPLES, ROOT
+from train.errors import FeatureError
 from train.features import (
     CHANNELS,
     EVIDENCE_SIZE,
-    FeatureError,
     evidence_picture,
     feature_maps,
     find_face,

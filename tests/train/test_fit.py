@@ -27,11 +27,12 @@ from train.calibrate import main as calibrate_main
 from train.calibration import dataset_logits
 from train.config import PRESETS, TrainConfig
 from train.dataset import load_splits
+from train.errors import RunError
 from train.export import publish, write_info
 from train.fit import fit
 from train.fit import main as fit_main
 from train.networks import build_network, mean_of_answers
-from train.runs import RunError, best, claim, load_network, save_network
+from train.runs import best, claim, load_network, save_network
 from train.synthetic import draw_face, write_synthetic_dataset
 from train.training import Training
 

@@ -11,9 +11,8 @@ from train.batches import make_table, select_training_faces
 from train.clean import find_faults, save_faults
 from train.config import PRESETS, TrainConfig
 from train.dataset import Dataset, load_splits
-from train.errors import DataError
+from train.errors import DataError, RunError
 from train.networks import HEAD_COLUMNS
-from train.runs import RunError
 from train.synthetic import write_synthetic_dataset
 
 

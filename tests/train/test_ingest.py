@@ -26,7 +26,8 @@ from tests.conftest import EXAMPLES, PORTRAITS, ROOT
 from tests.train.test_clean import CHANGES, different_faces
 from train import ingest_faces
 from train.config import PRESETS
-from train.dataset import SPLITS, DataError, load_splits
+from train.dataset import SPLITS, load_splits
+from train.errors import DataError
 from train.fit import fit
 from train.folders import find_pictures
 from train.ingest import Options, ingest, main

@@ -1,0 +1,117 @@
+"""Arguments that several commands share, and their errors as one sentence."""
+
+import argparse
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+from fer_core.errors import FerError
+from train.errors import RunError, TrainError
+
+
+def command_parser(command: str, doc: str | None) -> argparse.ArgumentParser:
+    """Make the parser of `python -m train.COMMAND`.
+
+    Args:
+        command: its name.
+        doc: the docstring of its module, which `--help` shows as it is written.
+    """
+    return argparse.ArgumentParser(
+        prog=f"python -m train.{command}",
+        description=doc,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def add_data_argument(parser: argparse.ArgumentParser) -> None:
+    """`--data DIR`; `data_dir` takes the FER_DATA variable where it is not given."""
+    parser.add_argument(
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help="folder with FER2013 and the FER+ votes (default: the FER_DATA variable)",
+    )
+
+
+def add_model_argument(parser: argparse.ArgumentParser) -> None:
+    """`--model DIR`, a run or a published model; the shipped one by default."""
+    parser.add_argument(
+        "--model", type=Path, default=Path("models"), metavar="DIR", help="default: models"
+    )
+
+
+def data_dir(parser: argparse.ArgumentParser, options: argparse.Namespace) -> Path:
+    """The folder that was named; ends the program with a sentence when none was."""
+    data = options.data or os.environ.get("FER_DATA")
+    if not data:
+        parser.error("name the data with --data DIR or the FER_DATA variable")
+    return Path(data)
+
+
+def prepare_folder(folder: Path) -> Path:
+    """Make a folder for results where it is missing, before the work that fills it.
+
+    Raises:
+        RunError: it is a file, or may not be written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except FileExistsError as error:
+        raise RunError(f"{folder} is a file; name a folder.") from error
+    except OSError as error:
+        raise RunError(f"{folder} cannot be written to ({error.strerror}).") from error
+
+
+def prepare_file(path: Path) -> Path:
+    """Make the folder of a file of results, before the work that ends with writing it.
+
+    Raises:
+        RunError: the file cannot be written.
+    """
+    if path.is_dir():
+        raise RunError(f"{path} is a folder; name a file.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            return path
+    except OSError as error:
+        raise RunError(f"{path} cannot be written to ({error.strerror}).") from error
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """End the program with `error: SENTENCE` for what a person can cause and put right.
+
+    That is every error of `train.errors` and of `fer_core.errors`, and a file that cannot be read
+    or written, such as on a full disk.
+    """
+    try:
+        yield
+    except (FerError, TrainError) as error:
+        raise SystemExit(f"error: {error}") from error
+    except OSError as error:
+        what = error.filename or "a file"
+        reason = error.strerror or str(error)
+        raise SystemExit(f"error: {what} cannot be read or written ({reason}).") from error
+
+
+def need(what: str, *packages: str) -> None:
+    """End the program with a sentence, before minutes of work, where a package is missing.
+
+    Args:
+        what: needs them, for the sentence.
+        packages: names to import, of train/requirements.txt; none for those that training takes.
+    """
+    if not packages:
+        backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+        packages = ("keras", backend)
+    missing = [name for name in packages if find_spec(name) is None]
+    if missing:
+        raise SystemExit(
+            f"error: {what} needs {' and '.join(missing)}: pip install -r train/requirements.txt"
+        )
