@@ -118,7 +118,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _with_photographs(options: argparse.Namespace) -> ModelInfo:
-    from train.markdown import table
+    from train.reporting.markdown import table
 
     need("calibration on photographs", "scipy", "sklearn", "matplotlib")
     folders = read_photograph_sets(options.photos)
@@ -153,7 +153,7 @@ def _with_photographs(options: argparse.Namespace) -> ModelInfo:
     if options.trade_off:
         lines = trade_off(info, sets, special, public)
         print(table(list(lines[0]), [[f"{value:.3f}" for value in row.values()] for row in lines]))
-        from train import plots
+        from train.reporting import plots
 
         title = "What the weight of calm faces does, cross-validated"
         plots.trade_off(lines, special["neutral"], options.trade_off, title)

@@ -15,7 +15,7 @@ from fer_core.preprocessing import UInt8Array
 from train.clean import FAULTS_FILE, FLAGS, MODES, Faults, save_faults, training_weights
 from train.dataset import SPLITS, Dataset
 from train.duplicates import equal_groups
-from train.markdown import table
+from train.reporting.markdown import table
 
 TILES, ENLARGED, SHEET_WIDTH = 60, 2, 1200  # of a contact sheet; the width in pixels
 COPIES_EXPLAINED = (

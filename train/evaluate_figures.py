@@ -6,9 +6,9 @@ from typing import Any
 from fer_core.emotions import FER2013_LABELS, FERPLUS_LABELS
 from train.dataset import need_judged
 from train.evaluate_answers import Answers, PhotographAnswers
-from train.markdown import measured, table
 from train.photo_report import photo_lines, photo_rows
 from train.report import SETS
+from train.reporting.markdown import measured, table
 
 
 def all_figures(

@@ -75,7 +75,7 @@ def _draw_classes(classes: Mapping[str, Any], path: Path) -> Drawing:
     """Bars of the shares, a panel for each kind of label, with the counts beside them."""
     from matplotlib.ticker import PercentFormatter
 
-    from train.plots import BLUE, GREEN, ORANGE
+    from train.reporting.plots import BLUE, GREEN, ORANGE
 
     panels = {
         title: classes[kind]
@@ -151,7 +151,7 @@ def _draw_grey_levels(dataset: Dataset, path: Path) -> Drawing:
     """Histograms of each class, over the outline of all pictures."""
     from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-    from train.plots import BLUE
+    from train.reporting.plots import BLUE
 
     measured = brightness_and_contrast(dataset.faces)
     title = "Training: brightness and contrast of the pictures"
@@ -279,6 +279,6 @@ def _saved(figure: "Figure", path: Path, title: str, text: str) -> Drawing:
 
 
 def _save(figure: "Figure", path: Path) -> None:
-    from train.plots import DPI
+    from train.reporting.plots import DPI
 
     figure.savefig(path, dpi=DPI)

@@ -7,7 +7,7 @@ from fer_core.emotions import FER2013_LABELS
 from train.dataset import SPLITS
 from train.explore_numbers import VOTE_KINDS
 from train.explore_plots import Drawing, class_title, share_of
-from train.markdown import table
+from train.reporting.markdown import table
 
 NO_VOTES = "There are no FER+ votes beside these pictures, so nothing is said about them here."
 NOT_LOOKED_FOR = (

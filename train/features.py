@@ -227,7 +227,7 @@ def _draw(
     """Three large pictures, and below a block of small ones for each layer; measures in inches."""
     from matplotlib.figure import Figure
 
-    from train.plots import DPI
+    from train.reporting.plots import DPI
 
     large, side, step, tall, left, block = 2.3, 0.95, 1.0, 1.15, 0.15, 0.35
     downs = [-(-min(values.shape[-1], CHANNELS) // CHANNELS_A_ROW) for values in maps.values()]

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from train.corruptions import STRENGTHS
-from train.markdown import table
-from train.plots import BLUE, DPI, GREEN, GREY, ORANGE
+from train.reporting.markdown import table
+from train.reporting.plots import BLUE, DPI, GREEN, GREY, ORANGE
 
 # name: color, line and mark, so that none hangs on color alone
 STYLES: dict[str, dict[str, Any]] = {

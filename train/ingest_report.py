@@ -11,7 +11,7 @@ from fer_core.emotions import FER2013_LABELS
 from fer_core.preprocessing import UInt8Array
 from train.ingest_faces import BLURRED, NO_FACE, SMALL, UNREADABLE, Face, LeftOut
 from train.ingest_splits import CONFLICT, EQUAL, NEAR
-from train.markdown import table
+from train.reporting.markdown import table
 
 REPORT, NUMBERS, SHEET = "report.md", "report.json", "sheet.png"
 REASONS = (UNREADABLE, NO_FACE, SMALL, BLURRED, EQUAL, NEAR, CONFLICT)

@@ -11,9 +11,9 @@ from PIL import Image
 from fer_core.calibration import risk_coverage
 from fer_core.emotions import BY_NAME, EMOTIONS, FER2013_LABELS
 from fer_core.preprocessing import UInt8Array
-from train.markdown import Plot, measured, mistaken_for, number, table, with_interval
 from train.photo_groups import MEASURES, TITLES
 from train.photographs import load_photograph
+from train.reporting.markdown import Plot, measured, mistaken_for, number, table, with_interval
 
 if TYPE_CHECKING:
     from train.evaluate_answers import PhotographAnswers
@@ -114,7 +114,7 @@ def draw_photographs(
         values: its figures, as `photo_figures.photograph_figures` gives them.
         said: its answers.
     """
-    from train import plots
+    from train.reporting import plots
 
     folder.mkdir(parents=True, exist_ok=True)
     title = f"{name}: mean recall {number(values['mean_recall'])}, {_size(values)}"
@@ -150,7 +150,7 @@ def draw_photographs(
 
 def _draw_confusion(path: Path, title: str, values: dict[str, Any]) -> Plot:
     """The labels that occur, by answer; a last column where faces are not found."""
-    from train import plots
+    from train.reporting import plots
 
     rows = _confusion(values)
     answers = [*FER2013_LABELS, *([NO_FACE] if values["n_found"] < values["n"] else [])]
@@ -160,8 +160,8 @@ def _draw_confusion(path: Path, title: str, values: dict[str, Any]) -> Plot:
 
 
 def _draw_mistakes(path: Path, name: str, said: "PhotographAnswers") -> list[Plot]:
-    from train import plots
     from train.photo_figures import sure_mistakes
+    from train.reporting import plots
 
     rows = sure_mistakes(said, MISTAKES)
     if not len(rows):

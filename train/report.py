@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from fer_core.calibration import risk_coverage
 from fer_core.emotions import BY_NAME, EMOTIONS, FER2013_LABELS, FERPLUS_LABELS
 from train.dataset import is_judged
-from train.markdown import Plot, figure, measured, mistaken_for, number, table
 from train.photo_report import draw_photographs, photo_section
+from train.reporting.markdown import Plot, figure, measured, mistaken_for, number, table
 
 if TYPE_CHECKING:
     from train.evaluate_answers import Answers, PhotographAnswers
@@ -137,7 +137,8 @@ def _tables(figures: dict[str, Any]) -> list[str]:
 def _plots_of_heads(
     folder: Path, figures: dict[str, Any], split: str, said: "Answers"
 ) -> list[Plot]:
-    from train import metrics, plots
+    from train import metrics
+    from train.reporting import plots
 
     suffix, dataset = split.removesuffix("Test").lower(), said.dataset
     heads = [("FER2013", "fer2013", FER2013_LABELS, said.fer2013, dataset.labels)]
@@ -165,7 +166,8 @@ def _plots_of_heads(
 def _plots_of_answer(
     folder: Path, figures: dict[str, Any], split: str, said: "Answers"
 ) -> list[Plot]:
-    from train import metrics, plots
+    from train import metrics
+    from train.reporting import plots
 
     ending, faces, reference = ENDINGS[split], said.dataset.faces, said.dataset.reference
     by, calibration = figures[f"reference{ending}"], figures[f"calibration{ending}"]
@@ -224,7 +226,7 @@ def _plots_of_answer(
 
 
 def _learning_curves(folder: Path, history: list[dict[str, Any]]) -> Plot:
-    from train import plots
+    from train.reporting import plots
     from train.runs import best
 
     path = folder / "learning_curves.png"

@@ -28,7 +28,6 @@ from fer_core.recognizer import EmotionRecognizer
 from train.cli import add_model_argument, command_parser, explained, prepare_file
 from train.drawings import draw_emoji, draw_words
 from train.hidden_faces import CHANGES
-from train.markdown import table
 from train.photographs import (
     Photograph,
     load_photograph,
@@ -36,6 +35,7 @@ from train.photographs import (
     read_photograph_sets,
     read_portraits,
 )
+from train.reporting.markdown import table
 from train.scenes import make_empty_scene
 
 SEED = 2013

@@ -659,7 +659,7 @@ class TestCommand:
         capsys: pytest.CaptureFixture[str],
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        monkeypatch.setattr("train.plots._save", lambda figure, path: path)
+        monkeypatch.setattr("train.reporting.plots._save", lambda figure, path: path)
         words = ["--model", str(smoke_run), "--data", str(data), "--report", str(tmp_path)]
         main([*words, "--public-only"])
         output, text = capsys.readouterr().out, (tmp_path / "report.md").read_text()
@@ -686,7 +686,13 @@ class TestCommand:
 def test_training_and_serving_do_without_scikit_learn(module: str) -> None:
     known = imports(ROOT / "train" / f"{module}.py")
     assert not {name.split(".")[0] for name in known} & {"sklearn", "scipy", "matplotlib"}
-    assert not known & {"train", "train.evaluate", "train.metrics", "train.report", "train.plots"}
+    assert not known & {
+        "train",
+        "train.evaluate",
+        "train.metrics",
+        "train.report",
+        "train.reporting.plots",
+    }
 
 
 def test_evaluation_and_the_app_give_the_same_answers(
