@@ -21,7 +21,7 @@ from fer_core.preprocessing import (
     preprocess,
 )
 from train.augmentation import AugmentationConfig, augment, draw_chances
-from train.dataset import digests
+from train.data.dataset import digests
 from train.errors import RunError
 from train.networks import HEADS
 from train.standardization import prepare_training_faces, standardize
@@ -41,7 +41,7 @@ class Answers:
     """Logits of both heads for faces that are known by their digests.
 
     Attributes:
-        digests: one for each face, of `train.dataset.digests`.
+        digests: one for each face, of `train.data.dataset.digests`.
         logits: by head, (N, 8) and (N, 7) float32.
         teachers: name and version of each model that answered.
     """

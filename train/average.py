@@ -31,7 +31,7 @@ def average(
     Args:
         folders: two or more runs or published models of one preprocessing and, unless `answers`,
             of one network.
-        data: a folder as `train.dataset` describes it.
+        data: a folder as `train.data.fer2013` describes it.
         out: where to.
         command: what to type to do this again, for model.json.
         answers: average the logits instead of the weights.
@@ -43,7 +43,7 @@ def average(
     """
     import numpy as np
 
-    from train.dataset import load_splits
+    from train.data.fer2013 import load_splits
     from train.export import export_network
 
     infos = [EmotionModel.load(folder).info for folder in folders]

@@ -13,7 +13,7 @@ from fer_core.preprocessing import Float32Array, UInt8Array
 from train.answers import Answers
 from train.augmentation import draw_chances
 from train.config import TrainConfig
-from train.dataset import Dataset
+from train.data.dataset import Dataset
 from train.errors import RunError
 from train.networks import HEADS
 from train.standardization import prepare_training_faces
@@ -50,7 +50,7 @@ def select_training_faces(
         DataError: `faults` cannot be read or belongs to other data.
         RunError: the mode is unknown, or asks for faults and none were given.
     """
-    from train.clean import MODES, load_faults, training_weights
+    from train.data.label_faults import MODES, load_faults, training_weights
 
     training = splits["Training"]
     weights = training.is_face.astype(np.float32)

@@ -47,7 +47,8 @@ from train.cli import (
     explained,
     need,
 )
-from train.dataset import load_splits
+from train.data.fer2013 import load_splits
+from train.data.photographs import read_photograph_sets
 from train.errors import DataError
 from train.evaluate_answers import answer_photographs
 from train.photo_calibration import (
@@ -56,7 +57,6 @@ from train.photo_calibration import (
     judge_on_dataset,
     trade_off,
 )
-from train.photographs import read_photograph_sets
 
 SHOWN = {
     "mean_recall": "mean recall",

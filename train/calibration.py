@@ -26,7 +26,7 @@ from fer_core.calibration import (
 from fer_core.emotions import FER2013_LABELS, FERPLUS_LABELS
 from fer_core.model import EmotionModel, ModelInfo
 from fer_core.preprocessing import Float32Array, prepare_dataset_faces, preprocess
-from train.dataset import Dataset, need_judged
+from train.data.dataset import Dataset, need_judged
 from train.errors import DataError
 
 FloatArray = NDArray[np.float64]

@@ -40,7 +40,7 @@ def compare(runs: Sequence[Path], data: Path) -> list[dict[str, str]]:
         DataError: the data cannot be read.
         ModelLoadError: a run has no model.
     """
-    from train.dataset import load_splits
+    from train.data.fer2013 import load_splits
 
     splits = load_splits(data)
     return [_row(run, splits) for run in runs]

@@ -65,8 +65,9 @@ class TrainConfig:
         prior_adjustment: how far the logits of unlabelled faces are moved from the dataset's prior
             to an even one before the loss (Menon et al. 2021), 0 not at all, 1 wholly.
         mixup: parameter of its Beta distribution (Zhang et al. 2018; 0.2 is usual); 0 for none.
-        cleaning: what to do with copies and non-faces, one of `train.clean.MODES`; all but `none`
-            need what `python -m train.clean` found. Pictures that are no face by votes never train.
+        cleaning: what to do with copies and non-faces, one of `train.data.label_faults.MODES`; all
+            but `none` need what `python -m train.clean` found. Pictures that are no face by votes
+            never train.
         precision: Keras dtype policy, or `auto`: `mixed_bfloat16` on a GPU and on a CPU that
             multiplies it, `float32` elsewhere; see `train.precision`.
         seed: of weights, order and augmentation.

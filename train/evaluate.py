@@ -47,7 +47,6 @@ from typing import Any
 
 from fer_core.model import EmotionModel, ModelInfo
 from fer_core.recognizer import EmotionRecognizer
-from train.clean import load_faults
 from train.cli import (
     add_data_argument,
     add_model_argument,
@@ -58,7 +57,10 @@ from train.cli import (
     prepare_file,
     prepare_folder,
 )
-from train.dataset import Dataset, load_splits
+from train.data.dataset import Dataset
+from train.data.fer2013 import load_splits
+from train.data.label_faults import load_faults
+from train.data.photographs import read_photograph_sets
 from train.evaluate_answers import (
     Answers,
     PhotographAnswers,
@@ -68,7 +70,6 @@ from train.evaluate_answers import (
 )
 from train.evaluate_figures import all_figures, compact, log_row, side_by_side, summary
 from train.photo_calibration import held_out_answers, sets_fitted_on
-from train.photographs import read_photograph_sets
 
 
 def evaluate(

@@ -14,9 +14,9 @@ from fer_core.preprocessing import DATASET_FACE_SIZE, preprocess
 from fer_core.recognizer import EmotionRecognizer
 from train import peer_fer
 from train.calibration import dataset_logits
-from train.clean import Faults
-from train.dataset import Dataset
-from train.photographs import Photograph, load_photograph, progress
+from train.data.dataset import Dataset
+from train.data.label_faults import Faults
+from train.data.photographs import Photograph, load_photograph, progress
 
 
 @dataclass(frozen=True)

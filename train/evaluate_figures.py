@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fer_core.emotions import FER2013_LABELS, FERPLUS_LABELS
-from train.dataset import need_judged
+from train.data.dataset import need_judged
 from train.evaluate_answers import Answers, PhotographAnswers
 from train.photo_report import photo_lines, photo_rows
 from train.report import SETS

@@ -26,9 +26,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from train.clean import load_faults
 from train.cli import add_data_argument, command_parser, data_dir, explained, need, prepare_folder
-from train.dataset import Dataset, load_splits
+from train.data.dataset import Dataset
+from train.data.fer2013 import load_splits
+from train.data.label_faults import load_faults
 from train.explore_numbers import explore
 from train.explore_plots import draw_figures
 from train.explore_report import NO_VOTES, markdown

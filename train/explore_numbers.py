@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from fer_core.emotions import FER2013_LABELS, FERPLUS_LABELS
 from fer_core.preprocessing import UInt8Array
-from train.clean import DOUBTFUL, Faults
-from train.dataset import SPLITS, Dataset
-from train.duplicates import connected_groups, copies_between, equal_groups, pairs_between
+from train.data.dataset import SPLITS, Dataset
+from train.data.duplicates import connected_groups, copies_between, equal_groups, pairs_between
+from train.data.label_faults import DOUBTFUL, Faults
 
 NONE = "none"  # the key of pictures whose annotators have no majority
 VOTE_KINDS = {

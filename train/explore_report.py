@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fer_core.emotions import FER2013_LABELS
-from train.dataset import SPLITS
+from train.data.dataset import SPLITS
 from train.explore_numbers import VOTE_KINDS
 from train.explore_plots import Drawing, class_title, share_of
 from train.reporting.markdown import table

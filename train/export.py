@@ -22,7 +22,7 @@ from fer_core.preprocessing import PreprocessingSpec
 from train.calibration import calibrate_on_dataset
 from train.cli import command_parser, explained
 from train.config import TrainConfig
-from train.dataset import Dataset
+from train.data.dataset import Dataset
 from train.runs import (
     SERVED_FILE,
     drop_networks,

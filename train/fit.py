@@ -36,7 +36,7 @@ from train.training import Training
 if TYPE_CHECKING:
     from fer_core.preprocessing import Float32Array
     from train.batches import TrainingTable
-    from train.dataset import Dataset
+    from train.data.dataset import Dataset
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -53,7 +53,7 @@ def main(arguments: list[str] | None = None) -> None:
         for setting in (*settings, *options.set):
             config = override(config, setting)
         if options.smoke:
-            from train.synthetic import write_synthetic_dataset
+            from train.data.synthetic import write_synthetic_dataset
 
             with tempfile.TemporaryDirectory() as folder:
                 write_synthetic_dataset(Path(folder), faces_per_split=(640, 140, 140))
@@ -90,7 +90,7 @@ def fit(
 
     Args:
         config: the run.
-        data_dir: a folder as `train.dataset` describes it.
+        data_dir: a folder as `train.data.fer2013` describes it.
         out: the run's folder, made when missing.
         command: what to type to do this again, for model.json.
         init: another run or a published model, whose weights a new run begins with.
@@ -121,7 +121,7 @@ def fit(
             "unlabelled faces and an unlabelled_share above 0 belong together: name both or none."
         )
     from train.batches import select_faces, select_training_faces
-    from train.dataset import load_splits
+    from train.data.fer2013 import load_splits
     from train.distribution import find_strategy, is_first_worker
     from train.teachers import teacher_names
 
@@ -159,7 +159,7 @@ def _table(
     unlabelled: Path | None,
 ) -> "TrainingTable":
     from train.batches import make_table, steps_of
-    from train.face_sets import read_face_set
+    from train.data.face_sets import read_face_set
     from train.teachers import teach
 
     others = None if unlabelled is None else read_face_set(unlabelled).faces

@@ -50,8 +50,8 @@ def measure(options: argparse.Namespace, data: Path) -> dict[str, Any]:
     from train import gap_photographs as real
     from train import gap_scenes as scenes
     from train import gap_time
-    from train.dataset import load_splits
-    from train.photographs import read_photographs, read_portraits
+    from train.data.fer2013 import load_splits
+    from train.data.photographs import read_photographs, read_portraits
     from train.pipelines import OURS, build_pipelines
 
     press = read_photographs(options.press) if options.press else []

@@ -15,8 +15,8 @@ from fer_core.model import EmotionModel
 from fer_core.preprocessing import UInt8Array, prepare_dataset_face, preprocess
 from fer_core.recognizer import EmotionRecognizer
 from train.corruptions import CORRUPTIONS, STRENGTHS, corrupt
-from train.dataset import Dataset
-from train.photographs import progress
+from train.data.dataset import Dataset
+from train.data.photographs import progress
 from train.pipelines import BOX, HAAR, OURS, Cut, Pipeline
 from train.scenes import KnownFace, PlacedFace, dataset_face, make_empty_scene, make_scene
 

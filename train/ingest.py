@@ -6,14 +6,14 @@
     python -m train.ingest PHOTOS --out DIR --boxes FILE.csv   also judge where faces were found
     python -m train.fit --data DIR                             train on what came out
 
-PHOTOS holds folders named after the emotions, by any name that `train.folders` knows: happy or
-happiness, with pictures of every kind that the app reads, and videos (mp4, avi, mov, mkv, webm).
-They may lie in folders train, validation and test. A folder within an emotion's is one person:
-happy/anna/1.jpg.
+PHOTOS holds folders named after the emotions, by any name that `train.data.class_folders` knows:
+happy or happiness, with pictures of every kind that the app reads, and videos (mp4, avi, mov, mkv,
+webm). They may lie in folders train, validation and test. A folder within an emotion's is one
+person: happy/anna/1.jpg.
 
 Faces are found and cut as the app does it. Left out, each with its reason in the report, are files
 that cannot be read, pictures without a face, faces that are too small or too blurred, all but one
-of the copies of a photograph (see `train.duplicates`; a test picture goes before a training
+of the copies of a photograph (see `train.data.duplicates`; a test picture goes before a training
 picture), and photographs that lie under two emotions, which teach nothing.
 
 A split that PHOTOS has no folder for is held out of the training faces, of each emotion the same
@@ -48,7 +48,7 @@ from fer_core.emotions import FER2013_LABELS
 from fer_core.model import read_info
 from fer_core.preprocessing import DATASET_FACE_SIZE
 from train.cli import command_parser, explained, prepare_folder
-from train.dataset import SPLITS
+from train.data.dataset import SPLITS
 from train.errors import DataError
 from train.ingest_boxes import judge_boxes, read_boxes
 from train.ingest_faces import Face, LeftOut, Options, Source, cut_faces, find_sources
@@ -187,7 +187,8 @@ def _remove(path: Path, out: Path) -> None:
 def _file(face: Face, folder: str) -> str:
     """Name in the dataset: the source's, the moment, the face, and a mark that no other has.
 
-    The source's name begins with a folder, so that `train.folders` reads no split out of it.
+    The source's name begins with a folder, so that `train.data.class_folders` reads no split out of
+    it.
     """
     source = str(PurePosixPath(face.source.name).with_suffix(""))
     words = [re.sub(r"[^\w.]+", "-", source)[:NAME_LENGTH]]

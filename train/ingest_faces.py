@@ -17,9 +17,9 @@ from fer_core.frames import VideoFrames
 from fer_core.images import FORMATS, load_image
 from fer_core.preprocessing import PreprocessingSpec, UInt8Array, to_grey
 from fer_core.results import BoundingBox
-from train.dataset import SPLITS
+from train.data.class_folders import CLASS_FOLDERS, SPLIT_FOLDERS, split_folders
+from train.data.dataset import SPLITS
 from train.errors import DataError
-from train.folders import CLASS_FOLDERS, SPLIT_FOLDERS, split_folders
 
 TRAINING = SPLITS[0]
 VIDEO_SUFFIXES = frozenset((".mp4", ".avi", ".mov", ".mkv", ".webm"))

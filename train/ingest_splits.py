@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fer_core.preprocessing import UInt8Array
-from train.duplicates import connected_groups, equal_groups, near_pairs
+from train.data.duplicates import connected_groups, equal_groups, near_pairs
 from train.ingest_faces import TRAINING, Face
 
 EQUAL = "equal to another face"

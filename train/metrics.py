@@ -27,7 +27,7 @@ from fer_core.calibration import (
 )
 from fer_core.emotions import FER2013_LABELS, HAPPY, SAD
 from train.bootstrap import ece_interval, macro_f1_interval, mean_interval
-from train.dataset import is_judged
+from train.data.dataset import is_judged
 from train.in_step import in_step
 
 COVERAGES = (0.7, 0.8, 0.9, 1.0)

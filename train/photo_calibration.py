@@ -31,11 +31,11 @@ from train.calibration import (
     rounded,
     stamped,
 )
-from train.dataset import Dataset
-from train.duplicates import connected_groups, near_pairs
+from train.data.dataset import Dataset
+from train.data.duplicates import connected_groups, near_pairs
+from train.data.photographs import digest, person_keys
 from train.errors import DataError
 from train.evaluate_answers import PhotographAnswers
-from train.photographs import digest, person_keys
 
 NEUTRAL_WEIGHT = 2.0
 """Chosen on the trade-off that the model card shows; `--weight neutral=NUMBER` sets another."""

@@ -18,10 +18,10 @@ from fer_core.calibration import (
 )
 from fer_core.emotions import FER2013_LABELS
 from train.bootstrap import ece_interval, interval, mean_interval, ratio, resampled_sums
+from train.data.photographs import person_keys
 from train.evaluate_answers import PhotographAnswers
 from train.metrics import COVERAGES, mean
 from train.photo_groups import group_figures
-from train.photographs import person_keys
 
 
 def photograph_figures(said: PhotographAnswers) -> dict[str, Any]:

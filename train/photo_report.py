@@ -11,8 +11,8 @@ from PIL import Image
 from fer_core.calibration import risk_coverage
 from fer_core.emotions import BY_NAME, EMOTIONS, FER2013_LABELS
 from fer_core.preprocessing import UInt8Array
+from train.data.photographs import load_photograph
 from train.photo_groups import MEASURES, TITLES
-from train.photographs import load_photograph
 from train.reporting.markdown import Plot, measured, mistaken_for, number, table, with_interval
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from fer_core.calibration import Calibration, log_softmax, log_sum_exp
 from fer_core.emotions import FER2013_LABELS
 from fer_core.preprocessing import Float32Array
 from train.calibration import Faces, cell_weights, cross_validate, fit
-from train.face_sets import FaceSet
+from train.data.face_sets import FaceSet
 from train.photo_calibration import NEUTRAL_WEIGHT
 
 if TYPE_CHECKING:

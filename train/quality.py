@@ -42,11 +42,11 @@ from fer_core.preprocessing import (
 from fer_core.quality import CLASSES, OUTPUT, QUALITY_JSON, QualityInfo
 from fer_core.results import FaceDetection
 from train.cli import add_data_argument, command_parser, data_dir, explained, need, prepare_folder
-from train.dataset import load_splits
-from train.drawings import draw_words
+from train.data.drawings import draw_words
+from train.data.fer2013 import load_splits
+from train.data.photographs import progress
 from train.errors import DataError
 from train.imitated_faults import FAULTS, vary
-from train.photographs import progress
 from train.runs import git_commit, replace_file
 
 if TYPE_CHECKING:

@@ -59,8 +59,8 @@ if TYPE_CHECKING:
     from fer_core.preprocessing import UInt8Array
     from train.answers import Answers
     from train.config import TrainConfig
-    from train.dataset import Dataset
-    from train.face_sets import FaceSet
+    from train.data.dataset import Dataset
+    from train.data.face_sets import FaceSet
 
 STEPS = ("faces", "teachers", "answers", "student", "export", "calibration", "report")
 TRAINED = "trained"  # a file in a run folder whose epochs are all done, beside the network
@@ -77,7 +77,7 @@ class Workshop:
     Attributes:
         recipe: what is made.
         name: of the recipe.
-        data: a folder as `train.dataset` describes it.
+        data: a folder as `train.data.fer2013` describes it.
         out: where everything goes.
         photos: folders of development photographs, for the step `faces` and the calibration.
         unlabelled: folders of photographs that train without labels, for the step `faces`.
@@ -165,7 +165,7 @@ def follow(workshop: Workshop, steps: Sequence[str] = STEPS) -> bool:
 
 
 def _cut_faces(workshop: Workshop) -> None:
-    from train.face_sets import FaceSet, cut_face_set
+    from train.data.face_sets import FaceSet, cut_face_set
 
     (workshop.out / "faces" / "photos").mkdir(parents=True, exist_ok=True)
     for folder in workshop.photos:
@@ -200,7 +200,7 @@ def _train_teachers(workshop: Workshop) -> None:
 
 
 def _write_start(workshop: Workshop, kind: str, start: Path) -> None:
-    from train.dataset import load_splits
+    from train.data.fer2013 import load_splits
     from train.transfer import write_start
 
     training = load_splits(workshop.data)["Training"]
@@ -246,7 +246,7 @@ def _end(run: Path, config: "TrainConfig") -> None:
 
 def _collect_answers(workshop: Workshop) -> None:
     from train.answers import Answers, ask, pool
-    from train.dataset import digests
+    from train.data.dataset import digests
 
     faces: UInt8Array | None = None
     parts = []
@@ -282,8 +282,8 @@ def _calibrated_on_unlabelled(workshop: Workshop, answers: "Answers") -> "Answer
     """The answers, those to unlabelled faces calibrated on the photographs."""
     from fer_core.calibration import softmax
     from train.answers import Answers
-    from train.dataset import digests
-    from train.face_sets import read_face_set
+    from train.data.dataset import digests
+    from train.data.face_sets import read_face_set
     from train.photograph_figures import fit_calibration, judged_faces
 
     judged = judged_faces(_photographs(workshop), answers)
@@ -303,7 +303,7 @@ def _calibrated_on_unlabelled(workshop: Workshop, answers: "Answers") -> "Answer
 
 
 def _photographs(workshop: Workshop) -> "dict[str, FaceSet]":
-    from train.face_sets import read_face_set
+    from train.data.face_sets import read_face_set
 
     paths = sorted((workshop.out / "faces" / "photos").glob("*.npz"))
     return {path.stem: read_face_set(path) for path in paths}
@@ -311,8 +311,8 @@ def _photographs(workshop: Workshop) -> "dict[str, FaceSet]":
 
 def _all_faces(workshop: Workshop) -> "UInt8Array":
     """All that teachers are asked about: the dataset's faces that train or choose, photographs."""
-    from train.dataset import load_splits
-    from train.face_sets import read_face_set
+    from train.data.face_sets import read_face_set
+    from train.data.fer2013 import load_splits
 
     splits = load_splits(workshop.data)
     parts = [splits["Training"].faces, splits["PublicTest"].faces]
@@ -339,7 +339,7 @@ def _train_student(workshop: Workshop) -> None:
 
 def _export(workshop: Workshop) -> None:
     from fer_core.model import MODEL_JSON
-    from train.dataset import load_splits
+    from train.data.fer2013 import load_splits
     from train.export import export_run
 
     if (workshop.student / MODEL_JSON).exists():
@@ -373,7 +373,8 @@ def _report(workshop: Workshop) -> None:
     from fer_core.assets import MODELS_DIR
     from fer_core.model import read_info
     from train.answers import Answers, ask
-    from train.dataset import digests, load_splits
+    from train.data.dataset import digests
+    from train.data.fer2013 import load_splits
 
     public = load_splits(workshop.data)["PublicTest"]
     faces = [public.faces, *(one.faces for one in _photographs(workshop).values())]
@@ -519,8 +520,8 @@ def _on_generated_faces(workshop: Workshop) -> Workshop:
     import cv2
 
     from fer_core.images import load_image
-    from train.photographs import read_portraits
-    from train.synthetic import write_synthetic_dataset
+    from train.data.photographs import read_portraits
+    from train.data.synthetic import write_synthetic_dataset
 
     photos = workshop.data / "portraits"
     photos.mkdir()

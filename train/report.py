@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from fer_core.calibration import risk_coverage
 from fer_core.emotions import BY_NAME, EMOTIONS, FER2013_LABELS, FERPLUS_LABELS
-from train.dataset import is_judged
+from train.data.dataset import is_judged
 from train.photo_report import draw_photographs, photo_section
 from train.reporting.markdown import Plot, figure, measured, mistaken_for, number, table
 

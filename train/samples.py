@@ -6,7 +6,7 @@ import numpy as np
 from fer_core.preprocessing import UInt8Array
 from train.augmentation import augment, draw_chances
 from train.config import TrainConfig
-from train.dataset import Dataset
+from train.data.dataset import Dataset
 from train.standardization import prepare_training_faces
 
 FACES, CHANGES = 8, 9  # rows and further columns of the sheet

@@ -33,7 +33,7 @@ def measure(config: TrainConfig, data: Path, steps: int, repeats: int = 3) -> di
     import keras
 
     from train.batches import make_batches, make_table, select_faces, select_training_faces
-    from train.dataset import load_splits
+    from train.data.fer2013 import load_splits
     from train.training import Training
 
     config = replace(config, teacher_share=0.0, unlabelled_share=0.0)

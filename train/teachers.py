@@ -5,7 +5,7 @@ from pathlib import Path
 
 from fer_core.preprocessing import UInt8Array
 from train.answers import Answers, pool
-from train.dataset import digests
+from train.data.dataset import digests
 
 ANSWERS_SUFFIX = ".npz"
 

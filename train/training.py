@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import keras
     import numpy as np
 
-    from train.dataset import Dataset
+    from train.data.dataset import Dataset
 
 SCORED = 256  # faces of PublicTest at once
 

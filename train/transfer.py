@@ -27,7 +27,7 @@ from train.runs import refuse_run, save_network
 if TYPE_CHECKING:
     import keras
 
-    from train.dataset import Dataset
+    from train.data.dataset import Dataset
 
 FACES = 1024  # for the statistics of batch normalization
 BATCH = 64
@@ -160,7 +160,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     data = data_dir(parser, options)
     need("transfer")
-    from train.dataset import load_splits
+    from train.data.fer2013 import load_splits
 
     with explained():
         refuse_run(options.out)

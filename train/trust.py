@@ -26,15 +26,15 @@ import numpy as np
 from fer_core.preprocessing import UInt8Array
 from fer_core.recognizer import EmotionRecognizer
 from train.cli import add_model_argument, command_parser, explained, prepare_file
-from train.drawings import draw_emoji, draw_words
-from train.hidden_faces import CHANGES
-from train.photographs import (
+from train.data.drawings import draw_emoji, draw_words
+from train.data.photographs import (
     Photograph,
     load_photograph,
     progress,
     read_photograph_sets,
     read_portraits,
 )
+from train.hidden_faces import CHANGES
 from train.reporting.markdown import table
 from train.scenes import make_empty_scene
 

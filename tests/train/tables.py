@@ -3,8 +3,8 @@
 import numpy as np
 
 from train.batches import TrainingTable
+from train.data.synthetic import draw_face
 from train.networks import HEADS
-from train.synthetic import draw_face
 
 
 def few_faces(count: int = 64, seed: int = 0) -> TrainingTable:

@@ -5,10 +5,10 @@ import pytest
 
 from fer_core.preprocessing import PreprocessingSpec, preprocess
 from train.answers import Answers, ask, pool
-from train.dataset import digests
+from train.data.dataset import digests
+from train.data.synthetic import draw_face
 from train.errors import RunError
 from train.networks import build_network
-from train.synthetic import draw_face
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from train.augmentation import (
     draw_chances,
 )
 from train.corruptions import jpeg
-from train.synthetic import draw_face
+from train.data.synthetic import draw_face
 
 NOTHING = AugmentationConfig(
     rotation=0, scale=0, shift=0, gamma_share=0, erase_share=0, soften_share=0

@@ -10,10 +10,10 @@ from fer_core.assets import MODELS_DIR
 from fer_core.model import EmotionModel
 from fer_core.preprocessing import preprocess
 from train.average import average, main
+from train.data.synthetic import write_synthetic_dataset
 from train.errors import RunError
 from train.networks import members_of
 from train.runs import load_network, network_files
-from train.synthetic import write_synthetic_dataset
 
 
 @pytest.fixture(scope="module")

@@ -17,10 +17,11 @@ from train.batches import (
     training_targets,
 )
 from train.config import PRESETS, TrainConfig
-from train.dataset import Dataset, load_splits
+from train.data.dataset import Dataset
+from train.data.fer2013 import load_splits
+from train.data.synthetic import draw_face, write_synthetic_dataset
 from train.errors import RunError
 from train.networks import HEAD_COLUMNS
-from train.synthetic import draw_face, write_synthetic_dataset
 
 SMOKE = PRESETS["smoke"]
 

@@ -20,10 +20,10 @@ from fer_core.model import EmotionModel, read_info
 from tests.conftest import EXAMPLES, PORTRAITS
 from train import calibration
 from train.calibrate import convert, main
+from train.data.synthetic import write_synthetic_dataset
 from train.errors import DataError
 from train.evaluate import main as evaluate
 from train.photo_calibration import NEUTRAL_WEIGHT
-from train.synthetic import write_synthetic_dataset
 
 HAPPY = [path for path in PORTRAITS if path.name.startswith("happy")]
 NEUTRAL = [path for path in PORTRAITS if path.name.startswith("neutral")]

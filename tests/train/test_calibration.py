@@ -30,9 +30,10 @@ from train.calibration import (
     fit,
     rounded,
 )
-from train.dataset import Dataset, load_splits
+from train.data.dataset import Dataset
+from train.data.fer2013 import load_splits
+from train.data.synthetic import write_synthetic_dataset
 from train.errors import DataError
-from train.synthetic import write_synthetic_dataset
 
 ANGRY, HAPPY, NEUTRAL = (FER2013_LABELS.index(name) for name in ("angry", "happy", "neutral"))
 

@@ -13,20 +13,21 @@ from fer_core.detection import FaceDetector
 from fer_core.emotions import FER2013_LABELS, FERPLUS_LABELS
 from fer_core.images import load_image
 from tests.conftest import EXAMPLES, ROOT
-from train.clean import (
+from train.clean import main
+from train.clean_report import write_report
+from train.data.dataset import SPLITS, Dataset
+from train.data.duplicates import NearPairs, connected_groups, near_pairs
+from train.data.fer2013 import load_splits
+from train.data.label_faults import (
     MODES,
     Faults,
     find_faults,
     load_faults,
-    main,
     save_faults,
     training_weights,
 )
-from train.clean_report import write_report
-from train.dataset import SPLITS, Dataset, load_splits
-from train.duplicates import NearPairs, connected_groups, near_pairs
+from train.data.synthetic import draw_face, write_synthetic_dataset
 from train.errors import DataError
-from train.synthetic import draw_face, write_synthetic_dataset
 
 
 def face(rng: np.random.Generator, emotion: str) -> np.ndarray:

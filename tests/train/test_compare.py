@@ -5,9 +5,9 @@ import pytest
 
 from train.compare import compare, main, markdown, put_into
 from train.config import PRESETS
+from train.data.synthetic import write_synthetic_dataset
 from train.errors import DataError
 from train.fit import fit
-from train.synthetic import write_synthetic_dataset
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import pytest
 
 from fer_core.emotions import FER2013_LABELS
 from train.corruptions import CORRUPTIONS, EYE_BAND, MOUTH_BAND, OCCLUDER, STRENGTHS, corrupt
-from train.synthetic import draw_face
+from train.data.synthetic import draw_face
 
 every_fault = pytest.mark.parametrize("name", sorted(CORRUPTIONS))
 BANDS = {"eyes hidden": EYE_BAND, "mouth hidden": MOUTH_BAND}

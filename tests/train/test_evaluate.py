@@ -20,7 +20,10 @@ from tests.conftest import EXAMPLES, ROOT
 from tests.test_architecture import imports
 from tests.train.test_in_step import random_labels
 from train import metrics, peer_fer
-from train.dataset import Dataset, load_splits
+from train.data.dataset import Dataset
+from train.data.fer2013 import load_splits
+from train.data.photographs import Photograph, read_photographs
+from train.data.synthetic import write_synthetic_dataset
 from train.errors import DataError, PeerError
 from train.evaluate import evaluate, main
 from train.evaluate_answers import answer_photographs
@@ -31,8 +34,6 @@ from train.metrics import (
     confident_mistakes,
     roc_curves,
 )
-from train.photographs import Photograph, read_photographs
-from train.synthetic import write_synthetic_dataset
 
 ABC = ("a", "b", "c")
 

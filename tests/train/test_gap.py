@@ -20,15 +20,15 @@ from fer_core.preprocessing import PreprocessingSpec, to_grey
 from tests.conftest import EXAMPLES
 from train import gap, gap_photographs, gap_scenes, gap_time
 from train.corruptions import CORRUPTIONS, STRENGTHS
-from train.dataset import Dataset
+from train.data.dataset import Dataset
+from train.data.photographs import Photograph, mean_recall
+from train.data.synthetic import write_synthetic_dataset
 from train.gap import PARTS
 from train.gap_photographs import PORTRAIT_CHANGES, turn
 from train.gap_report import SECTIONS, write_report
 from train.gap_scenes import match
-from train.photographs import Photograph, mean_recall
 from train.pipelines import BOX, HAAR, OUR_BOX, OURS, WHOLE, Cut
 from train.scenes import KnownFace, PlacedFace, Scene, dataset_face
-from train.synthetic import write_synthetic_dataset
 
 QUICK = tuple(part for part in PARTS if part not in {"empty", "time"})
 PORTRAITS = ("angry_f_african_02", "happy_f_asian_01", "neutral_m_european_01")

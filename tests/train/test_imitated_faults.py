@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from fer_core.quality import CLASSES
+from train.data.synthetic import draw_face
 from train.imitated_faults import FAULTS, cover, cut_off, vary
-from train.synthetic import draw_face
 
 
 @pytest.fixture(scope="module")

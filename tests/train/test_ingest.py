@@ -26,10 +26,11 @@ from tests.conftest import EXAMPLES, PORTRAITS, ROOT
 from tests.train.test_clean import CHANGES, different_faces
 from train import ingest_faces
 from train.config import PRESETS
-from train.dataset import SPLITS, load_splits
+from train.data.class_folders import find_pictures
+from train.data.dataset import SPLITS
+from train.data.fer2013 import load_splits
 from train.errors import DataError
 from train.fit import fit
-from train.folders import find_pictures
 from train.ingest import Options, ingest, main
 from train.ingest_boxes import judge_boxes, match_boxes, read_boxes
 from train.ingest_faces import BLURRED, NO_FACE, SMALL, UNREADABLE, Face, Source, find_sources

@@ -6,11 +6,11 @@ import pytest
 
 from fer_core.preprocessing import PreprocessingSpec
 from train.config import PRESETS
+from train.data.synthetic import write_synthetic_dataset
 from train.fit import fit
 from train.moving_average import MovingAverage
 from train.networks import build_network
 from train.runs import averaged, checkpoint, load_network, read_history
-from train.synthetic import write_synthetic_dataset
 
 
 def test_it_follows_slowly_and_changes_places_with_the_weights() -> None:

@@ -15,7 +15,10 @@ from fer_core.preprocessing import PreprocessingSpec
 from tests.conftest import EXAMPLES
 from train import calibration
 from train.calibration import Candidate, choose, fit, rounded
-from train.dataset import Dataset, load_splits
+from train.data.dataset import Dataset
+from train.data.fer2013 import load_splits
+from train.data.photographs import Photograph, cut_photographs
+from train.data.synthetic import write_synthetic_dataset
 from train.errors import DataError
 from train.evaluate_answers import PhotographAnswers
 from train.photo_calibration import (
@@ -30,8 +33,6 @@ from train.photo_calibration import (
     trade_off,
 )
 from train.photo_figures import photograph_figures
-from train.photographs import Photograph, cut_photographs
-from train.synthetic import write_synthetic_dataset
 
 PLAIN = ModelInfo(
     "made",

@@ -10,7 +10,7 @@ from fer_core.drawing import FONT
 from fer_core.quality import CLASSES, QUALITY_JSON, QualityModel
 from tests.conftest import EXAMPLES
 from train import quality
-from train.synthetic import write_synthetic_dataset
+from train.data.synthetic import write_synthetic_dataset
 
 
 @pytest.fixture

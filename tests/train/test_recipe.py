@@ -12,14 +12,15 @@ import pytest
 from fer_core import EmotionRecognizer
 from tests.conftest import ROOT
 from train.answers import Answers
-from train.dataset import digests, load_splits
+from train.data.dataset import digests
+from train.data.face_sets import read_face_set
+from train.data.fer2013 import load_splits
+from train.data.synthetic import draw_face, write_synthetic_dataset
 from train.errors import RunError
-from train.face_sets import read_face_set
 from train.recipe import Workshop, adjust, follow
 from train.recipe import main as recipe_main
 from train.recipes import RECIPES
 from train.runs import read_history
-from train.synthetic import draw_face, write_synthetic_dataset
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,9 @@ import numpy as np
 
 from train.augmentation import AugmentationConfig
 from train.config import PRESETS
-from train.dataset import load_splits
+from train.data.fer2013 import load_splits
+from train.data.synthetic import write_synthetic_dataset
 from train.samples import CHANGES, FACES, GAP, TILE, draw_samples
-from train.synthetic import write_synthetic_dataset
 
 STILL = AugmentationConfig(
     rotation=0, scale=0, shift=0, gamma_share=0, erase_share=0, soften_share=0

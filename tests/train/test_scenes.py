@@ -8,6 +8,7 @@ import pytest
 from fer_core.emotions import FER2013_LABELS
 from fer_core.geometry import cut_square, similarity
 from train import scenes
+from train.data.synthetic import draw_face
 from train.scenes import (
     BACKGROUNDS,
     FACE_HEIGHT,
@@ -22,7 +23,6 @@ from train.scenes import (
     make_scene,
     photograph,
 )
-from train.synthetic import draw_face
 
 SMALL: dict[str, Any] = {"sizes": ((640, 480),), "heights": (60.0, 120.0)}  # quick to make
 CUT = 96  # pixels, side of what is cut back out

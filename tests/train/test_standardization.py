@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from fer_core.preprocessing import PreprocessingSpec, prepare_dataset_faces, preprocess
+from train.data.synthetic import draw_face
 from train.standardization import prepare_training_faces, standardize
-from train.synthetic import draw_face
 
 
 @pytest.fixture

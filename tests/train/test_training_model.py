@@ -9,8 +9,8 @@ from fer_core.preprocessing import PreprocessingSpec, preprocess
 from train.augmentation import AugmentationConfig
 from train.batches import TrainingTable, make_batches
 from train.config import PRESETS, TrainConfig
+from train.data.synthetic import draw_face
 from train.networks import HEAD_COLUMNS, build_network
-from train.synthetic import draw_face
 from train.training_model import TrainingModel
 
 STILL = AugmentationConfig(

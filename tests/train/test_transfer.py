@@ -7,11 +7,11 @@ import pytest
 from numpy.typing import NDArray
 
 from fer_core.preprocessing import PreprocessingSpec
+from train.data.synthetic import write_synthetic_dataset
 from train.errors import RunError
 from train.face_weights import for_standardized_grey, read_face_weights
 from train.networks import FACE_BLOCKS, GREY_MEAN, GREY_SCALE, build_network
 from train.runs import load_weights
-from train.synthetic import write_synthetic_dataset
 from train.transfer import face_convolutions, main, transfer
 
 Parameters = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]

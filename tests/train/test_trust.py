@@ -10,8 +10,8 @@ import pytest
 from fer_core import EmotionRecognizer
 from fer_core.results import BoundingBox, FaceDetection
 from tests.conftest import EXAMPLES
+from train.data.photographs import Photograph
 from train.hidden_faces import CHANGES
-from train.photographs import Photograph
 from train.trust import main, measure_changes, measure_invented, measure_turns
 
 PHOTOGRAPHS = [

@@ -9,7 +9,7 @@ from PIL import Image
 
 from fer_core.calibration import reliability, risk_coverage, softmax
 from fer_core.emotions import FER2013_LABELS
-from train.dataset import Dataset
+from train.data.dataset import Dataset
 from train.evaluate_answers import Answers
 from train.evaluate_figures import all_figures
 from train.report import write_report

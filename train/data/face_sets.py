@@ -79,7 +79,7 @@ def cut_face_set(folder: Path) -> FaceSet:
         DataError: the table cannot be read, or no photograph has a face.
     """
     from fer_core.detection import FaceDetector
-    from train.photographs import Photograph, cut_photographs
+    from train.data.photographs import Photograph, cut_photographs
 
     table = folder / "labels.csv"
     try:

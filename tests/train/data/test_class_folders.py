@@ -10,11 +10,12 @@ import pytest
 from PIL import Image
 
 from fer_core.emotions import FER2013_LABELS, FERPLUS_LABELS
-from tests.train.test_dataset import HEADER
-from train.dataset import SPLITS, Dataset, load_splits
+from tests.train.data.test_fer2013 import HEADER
+from train.data.class_folders import CLASS_FOLDERS
+from train.data.dataset import SPLITS, Dataset
+from train.data.fer2013 import load_splits
+from train.data.synthetic import write_synthetic_dataset
 from train.errors import DataError
-from train.folders import CLASS_FOLDERS
-from train.synthetic import write_synthetic_dataset
 
 ALL_SPLITS = {"train": 3, "validation": 2, "test": 2}
 

@@ -7,9 +7,10 @@ import pytest
 from PIL import Image
 
 from fer_core.emotions import FERPLUS_LABELS
-from train.dataset import SPLITS, Dataset, load_splits
+from train.data.dataset import SPLITS, Dataset
+from train.data.fer2013 import load_splits
+from train.data.synthetic import write_synthetic_dataset
 from train.errors import DataError
-from train.synthetic import write_synthetic_dataset
 
 SIZES = (21, 14, 7)
 HEADER = (

@@ -12,7 +12,7 @@ import numpy as np
 
 from fer_core.emotions import FER2013_LABELS
 from fer_core.preprocessing import DATASET_FACE_SIZE, UInt8Array
-from train.dataset import FERPLUS_COLUMNS, SPLITS
+from train.data.dataset import FERPLUS_COLUMNS, SPLITS
 
 # Brow slope and height, eye opening, mouth curve (up is positive) and mouth opening, in pixels.
 FEATURES = {

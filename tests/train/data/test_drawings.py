@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from fer_core.drawing import FONT
-from train.drawings import CANVASES, draw_emoji, draw_words
+from train.data.drawings import CANVASES, draw_emoji, draw_words
 from train.errors import DataError
 
 

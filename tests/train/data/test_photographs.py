@@ -6,8 +6,7 @@ import pytest
 from fer_core import EmotionRecognizer, load_image
 from fer_core.errors import InvalidImageError
 from tests.conftest import EXAMPLES
-from train.errors import DataError
-from train.photographs import (
+from train.data.photographs import (
     Photograph,
     cut_photographs,
     load_photograph,
@@ -16,6 +15,7 @@ from train.photographs import (
     read_photographs,
     read_portraits,
 )
+from train.errors import DataError
 
 
 def labels_csv(folder: Path, *lines: str) -> Path:
