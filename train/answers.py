@@ -20,10 +20,11 @@ from fer_core.preprocessing import (
     prepare_dataset_faces,
     preprocess,
 )
-from train.augmentation import AugmentationConfig, augment, draw_chances
+from train.augmentation import augment, draw_chances
 from train.data.dataset import digests
 from train.errors import RunError
 from train.networks import HEADS
+from train.recipes.config import AugmentationConfig
 from train.standardization import prepare_training_faces, standardize
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ of faces and these numbers: the same seed gives the same faces on every backend 
 """
 
 import math
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_core.preprocessing import Float32Array
+from train.recipes.config import AugmentationConfig
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,65 +59,6 @@ REGIONS = (
 )
 SOFTEN_SIZES = (0.4, 0.8)  # smallest and largest resolution that softened faces keep
 BLUR_THAT_HIDES = (0.06, 0.3)  # lengths of motion: hides nothing, and all
-
-
-@dataclass(frozen=True, slots=True)
-class AugmentationConfig:
-    """How far a face may change. Lengths are fractions of the picture's side.
-
-    Attributes:
-        rotation: largest roll either way, in degrees.
-        scale: largest relative change of size either way.
-        shift: largest move along each axis.
-        gamma: range of the exponent on brightness, drawn evenly in its logarithm.
-        gamma_share: share of the faces that get one.
-        contrast: range of the factor on contrast, around the middle grey.
-        contrast_share: share of the faces that get one.
-        erase_share: share of the faces that lose a rectangle.
-        erase_area: smallest and largest area of that rectangle.
-        soften_share: share of the faces that lose resolution, as small or blurred photographs do.
-        light_share: share of the faces that are lit from one side.
-        light: largest relative loss of light on the dark side.
-        noise_share: share of the faces that get sensor noise.
-        noise: its largest standard deviation, in grey levels.
-        jpeg_share: share of the faces that are compressed as JPEG.
-        jpeg_quality: lowest and highest quality.
-        cover_share: share of the faces that are covered by a mask, a hand or dark glasses.
-        cut_share: share of the faces that the picture's edge cuts off, with the edge repeated.
-        cut: smallest and largest part of the side that is cut off.
-        motion_share: share of the faces that are blurred by motion.
-        motion: longest path of that motion.
-        flatten: how much targets flatten with what is covered, cut or blurred: a face whose
-            expression is hidden by a share h gets min(1, flatten * h) of a uniform target.
-    """
-
-    rotation: float = 15.0
-    scale: float = 0.15
-    shift: float = 0.08
-    gamma: tuple[float, float] = (0.6, 1.6)
-    gamma_share: float = 0.5
-    contrast: tuple[float, float] = (0.6, 1.4)
-    contrast_share: float = 0.0
-    erase_share: float = 0.4
-    erase_area: tuple[float, float] = (0.02, 0.20)
-    soften_share: float = 0.1
-    light_share: float = 0.0
-    light: float = 0.6
-    noise_share: float = 0.0
-    noise: float = 12.0
-    jpeg_share: float = 0.0
-    jpeg_quality: tuple[int, int] = (25, 90)
-    cover_share: float = 0.0
-    cut_share: float = 0.0
-    cut: tuple[float, float] = (0.15, 0.55)
-    motion_share: float = 0.0
-    motion: float = 0.25
-    flatten: float = 1.0
-
-    @property
-    def hides(self) -> bool:
-        """Whether faces may be hidden in part, so that targets flatten."""
-        return self.flatten > 0 and bool(self.cover_share or self.cut_share or self.motion_share)
 
 
 def draw_chances(rng: np.random.Generator, count: int) -> Float32Array:

@@ -12,10 +12,10 @@ from fer_core.emotions import FER2013_LABELS, FERPLUS_LABELS
 from fer_core.preprocessing import Float32Array, UInt8Array
 from train.answers import Answers
 from train.augmentation import draw_chances
-from train.config import TrainConfig
 from train.data.dataset import Dataset
 from train.errors import RunError
 from train.networks import HEADS
+from train.recipes.config import TrainConfig
 from train.standardization import prepare_training_faces
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from train.cli import add_data_argument, command_parser, data_dir, explained
-from train.config import TrainConfig
 from train.errors import DataError
+from train.recipes.config import TrainConfig
 
 REPORTED = {
     "predecessor_a": "17 %, labels and predictions out of step",

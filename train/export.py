@@ -21,8 +21,8 @@ from fer_core.model import MODEL_JSON, EmotionModel, ModelInfo
 from fer_core.preprocessing import PreprocessingSpec
 from train.calibration import calibrate_on_dataset
 from train.cli import command_parser, explained
-from train.config import TrainConfig
 from train.data.dataset import Dataset
+from train.recipes.config import TrainConfig
 from train.runs import (
     SERVED_FILE,
     drop_networks,

@@ -26,9 +26,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from train.cli import add_data_argument, command_parser, data_dir, explained, need
-from train.config import PRESETS, TrainConfig, override
 from train.errors import RunError
 from train.networks import NETWORKS
+from train.recipes.config import TrainConfig, override
+from train.recipes.presets import PRESETS
 from train.runs import best, claim, read_history, save_epoch
 from train.schedule import has_stopped
 from train.training import Training

@@ -7,11 +7,11 @@ figures. Where a predecessor's text and code disagree, the code counts.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fer_core.emotions import FER2013_LABELS, FERPLUS_LABELS
 from fer_core.preprocessing import PreprocessingSpec
+from train.recipes.config import NetworkShape
 
 if TYPE_CHECKING:  # importing Keras takes seconds, which `--help` should not
     import keras
@@ -35,33 +35,6 @@ FACE_BLOCKS = (
     *[(128, True), (128, False), (128, False)],
     *[(256, True), (256, False), (256, False)],
 )
-
-
-@dataclass(frozen=True, slots=True)
-class NetworkShape:
-    """The size of a `plain` network.
-
-    Attributes:
-        width: channels of the first stage; each further one has twice as many.
-        stages: how many, each at half the side of the one before.
-        depth: convolutions of a stage, or residual blocks of two, after one convolution.
-        residual: blocks whose input is added to their output (He et al. 2016).
-        squeeze: channels of a stage for each one of the gate that weighs them (squeeze and
-            excitation, Hu et al. 2018); 0 for no gates.
-    """
-
-    width: int = 44
-    stages: int = 4
-    depth: int = 2
-    residual: bool = False
-    squeeze: int = 0
-
-    def __post_init__(self) -> None:
-        for name in ("width", "stages", "depth"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}.")
-        if self.squeeze < 0:
-            raise ValueError(f"squeeze must be 0 or more, got {self.squeeze}.")
 
 
 class Regularization(NamedTuple):

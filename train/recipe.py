@@ -24,7 +24,7 @@ stay behind.
 | calibration | student/model.json | --photos, data |
 | report | report.md | all of the above |
 
-What a recipe consists of is told in recipes.py.
+What a recipe consists of is told in recipes/distillation.py.
 """
 
 import argparse
@@ -41,9 +41,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from train.cli import add_data_argument, command_parser, data_dir, explained, need
-from train.config import override
 from train.errors import RunError, SettingError
-from train.recipes import DLIB, RECIPES, Recipe
+from train.recipes.config import override
+from train.recipes.distillation import DLIB, RECIPES, Recipe
 from train.runs import (
     NETWORK_FILE,
     best,
@@ -58,9 +58,9 @@ from train.runs import (
 if TYPE_CHECKING:
     from fer_core.preprocessing import UInt8Array
     from train.answers import Answers
-    from train.config import TrainConfig
     from train.data.dataset import Dataset
     from train.data.face_sets import FaceSet
+    from train.recipes.config import TrainConfig
 
 STEPS = ("faces", "teachers", "answers", "student", "export", "calibration", "report")
 TRAINED = "trained"  # a file in a run folder whose epochs are all done, beside the network

@@ -23,10 +23,10 @@ from itertools import count, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from train.config import TrainConfig
 from train.errors import RunError
 from train.half_precision import halve
 from train.networks import mean_of_answers, members_of
+from train.recipes.config import TrainConfig
 
 if TYPE_CHECKING:
     import keras

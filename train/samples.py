@@ -5,8 +5,8 @@ import numpy as np
 
 from fer_core.preprocessing import UInt8Array
 from train.augmentation import augment, draw_chances
-from train.config import TrainConfig
 from train.data.dataset import Dataset
+from train.recipes.config import TrainConfig
 from train.standardization import prepare_training_faces
 
 FACES, CHANGES = 8, 9  # rows and further columns of the sheet

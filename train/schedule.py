@@ -6,7 +6,7 @@ Nothing else is remembered, so that a killed run goes on exactly as it would hav
 from collections.abc import Sequence
 from typing import Any
 
-from train.config import TrainConfig
+from train.recipes.config import TrainConfig
 
 
 def phase_of(config: TrainConfig, epoch: int) -> range:

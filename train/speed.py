@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 
 from train.cli import add_data_argument, command_parser, data_dir, explained, need
-from train.config import PRESETS, TrainConfig, override
 from train.errors import DataError
 from train.networks import HEAD_COLUMNS
+from train.recipes.config import TrainConfig, override
+from train.recipes.presets import PRESETS
 
 
 def measure(config: TrainConfig, data: Path, steps: int, repeats: int = 3) -> dict[str, float]:

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from train.batches import TrainingTable, make_batches, steps_of
-from train.config import TrainConfig
 from train.errors import RunError
 from train.networks import Regularization, build_network, thaw
 from train.precision import choose_precision
+from train.recipes.config import TrainConfig
 from train.runs import averaged, checkpoint, load_weights
 from train.schedule import peak_rate, phase_of, plateau_rate
 

@@ -11,9 +11,9 @@ from keras import ops
 
 from train.augmentation import augment
 from train.batches import TrainingTable
-from train.config import TrainConfig
 from train.moving_average import MovingAverage
 from train.networks import HEAD_COLUMNS
+from train.recipes.config import TrainConfig
 from train.standardization import standardize
 
 Tensor = Any  # of the Keras backend in use

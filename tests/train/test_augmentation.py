@@ -5,14 +5,10 @@ import keras
 import numpy as np
 import pytest
 
-from train.augmentation import (
-    CHANCES,
-    AugmentationConfig,
-    augment,
-    draw_chances,
-)
+from train.augmentation import CHANCES, augment, draw_chances
 from train.corruptions import jpeg
 from train.data.synthetic import draw_face
+from train.recipes.config import AugmentationConfig
 
 NOTHING = AugmentationConfig(
     rotation=0, scale=0, shift=0, gamma_share=0, erase_share=0, soften_share=0

@@ -16,12 +16,13 @@ from train.batches import (
     steps_of,
     training_targets,
 )
-from train.config import PRESETS, TrainConfig
 from train.data.dataset import Dataset
 from train.data.fer2013 import load_splits
 from train.data.synthetic import draw_face, write_synthetic_dataset
 from train.errors import RunError
 from train.networks import HEAD_COLUMNS
+from train.recipes.config import TrainConfig
+from train.recipes.presets import PRESETS
 
 SMOKE = PRESETS["smoke"]
 

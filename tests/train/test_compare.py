@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 
 from train.compare import compare, main, markdown, put_into
-from train.config import PRESETS
 from train.data.synthetic import write_synthetic_dataset
 from train.errors import DataError
 from train.fit import fit
+from train.recipes.presets import PRESETS
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,6 @@ from tests.train.tables import few_faces
 from train.batches import select_training_faces, training_targets
 from train.calibrate import main as calibrate_main
 from train.calibration import dataset_logits
-from train.config import PRESETS, TrainConfig
 from train.data.fer2013 import load_splits
 from train.data.synthetic import draw_face, write_synthetic_dataset
 from train.errors import RunError
@@ -33,6 +32,8 @@ from train.export import publish, write_info
 from train.fit import fit
 from train.fit import main as fit_main
 from train.networks import build_network, mean_of_answers
+from train.recipes.config import TrainConfig
+from train.recipes.presets import PRESETS
 from train.runs import best, claim, load_network, save_network
 from train.training import Training
 

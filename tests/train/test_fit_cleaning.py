@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 from train.batches import make_table, select_training_faces
-from train.config import PRESETS, TrainConfig
 from train.data.dataset import Dataset
 from train.data.fer2013 import load_splits
 from train.data.label_faults import find_faults, save_faults
 from train.data.synthetic import write_synthetic_dataset
 from train.errors import DataError, RunError
 from train.networks import HEAD_COLUMNS
+from train.recipes.config import TrainConfig
+from train.recipes.presets import PRESETS
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,8 @@ import pytest
 
 from fer_core.preprocessing import PreprocessingSpec
 from train.half_precision import halve
-from train.networks import NetworkShape, build_network
+from train.networks import build_network
+from train.recipes.config import NetworkShape
 
 
 @pytest.fixture

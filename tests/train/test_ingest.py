@@ -25,7 +25,6 @@ from fer_core.results import BoundingBox, FaceDetection
 from tests.conftest import EXAMPLES, PORTRAITS, ROOT
 from tests.train.test_clean import CHANGES, different_faces
 from train import ingest_faces
-from train.config import PRESETS
 from train.data.class_folders import find_pictures
 from train.data.dataset import SPLITS
 from train.data.fer2013 import load_splits
@@ -35,6 +34,7 @@ from train.ingest import Options, ingest, main
 from train.ingest_boxes import judge_boxes, match_boxes, read_boxes
 from train.ingest_faces import BLURRED, NO_FACE, SMALL, UNREADABLE, Face, Source, find_sources
 from train.ingest_splits import CONFLICT, EQUAL, NEAR, Copies, draw, find_copies, hold_out, lot
+from train.recipes.presets import PRESETS
 
 PATCHES = different_faces(60, seed=5)
 GROUP, LAKE = EXAMPLES / "group_happy-surprise-angry_01.jpg", EXAMPLES / "lake_01.jpg"

@@ -19,7 +19,7 @@ from train.data.synthetic import draw_face, write_synthetic_dataset
 from train.errors import RunError
 from train.recipe import Workshop, adjust, follow
 from train.recipe import main as recipe_main
-from train.recipes import RECIPES
+from train.recipes.distillation import RECIPES
 from train.runs import read_history
 
 

@@ -4,10 +4,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from train.augmentation import AugmentationConfig
-from train.config import PRESETS
 from train.data.fer2013 import load_splits
 from train.data.synthetic import write_synthetic_dataset
+from train.recipes.config import AugmentationConfig
+from train.recipes.presets import PRESETS
 from train.samples import CHANGES, FACES, GAP, TILE, draw_samples
 
 STILL = AugmentationConfig(

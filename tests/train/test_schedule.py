@@ -1,6 +1,6 @@
 import pytest
 
-from train.config import TrainConfig
+from train.recipes.config import TrainConfig
 from train.schedule import has_stopped, peak_rate, phase_of, plateau_rate
 
 

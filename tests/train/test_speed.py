@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from train.config import PRESETS
 from train.data.synthetic import write_synthetic_dataset
 from train.errors import DataError
+from train.recipes.presets import PRESETS
 from train.speed import measure, report
 
 

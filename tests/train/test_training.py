@@ -4,7 +4,8 @@ import keras
 import pytest
 
 from tests.train.tables import few_faces
-from train.config import PRESETS, TrainConfig
+from train.recipes.config import TrainConfig
+from train.recipes.presets import PRESETS
 from train.training import Training
 
 

@@ -6,11 +6,11 @@ import pytest
 
 from fer_core.calibration import softmax
 from fer_core.preprocessing import PreprocessingSpec, preprocess
-from train.augmentation import AugmentationConfig
 from train.batches import TrainingTable, make_batches
-from train.config import PRESETS, TrainConfig
 from train.data.synthetic import draw_face
 from train.networks import HEAD_COLUMNS, build_network
+from train.recipes.config import AugmentationConfig, TrainConfig
+from train.recipes.presets import PRESETS
 from train.training_model import TrainingModel
 
 STILL = AugmentationConfig(

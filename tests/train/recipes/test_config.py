@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from train.config import PRESETS, TrainConfig, override
 from train.fit import _parse, describe_command
+from train.recipes.config import TrainConfig, override
+from train.recipes.presets import PRESETS
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,8 @@ weights for recognizing faces. The student begins with random weights.
 
 from dataclasses import dataclass, field, replace
 
-from train.augmentation import AugmentationConfig
-from train.config import PRESETS, TrainConfig
-from train.networks import NetworkShape
+from train.recipes.config import AugmentationConfig, NetworkShape, TrainConfig
+from train.recipes.presets import PRESETS
 
 DLIB = "face"  # dlib's weights for recognizing faces, that a teacher may begin with: --face-weights
 

@@ -1,7 +1,4 @@
-"""What a training run is made of, and the runs that have a name.
-
-A preset's comment says the command, the time and the score that it reached.
-"""
+"""The config of a training run: everything that decides it, apart from the data."""
 
 import json
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
@@ -9,9 +6,7 @@ from typing import Any
 
 from fer_core.emotions import FER2013_LABELS
 from fer_core.preprocessing import PreprocessingSpec
-from train.augmentation import AugmentationConfig
 from train.errors import SettingError
-from train.networks import NetworkShape
 
 CHOICES = {
     "optimizer": ("sgd", "adam"),
@@ -20,6 +15,92 @@ CHOICES = {
     "class_weights": ("none", "balanced"),
     "precision": ("auto", "float32", "mixed_bfloat16", "mixed_float16"),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkShape:
+    """The size of a `plain` network.
+
+    Attributes:
+        width: channels of the first stage; each further one has twice as many.
+        stages: how many, each at half the side of the one before.
+        depth: convolutions of a stage, or residual blocks of two, after one convolution.
+        residual: blocks whose input is added to their output (He et al. 2016).
+        squeeze: channels of a stage for each one of the gate that weighs them (squeeze and
+            excitation, Hu et al. 2018); 0 for no gates.
+    """
+
+    width: int = 44
+    stages: int = 4
+    depth: int = 2
+    residual: bool = False
+    squeeze: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("width", "stages", "depth"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}.")
+        if self.squeeze < 0:
+            raise ValueError(f"squeeze must be 0 or more, got {self.squeeze}.")
+
+
+@dataclass(frozen=True, slots=True)
+class AugmentationConfig:
+    """How far a face may change. Lengths are fractions of the picture's side.
+
+    Attributes:
+        rotation: largest roll either way, in degrees.
+        scale: largest relative change of size either way.
+        shift: largest move along each axis.
+        gamma: range of the exponent on brightness, drawn evenly in its logarithm.
+        gamma_share: share of the faces that get one.
+        contrast: range of the factor on contrast, around the middle grey.
+        contrast_share: share of the faces that get one.
+        erase_share: share of the faces that lose a rectangle.
+        erase_area: smallest and largest area of that rectangle.
+        soften_share: share of the faces that lose resolution, as small or blurred photographs do.
+        light_share: share of the faces that are lit from one side.
+        light: largest relative loss of light on the dark side.
+        noise_share: share of the faces that get sensor noise.
+        noise: its largest standard deviation, in grey levels.
+        jpeg_share: share of the faces that are compressed as JPEG.
+        jpeg_quality: lowest and highest quality.
+        cover_share: share of the faces that are covered by a mask, a hand or dark glasses.
+        cut_share: share of the faces that the picture's edge cuts off, with the edge repeated.
+        cut: smallest and largest part of the side that is cut off.
+        motion_share: share of the faces that are blurred by motion.
+        motion: longest path of that motion.
+        flatten: how much targets flatten with what is covered, cut or blurred: a face whose
+            expression is hidden by a share h gets min(1, flatten * h) of a uniform target.
+    """
+
+    rotation: float = 15.0
+    scale: float = 0.15
+    shift: float = 0.08
+    gamma: tuple[float, float] = (0.6, 1.6)
+    gamma_share: float = 0.5
+    contrast: tuple[float, float] = (0.6, 1.4)
+    contrast_share: float = 0.0
+    erase_share: float = 0.4
+    erase_area: tuple[float, float] = (0.02, 0.20)
+    soften_share: float = 0.1
+    light_share: float = 0.0
+    light: float = 0.6
+    noise_share: float = 0.0
+    noise: float = 12.0
+    jpeg_share: float = 0.0
+    jpeg_quality: tuple[int, int] = (25, 90)
+    cover_share: float = 0.0
+    cut_share: float = 0.0
+    cut: tuple[float, float] = (0.15, 0.55)
+    motion_share: float = 0.0
+    motion: float = 0.25
+    flatten: float = 1.0
+
+    @property
+    def hides(self) -> bool:
+        """Whether faces may be hidden in part, so that targets flatten."""
+        return self.flatten > 0 and bool(self.cover_share or self.cut_share or self.motion_share)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,84 +275,3 @@ def _like(old: Any, value: Any) -> Any:
     if isinstance(old, float) and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     return value if type(value) is type(old) and not isinstance(old, tuple) else None
-
-
-PRESETS = {
-    # python -m train.fit --data DIR: 70 minutes on two cores of an AMD EPYC with other work beside;
-    # with flip averaging PublicTest .668 by FER2013 and .870 by FER+, PrivateTest .683 and .861.
-    "base": TrainConfig(),
-    # python -m train.fit --data DIR --preset continued --init runs/base: 29 minutes more;
-    # PublicTest .675 and .874, PrivateTest .694 and .866.
-    "continued": TrainConfig(epochs=14, learning_rate=0.03, warmup_epochs=0.5),
-    # python -m train.fit --data DIR --preset photo --init runs/continued: on with faults of
-    # photographs, 52 minutes; .680 and .874 on PublicTest, without flip averaging.
-    "photo": TrainConfig(
-        epochs=16,
-        learning_rate=0.03,
-        warmup_epochs=0.5,
-        augmentation=AugmentationConfig(
-            erase_share=0.25, soften_share=0.25, light_share=0.3, noise_share=0.25, jpeg_share=0.25
-        ),
-    ),
-    # python -m train.fit --data DIR --preset probe --set KEY=VALUE --out runs/probe-x: a short run
-    # of a small network, to compare one change at equal seed and budget, 66 minutes with other work
-    # beside; .633 and .841. See docs/wall.md.
-    "probe": TrainConfig(network="small", epochs=15, dropout=0.2),
-    # The predecessors' networks, by our protocol: python -m train.fit --data DIR --preset NAME.
-    # Scores are of PublicTest with flip averaging, by FER2013 and by FER+; train/README.md has all.
-    # predecessor-a: 38 minutes with other work beside; .604 and .812.
-    "predecessor-a": TrainConfig(
-        network="predecessor_a",
-        epochs=15,
-        optimizer="adam",
-        learning_rate=1e-3,
-        l2=0.0,
-        dropout=0.3,
-        fer2013_weight=1.0,
-    ),
-    # predecessor-b: 20 minutes; .616 and .827.
-    "predecessor-b": TrainConfig(
-        network="predecessor_b",
-        epochs=15,
-        optimizer="adam",
-        learning_rate=5e-4,
-        l2=0.0,
-        dropout=0.5,
-        fer2013_weight=1.0,
-    ),
-    # happy-sad: a minute; .909 of the happy and sad faces, where the shipped model has .99.
-    "happy-sad": TrainConfig(
-        network="happy_sad",
-        emotions=("happy", "sad"),
-        epochs=20,
-        optimizer="adam",
-        learning_rate=1e-3,
-        l2=0.0,
-        dropout=0.0,
-        fer2013_weight=1.0,
-    ),
-    # Half an hour for four epochs of 1,000 faces, beside other work; .369 FER+ from random weights,
-    # which is what answering neutral always reaches. Add --set pretrained=imagenet where the
-    # network allows, or a path, and --set frozen_epochs=3 for its trunk to stay frozen so long.
-    "resnet50": TrainConfig(
-        network="resnet50",
-        faces=2000,
-        epochs=5,
-        batch_size=32,
-        optimizer="adam",
-        learning_rate=5e-4,
-        l2=0.0,
-        dropout=0.3,
-        fer2013_weight=1.0,
-        class_weights="balanced",
-    ),
-    # python -m train.fit --smoke: under a minute, scores mean nothing.
-    "smoke": TrainConfig(
-        network="tiny",
-        epochs=5,
-        batch_size=16,
-        learning_rate=0.05,
-        dropout=0.1,
-        precision="float32",
-    ),
-}
