@@ -1,5 +1,6 @@
 # make run    set up what is missing and serve the app
-# make test   set up what is missing and run format check, lint, types and all tests
+# make test   set up what is missing and run format check, lint, types and the quick tests
+# make test-all   the same with the slow tests, which is what continuous integration runs
 # make fix    let the tools put format and lint right
 # make bench  measure speed, alone, through the server and of videos (an idle machine, ten minutes)
 # make soak   32 clients for five minutes, then a kill in the middle
@@ -17,22 +18,24 @@ PYTHON ?= $(shell for p in python3.12 python3.13 python3.11 python3; do \
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
-.PHONY: run test fix bench soak fuzz dist audit clean
+.PHONY: run test test-all fix bench soak fuzz dist audit clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/installed-app
 	$(BIN)/python app.py
 
-test: $(VENV)/installed-tests chromium
+test: CHOSEN := not slow
+test-all: CHOSEN := slow or not slow
+test test-all: $(VENV)/installed-tests chromium
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	@if [ -n "$(CHROMIUM)" ] || command -v chromium >/dev/null; then \
-		$(BIN)/python -m pytest; \
+		$(BIN)/python -m pytest -n 2 -m "$(CHOSEN)"; \
 	else \
 		echo "Chromium is missing and cannot be installed from here, so the browser tests are left" \
 		     "out; to run them: sudo apt-get install chromium"; \
-		$(BIN)/python -m pytest -m "not browser"; \
+		$(BIN)/python -m pytest -n 2 -m "($(CHOSEN)) and not browser"; \
 	fi
 
 fix: $(VENV)/installed-tests

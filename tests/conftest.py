@@ -3,6 +3,7 @@
 import math
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +17,30 @@ from fer_core import EmotionRecognizer
 from tests.serving import ROOT, served
 
 EXAMPLES = ROOT / "examples"
+# Fixtures that take long to set up: with pytest-xdist the tests of each run in one worker.
+SHARED = ("served_app", "smoke_run")
+
+# Ignored where tests run in the background of a shell or in a worker; what tests start inherits
+# that and could not be interrupted.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # as many processes as cores run beside each other already
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+    os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a shared fixture, and else those of a file, in one worker."""
+    for item in items:
+        used = getattr(item, "fixturenames", ())
+        group = next((name for name in SHARED if name in used), item.path.name)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 PORTRAITS = sorted(EXAMPLES.glob("*_[fm]_*.jpg"))  # one face each
 
 

@@ -43,7 +43,7 @@ import numpy as np
 from train.cli import add_data_argument, command_parser, data_dir, explained, need
 from train.errors import RunError, SettingError
 from train.recipes.config import override
-from train.recipes.distillation import DLIB, RECIPES, Recipe
+from train.recipes.distillation import DLIB, PUBLISHED, RECIPES, Recipe
 from train.runs import (
     NETWORK_FILE,
     best,
@@ -102,7 +102,7 @@ class Workshop:
         return [
             name
             for name, teacher in self.recipe.teachers.items()
-            if not teacher.weights
+            if teacher.weights in ("", PUBLISHED)
             or teacher.weights in files
             or read_history(self.out / "teachers" / name)
             or self.start_of(name).exists()
@@ -191,6 +191,8 @@ def _train_teachers(workshop: Workshop) -> None:
             print(f"teachers: {name} is left out; --{kind}-weights FILE adds it", flush=True)
             continue
         teacher = workshop.recipe.teachers[name]
+        if teacher.weights == PUBLISHED:
+            continue
         run = workshop.out / "teachers" / name
         start = workshop.start_of(name)
         if teacher.weights and not read_history(run) and not start.exists():
@@ -245,6 +247,8 @@ def _end(run: Path, config: "TrainConfig") -> None:
 
 
 def _collect_answers(workshop: Workshop) -> None:
+    from fer_core.assets import MODELS_DIR
+    from fer_core.model import read_info
     from train.answers import Answers, ask, pool
     from train.data.dataset import digests
 
@@ -254,16 +258,22 @@ def _collect_answers(workshop: Workshop) -> None:
     for name in workshop.teachers():
         run = workshop.out / "teachers" / name
         path = workshop.out / "answers" / f"{name}.npz"
-        version = _version(run, name)
+        published = workshop.recipe.teachers[name].weights == PUBLISHED
+        version = _published_version() if published else _version(run, name)
         if not path.exists() or (version and Answers.load(path).teachers != (version,)):
             if version is None:
                 raise RunError(f"{run} is not trained to its end; make the step teachers first.")
             _stay_in_time(workshop)
             faces = _all_faces(workshop) if faces is None else faces
             print(f"answers: asking {name} about {len(faces)} faces", flush=True)
-            config = workshop.recipe.teachers[name].config
-            network = load_best(run, config, best(read_history(run))["epoch"])
-            logits = ask(network, faces, config.preprocessing, workshop.recipe.views)
+            if published:
+                network = load_network(MODELS_DIR)
+                spec = read_info(MODELS_DIR).preprocessing
+            else:
+                config = workshop.recipe.teachers[name].config
+                network = load_best(run, config, best(read_history(run))["epoch"])
+                spec = config.preprocessing
+            logits = ask(network, faces, spec, workshop.recipe.views)
             Answers(digests(faces), logits, (version,)).save(path)
         parts.append(Answers.load(path))
     if not parts:
@@ -325,8 +335,11 @@ def _all_faces(workshop: Workshop) -> "UInt8Array":
 def _train_student(workshop: Workshop) -> None:
     if not workshop.answers.exists():
         raise RunError(f"{workshop.answers} is missing; make the step answers first.")
+    from fer_core.assets import MODELS_DIR
+
     config = workshop.student_config()
     unlabelled = workshop.faces if config.unlabelled_share else None
+    begins_published = workshop.recipe.student_weights == PUBLISHED
     _fit(
         workshop,
         "student",
@@ -334,6 +347,7 @@ def _train_student(workshop: Workshop) -> None:
         workshop.student,
         teachers=[workshop.answers],
         unlabelled=unlabelled,
+        init=MODELS_DIR if begins_published else None,
     )
 
 
@@ -430,6 +444,14 @@ def _table(figures: dict[str, dict[str, float]]) -> str:
         cells = [f"{column[name]:.4f}" if name in column else "" for column in figures.values()]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
+
+
+def _published_version() -> str:
+    from fer_core.assets import MODELS_DIR
+    from fer_core.model import read_info
+
+    info = read_info(MODELS_DIR)
+    return f"{info.name} {info.version}"
 
 
 def _version(run: Path, name: str) -> str | None:

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from fer_core import EmotionRecognizer
+from fer_core.assets import MODELS_DIR
+from fer_core.model import read_info
 from tests.conftest import ROOT
 from train.answers import Answers
 from train.data.dataset import digests
@@ -20,7 +22,7 @@ from train.errors import RunError
 from train.recipe import Workshop, adjust, follow
 from train.recipe import main as recipe_main
 from train.recipes.distillation import RECIPES
-from train.runs import read_history
+from train.runs import load_network, read_history
 
 
 @pytest.fixture(scope="module")
@@ -163,3 +165,19 @@ def test_a_teacher_whose_weights_are_not_named_is_left_out(tmp_path: Path) -> No
     assert workshop.teachers() == ["plain"]
     named = replace(workshop, weights=(("face", tmp_path / "weights.dat"),))
     assert named.teachers() == ["plain", "face"]
+
+
+def test_the_published_model_can_be_teacher_and_beginning(data: Path, tmp_path: Path) -> None:
+    """With a rate of 0 the student stays what models/ holds, and its teacher is named."""
+    recipe = RECIPES["fine-tune"]
+    settings = {"epochs": 1, "batch_size": 32, "learning_rate": 0.0, "averaging": 0.0}
+    for name, value in settings.items():
+        recipe = adjust(recipe, f"student.{name}={value}")
+    workshop = Workshop(replace(recipe, views=0), "fine-tune", data, tmp_path / "out")
+    assert follow(workshop, ["teachers", "answers", "student"])
+    published = read_info(MODELS_DIR)
+    named = f"{published.name} {published.version}"
+    assert list(Answers.load(workshop.answers).teachers) == [named]
+    trained, begun = load_network(workshop.student), load_network(MODELS_DIR)
+    for ours, theirs in zip(trained.trainable_weights, begun.trainable_weights, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-6)

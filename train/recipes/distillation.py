@@ -2,11 +2,15 @@
 
     python -m train.recipe product --data DIR --photos DIR --photos DIR --unlabelled DIR \
         --face-weights FILE --out runs/product
+    python -m train.recipe fine-tune --data DIR --photos DIR --photos DIR --unlabelled DIR
 
-`product` is the recipe of the next model; it has not been trained to its end yet, and what models/
-holds was made by the commands in the model card. Its teachers begin differently, for kindred ones
-add nothing: `plain` with random weights, a residual network of 8 M parameters; `face` with dlib's
-weights for recognizing faces. The student begins with random weights.
+`product` is the recipe of the next model from random weights; it needs an accelerator and has not
+been trained to its end yet. Its teachers begin differently, for kindred ones add nothing: `plain`
+with random weights, a residual network of 8 M parameters; `face` with dlib's weights for
+recognizing faces. The student begins with random weights.
+
+`fine-tune` is for two CPU cores: the published model goes on learning, with photographs that have
+no labels, about which its own calibrated answers are the teacher.
 """
 
 from dataclasses import dataclass, field, replace
@@ -15,6 +19,7 @@ from train.recipes.config import AugmentationConfig, NetworkShape, TrainConfig
 from train.recipes.presets import PRESETS
 
 DLIB = "face"  # dlib's weights for recognizing faces, that a teacher may begin with: --face-weights
+PUBLISHED = "published"  # the model that models/ holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +29,10 @@ class Teacher:
     Attributes:
         config: of its run.
         weights: what it begins with: `DLIB`, or "" for random weights. A teacher whose file of
-            weights is not named takes no part.
+            weights is not named takes no part. `PUBLISHED`: it is the published model, untrained.
     """
 
-    config: TrainConfig
+    config: TrainConfig = field(default_factory=TrainConfig)
     weights: str = ""
 
 
@@ -41,12 +46,14 @@ class Recipe:
         views: how many further views of a face teachers answer, beside itself and its mirror image.
         calibrated: whether unlabelled faces teach the teachers' answers as calibrated on the
             photographs, under an even prior, or as they are.
+        student_weights: what the student begins with: `PUBLISHED`, or "" for random weights.
     """
 
     teachers: dict[str, Teacher] = field(default_factory=dict)
     student: TrainConfig = field(default_factory=TrainConfig)
     views: int = 6
     calibrated: bool = True
+    student_weights: str = ""
 
 
 # Faults of photographs, and covered, cut and blurred faces.
@@ -119,6 +126,25 @@ RECIPES = {
             seed=31,
             augmentation=PHOTOGRAPHS,
         ),
+    ),
+    "fine-tune": Recipe(
+        teachers={PUBLISHED: Teacher(weights=PUBLISHED)},
+        student=TrainConfig(
+            network="wide",
+            epochs=10,
+            batch_size=128,
+            learning_rate=0.02,
+            warmup_epochs=0.3,
+            dropout=0.25,
+            averaging=0.998,
+            fer2013_weight=1.0,
+            teacher_share=0.4,
+            unlabelled_share=0.25,
+            prior_adjustment=1.0,
+            seed=41,
+            augmentation=PHOTOGRAPHS,
+        ),
+        student_weights=PUBLISHED,
     ),
     # python -m train.recipe smoke --smoke: the whole way on generated faces, scores mean nothing.
     "smoke": Recipe(
