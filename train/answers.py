@@ -23,7 +23,7 @@ from fer_core.preprocessing import (
 from train.augmentation import augment, draw_chances
 from train.data.dataset import digests
 from train.errors import RunError
-from train.networks import HEADS
+from train.networks.blocks import HEADS
 from train.recipes.config import AugmentationConfig
 from train.standardization import prepare_training_faces, standardize
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from fer_core.model import EmotionModel, ModelInfo
 from train.cli import add_data_argument, command_parser, data_dir, explained, need
 from train.errors import RunError
-from train.networks import mean_of_answers
+from train.networks.ensemble import mean_of_answers
 from train.runs import git_commit, load_network, refuse_run
 
 

@@ -14,7 +14,7 @@ from train.answers import Answers
 from train.augmentation import draw_chances
 from train.data.dataset import Dataset
 from train.errors import RunError
-from train.networks import HEADS
+from train.networks.blocks import HEADS
 from train.recipes.config import TrainConfig
 from train.standardization import prepare_training_faces
 

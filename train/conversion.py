@@ -4,7 +4,8 @@ import tempfile
 from typing import TYPE_CHECKING, Any
 
 from fer_core.model import MAPS
-from train.networks import HEADS, members_of
+from train.networks.blocks import HEADS
+from train.networks.ensemble import members_of
 
 if TYPE_CHECKING:
     import keras

@@ -27,7 +27,7 @@ import numpy as np
 
 from train.cli import add_data_argument, command_parser, data_dir, explained, need
 from train.errors import RunError
-from train.networks import NETWORKS
+from train.networks.build import NETWORKS
 from train.recipes.config import TrainConfig, override
 from train.recipes.presets import PRESETS
 from train.runs import best, claim, read_history, save_epoch

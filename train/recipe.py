@@ -203,13 +203,15 @@ def _train_teachers(workshop: Workshop) -> None:
 
 def _write_start(workshop: Workshop, kind: str, start: Path) -> None:
     from train.data.fer2013 import load_splits
-    from train.transfer import write_start
+    from train.networks.transfer import face_network
 
     training = load_splits(workshop.data)["Training"]
     temporary = start.with_name(start.name + ".tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     assert kind == DLIB
-    write_start(dict(workshop.weights)[kind], training, temporary)
+    network = face_network(dict(workshop.weights)[kind], training)
+    temporary.mkdir(parents=True)
+    save_network(network, temporary)
     temporary.replace(start)
 
 

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from train.errors import RunError
 from train.half_precision import halve
-from train.networks import mean_of_answers, members_of
+from train.networks.ensemble import mean_of_answers, members_of
 from train.recipes.config import TrainConfig
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ def load_best(run: Path, config: TrainConfig, epoch: int) -> "keras.Model":
     Raises:
         RunError: it is in neither.
     """
-    from train.networks import build_network
+    from train.networks.build import build_network
 
     path = judged_weights(run, epoch)
     if not path.exists():

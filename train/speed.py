@@ -19,7 +19,7 @@ import numpy as np
 
 from train.cli import add_data_argument, command_parser, data_dir, explained, need
 from train.errors import DataError
-from train.networks import HEAD_COLUMNS
+from train.networks.blocks import HEAD_COLUMNS
 from train.recipes.config import TrainConfig, override
 from train.recipes.presets import PRESETS
 

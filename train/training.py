@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from train.batches import TrainingTable, make_batches, steps_of
 from train.errors import RunError
-from train.networks import Regularization, build_network, thaw
+from train.networks.blocks import Regularization
+from train.networks.build import build_network
+from train.networks.predecessors import thaw
 from train.precision import choose_precision
 from train.recipes.config import TrainConfig
 from train.runs import averaged, checkpoint, load_weights

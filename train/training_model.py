@@ -12,7 +12,7 @@ from keras import ops
 from train.augmentation import augment
 from train.batches import TrainingTable
 from train.moving_average import MovingAverage
-from train.networks import HEAD_COLUMNS
+from train.networks.blocks import HEAD_COLUMNS
 from train.recipes.config import TrainConfig
 from train.standardization import standardize
 

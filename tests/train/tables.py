@@ -4,7 +4,7 @@ import numpy as np
 
 from train.batches import TrainingTable
 from train.data.synthetic import draw_face
-from train.networks import HEADS
+from train.networks.blocks import HEADS
 
 
 def few_faces(count: int = 64, seed: int = 0) -> TrainingTable:

@@ -8,7 +8,7 @@ from train.answers import Answers, ask, pool
 from train.data.dataset import digests
 from train.data.synthetic import draw_face
 from train.errors import RunError
-from train.networks import build_network
+from train.networks.build import build_network
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from fer_core.preprocessing import preprocess
 from train.average import average, main
 from train.data.synthetic import write_synthetic_dataset
 from train.errors import RunError
-from train.networks import members_of
+from train.networks.ensemble import members_of
 from train.runs import load_network, network_files
 
 

@@ -20,7 +20,7 @@ from train.data.dataset import Dataset
 from train.data.fer2013 import load_splits
 from train.data.synthetic import draw_face, write_synthetic_dataset
 from train.errors import RunError
-from train.networks import HEAD_COLUMNS
+from train.networks.blocks import HEAD_COLUMNS
 from train.recipes.config import TrainConfig
 from train.recipes.presets import PRESETS
 

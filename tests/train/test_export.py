@@ -13,7 +13,8 @@ from train.data.synthetic import write_synthetic_dataset
 from train.evaluate import main as evaluate_main
 from train.export import main as export_main
 from train.export import publish
-from train.networks import build_network, mean_of_answers
+from train.networks.build import build_network
+from train.networks.ensemble import mean_of_answers
 from train.runs import load_network, network_files, save_network
 
 

@@ -20,20 +20,17 @@ from fer_core.preprocessing import PreprocessingSpec, preprocess
 from fer_core.results import FaceResult
 from tests.conftest import EXAMPLES, ROOT
 from train.errors import FeatureError
-from train.features import (
+from train.features import EVIDENCE_SIZE, evidence_picture, find_face, main, show_features
+from train.networks.build import build_network
+from train.networks.ensemble import mean_of_answers
+from train.networks.feature_maps import (
     CHANNELS,
-    EVIDENCE_SIZE,
-    evidence_picture,
     feature_maps,
-    find_face,
     find_members,
-    main,
     map_layers,
-    show_features,
     stage_layers,
     strongest_channels,
 )
-from train.networks import build_network, mean_of_answers
 from train.runs import load_network
 
 PICTURE = EXAMPLES / "happy_f_asian_01.jpg"

@@ -31,7 +31,8 @@ from train.errors import RunError
 from train.export import publish, write_info
 from train.fit import fit
 from train.fit import main as fit_main
-from train.networks import build_network, mean_of_answers
+from train.networks.build import build_network
+from train.networks.ensemble import mean_of_answers
 from train.recipes.config import TrainConfig
 from train.recipes.presets import PRESETS
 from train.runs import best, claim, load_network, save_network

@@ -13,7 +13,7 @@ from train.data.fer2013 import load_splits
 from train.data.label_faults import find_faults, save_faults
 from train.data.synthetic import write_synthetic_dataset
 from train.errors import DataError, RunError
-from train.networks import HEAD_COLUMNS
+from train.networks.blocks import HEAD_COLUMNS
 from train.recipes.config import TrainConfig
 from train.recipes.presets import PRESETS
 

@@ -6,7 +6,7 @@ import pytest
 
 from fer_core.preprocessing import PreprocessingSpec
 from train.half_precision import halve
-from train.networks import build_network
+from train.networks.build import build_network
 from train.recipes.config import NetworkShape
 
 

@@ -8,7 +8,7 @@ from fer_core.preprocessing import PreprocessingSpec
 from train.data.synthetic import write_synthetic_dataset
 from train.fit import fit
 from train.moving_average import MovingAverage
-from train.networks import build_network
+from train.networks.build import build_network
 from train.recipes.presets import PRESETS
 from train.runs import averaged, checkpoint, load_network, read_history
 

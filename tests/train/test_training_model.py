@@ -8,7 +8,8 @@ from fer_core.calibration import softmax
 from fer_core.preprocessing import PreprocessingSpec, preprocess
 from train.batches import TrainingTable, make_batches
 from train.data.synthetic import draw_face
-from train.networks import HEAD_COLUMNS, build_network
+from train.networks.blocks import HEAD_COLUMNS
+from train.networks.build import build_network
 from train.recipes.config import AugmentationConfig, TrainConfig
 from train.recipes.presets import PRESETS
 from train.training_model import TrainingModel
@@ -105,7 +106,7 @@ def test_the_loss_is_cross_entropy_with_labels_and_teachers(
 
 
 def test_penalties_of_the_network_are_part_of_the_loss(table: TrainingTable) -> None:
-    from train.networks import Regularization
+    from train.networks.blocks import Regularization
 
     losses = []
     for l2 in (0.0, 0.1):

@@ -108,7 +108,7 @@ class TrainConfig:
     """Everything that decides a run, apart from the data.
 
     Attributes:
-        network: a key of `train.networks.NETWORKS`.
+        network: a key of `train.networks.build.NETWORKS`.
         shape: of the network `plain`; the others have their own.
         pretrained: for ResNet50, `imagenet` or a file with weights; random without.
         frozen_epochs: how many epochs a pretrained trunk stays as it is before its last blocks

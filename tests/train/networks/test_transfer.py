@@ -9,10 +9,13 @@ from numpy.typing import NDArray
 from fer_core.preprocessing import PreprocessingSpec
 from train.data.synthetic import write_synthetic_dataset
 from train.errors import RunError
-from train.face_weights import for_standardized_grey, read_face_weights
-from train.networks import FACE_BLOCKS, GREY_MEAN, GREY_SCALE, build_network
+from train.networks.blocks import GREY_MEAN, GREY_SCALE
+from train.networks.build import build_network
+from train.networks.dlib_weights import for_standardized_grey, read_face_weights
+from train.networks.ours import FACE_BLOCKS
+from train.networks.transfer import face_convolutions, transfer
 from train.runs import load_weights
-from train.transfer import face_convolutions, main, transfer
+from train.transfer import main
 
 Parameters = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]
 INPUTS = np.random.default_rng(0).normal(size=(4, 48, 48, 1)).astype(np.float32)

@@ -7,7 +7,8 @@ import pytest
 
 from fer_core.model import HEADS
 from fer_core.preprocessing import PreprocessingSpec
-from train.networks import NETWORKS, build_network, thaw
+from train.networks.build import NETWORKS, build_network
+from train.networks.predecessors import thaw
 
 
 @pytest.mark.parametrize("name", sorted(NETWORKS))
