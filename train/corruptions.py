@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_core.preprocessing import UInt8Array
+from train.inputs.jpeg import jpeg
 
 STRENGTHS = (1, 2, 3, 4, 5)
 EYE_BAND = (0.25, 0.52)  # rows of a dataset face that hold the eyes, as fractions of its side
@@ -33,19 +34,6 @@ def corrupt(face: UInt8Array, name: str, strength: int, rng: np.random.Generator
     if strength not in STRENGTHS:
         raise ValueError(f"strength must be one of {STRENGTHS}, got {strength}")
     return CORRUPTIONS[name](face, strength - 1, rng)
-
-
-def jpeg(picture: UInt8Array, quality: int) -> UInt8Array:
-    """The picture after JPEG compression; (H, W) grey or (H, W, 3) RGB uint8, quality 0..100."""
-    swapped = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
-    done, data = cv2.imencode(".jpg", swapped, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    if not done:
-        raise ValueError(f"a picture of {picture.shape} cannot be compressed as JPEG")
-    decoded = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
-    assert decoded is not None  # it was encoded a moment ago
-    if picture.ndim == 3:
-        decoded = cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)
-    return np.asarray(decoded, dtype=np.uint8)
 
 
 def _to_levels(values: NDArray[np.floating]) -> UInt8Array:

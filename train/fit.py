@@ -36,8 +36,8 @@ from train.training import Training
 
 if TYPE_CHECKING:
     from fer_core.preprocessing import Float32Array
-    from train.batches import TrainingTable
     from train.data.dataset import Dataset
+    from train.inputs.batches import TrainingTable
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -121,10 +121,10 @@ def fit(
         raise RunError(
             "unlabelled faces and an unlabelled_share above 0 belong together: name both or none."
         )
-    from train.batches import select_faces, select_training_faces
     from train.data.fer2013 import load_splits
     from train.distribution import find_strategy, is_first_worker
-    from train.teachers import teacher_names
+    from train.inputs.targets import select_faces, select_training_faces
+    from train.inputs.teachers import teacher_names
 
     strategy = find_strategy()
     # A run that only ends has no question to its teachers, wherever they are by now.
@@ -159,9 +159,9 @@ def _table(
     teachers: Sequence[Path],
     unlabelled: Path | None,
 ) -> "TrainingTable":
-    from train.batches import make_table, steps_of
     from train.data.face_sets import read_face_set
-    from train.teachers import teach
+    from train.inputs.batches import make_table, steps_of
+    from train.inputs.teachers import teach
 
     others = None if unlabelled is None else read_face_set(unlabelled).faces
     answers = None
@@ -196,7 +196,7 @@ def _train(
     import cv2
 
     from train.distribution import is_first_worker
-    from train.samples import draw_samples
+    from train.inputs.preview import draw_samples
 
     if is_first_worker():
         cv2.imwrite(str(out / "samples.png"), draw_samples(faces, config))

@@ -17,7 +17,7 @@ from train.data.face_sets import FaceSet
 from train.photo_calibration import NEUTRAL_WEIGHT
 
 if TYPE_CHECKING:
-    from train.answers import Answers
+    from train.inputs.teachers import Answers
 
 CONTESTS = (
     ("disgust", ("angry", "sad")),

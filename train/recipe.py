@@ -57,9 +57,9 @@ from train.runs import (
 
 if TYPE_CHECKING:
     from fer_core.preprocessing import UInt8Array
-    from train.answers import Answers
     from train.data.dataset import Dataset
     from train.data.face_sets import FaceSet
+    from train.inputs.teachers import Answers
     from train.recipes.config import TrainConfig
 
 STEPS = ("faces", "teachers", "answers", "student", "export", "calibration", "report")
@@ -251,8 +251,8 @@ def _end(run: Path, config: "TrainConfig") -> None:
 def _collect_answers(workshop: Workshop) -> None:
     from fer_core.assets import MODELS_DIR
     from fer_core.model import read_info
-    from train.answers import Answers, ask, pool
     from train.data.dataset import digests
+    from train.inputs.teachers import Answers, ask, pool
 
     faces: UInt8Array | None = None
     parts = []
@@ -293,9 +293,9 @@ def _collect_answers(workshop: Workshop) -> None:
 def _calibrated_on_unlabelled(workshop: Workshop, answers: "Answers") -> "Answers":
     """The answers, those to unlabelled faces calibrated on the photographs."""
     from fer_core.calibration import softmax
-    from train.answers import Answers
     from train.data.dataset import digests
     from train.data.face_sets import read_face_set
+    from train.inputs.teachers import Answers
     from train.photograph_figures import fit_calibration, judged_faces
 
     judged = judged_faces(_photographs(workshop), answers)
@@ -388,9 +388,9 @@ def calibrate_on_photographs(model: Path, data: Path, photos: Sequence[Path]) ->
 def _report(workshop: Workshop) -> None:
     from fer_core.assets import MODELS_DIR
     from fer_core.model import read_info
-    from train.answers import Answers, ask
     from train.data.dataset import digests
     from train.data.fer2013 import load_splits
+    from train.inputs.teachers import Answers, ask
 
     public = load_splits(workshop.data)["PublicTest"]
     faces = [public.faces, *(one.faces for one in _photographs(workshop).values())]

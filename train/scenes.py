@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_core.preprocessing import UInt8Array
-from train.corruptions import jpeg
+from train.inputs.jpeg import jpeg
 
 VERSION = 1
 

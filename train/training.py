@@ -6,8 +6,8 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from train.batches import TrainingTable, make_batches, steps_of
 from train.errors import RunError
+from train.inputs.batches import TrainingTable, make_batches, steps_of
 from train.networks.blocks import Regularization
 from train.networks.build import build_network
 from train.networks.predecessors import thaw

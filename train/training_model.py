@@ -9,12 +9,12 @@ from typing import Any
 import keras
 from keras import ops
 
-from train.augmentation import augment
-from train.batches import TrainingTable
+from train.inputs.augmentation import augment
+from train.inputs.batches import TrainingTable
+from train.inputs.standardization import standardize
 from train.moving_average import MovingAverage
 from train.networks.blocks import HEAD_COLUMNS
 from train.recipes.config import TrainConfig
-from train.standardization import standardize
 
 Tensor = Any  # of the Keras backend in use
 
@@ -53,7 +53,7 @@ class TrainingModel(keras.Model):  # type: ignore[misc]
         """Answers of the network to augmented faces, and what they should be.
 
         Args:
-            batch: from `train.batches.make_batches`.
+            batch: from `train.inputs.batches.make_batches`.
             training: as for any Keras model.
 
         Returns:

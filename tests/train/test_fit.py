@@ -21,8 +21,7 @@ from fer_core.calibration import CALIBRATION_SHAPES
 from fer_core.emotions import CONTEMPT
 from fer_core.model import EmotionModel, read_info
 from tests.conftest import ROOT
-from tests.train.tables import few_faces
-from train.batches import select_training_faces, training_targets
+from tests.train.inputs.tables import few_faces
 from train.calibrate import main as calibrate_main
 from train.calibration import dataset_logits
 from train.data.fer2013 import load_splits
@@ -31,6 +30,7 @@ from train.errors import RunError
 from train.export import publish, write_info
 from train.fit import fit
 from train.fit import main as fit_main
+from train.inputs.targets import select_training_faces, training_targets
 from train.networks.build import build_network
 from train.networks.ensemble import mean_of_answers
 from train.recipes.config import TrainConfig

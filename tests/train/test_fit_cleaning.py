@@ -7,12 +7,13 @@ import cv2
 import numpy as np
 import pytest
 
-from train.batches import make_table, select_training_faces
 from train.data.dataset import Dataset
 from train.data.fer2013 import load_splits
 from train.data.label_faults import find_faults, save_faults
 from train.data.synthetic import write_synthetic_dataset
 from train.errors import DataError, RunError
+from train.inputs.batches import make_table
+from train.inputs.targets import select_training_faces
 from train.networks.blocks import HEAD_COLUMNS
 from train.recipes.config import TrainConfig
 from train.recipes.presets import PRESETS

@@ -13,12 +13,12 @@ from fer_core import EmotionRecognizer
 from fer_core.assets import MODELS_DIR
 from fer_core.model import read_info
 from tests.conftest import ROOT
-from train.answers import Answers
 from train.data.dataset import digests
 from train.data.face_sets import read_face_set
 from train.data.fer2013 import load_splits
 from train.data.synthetic import draw_face, write_synthetic_dataset
 from train.errors import RunError
+from train.inputs.teachers import Answers
 from train.recipe import Workshop, adjust, follow
 from train.recipe import main as recipe_main
 from train.recipes.distillation import RECIPES

@@ -3,7 +3,7 @@ from dataclasses import replace
 import keras
 import pytest
 
-from tests.train.tables import few_faces
+from tests.train.inputs.tables import few_faces
 from train.recipes.config import TrainConfig
 from train.recipes.presets import PRESETS
 from train.training import Training

@@ -6,8 +6,8 @@ import pytest
 
 from fer_core.calibration import softmax
 from fer_core.preprocessing import PreprocessingSpec, preprocess
-from train.batches import TrainingTable, make_batches
 from train.data.synthetic import draw_face
+from train.inputs.batches import TrainingTable, make_batches
 from train.networks.blocks import HEAD_COLUMNS
 from train.networks.build import build_network
 from train.recipes.config import AugmentationConfig, TrainConfig

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from fer_core.preprocessing import PreprocessingSpec, preprocess
-from train.answers import Answers, ask, pool
 from train.data.dataset import digests
 from train.data.synthetic import draw_face
 from train.errors import RunError
+from train.inputs.teachers import Answers, ask, pool
 from train.networks.build import build_network
 
 
@@ -82,6 +82,6 @@ def test_more_faces_than_a_batch_are_answered_in_order(
     spec = PreprocessingSpec()
     network = build_network("tiny", spec)
     expected = ask(network, faces, spec)
-    monkeypatch.setattr("train.answers.BATCH", 5)
+    monkeypatch.setattr("train.inputs.teachers.BATCH", 5)
     for head, values in ask(network, faces, spec).items():
         np.testing.assert_allclose(values, expected[head], atol=1e-5)

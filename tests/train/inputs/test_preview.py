@@ -6,9 +6,9 @@ import numpy as np
 
 from train.data.fer2013 import load_splits
 from train.data.synthetic import write_synthetic_dataset
+from train.inputs.preview import CHANGES, FACES, GAP, TILE, draw_samples
 from train.recipes.config import AugmentationConfig
 from train.recipes.presets import PRESETS
-from train.samples import CHANGES, FACES, GAP, TILE, draw_samples
 
 STILL = AugmentationConfig(
     rotation=0, scale=0, shift=0, gamma_share=0, erase_share=0, soften_share=0

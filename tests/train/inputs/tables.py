@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from train.batches import TrainingTable
 from train.data.synthetic import draw_face
+from train.inputs.batches import TrainingTable
 from train.networks.blocks import HEADS
 
 

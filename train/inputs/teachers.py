@@ -1,6 +1,6 @@
-"""Answers of teachers as a file: made on one machine, taught on another.
+"""What teachers answer: asked now, or out of a file that was made on another machine.
 
-An answers file is a NumPy archive: `digests` (N, 16) uint8 of the faces, `ferplus` (N, 8) and
+A file of answers is a NumPy archive: `digests` (N, 16) uint8 of the faces, `ferplus` (N, 8) and
 `fer2013` (N, 7) float32 logits, and `teachers`, the names of who answered. A face is found again by
 its pixels, whatever rows a run chooses and in which order.
 """
@@ -20,12 +20,12 @@ from fer_core.preprocessing import (
     prepare_dataset_faces,
     preprocess,
 )
-from train.augmentation import augment, draw_chances
 from train.data.dataset import digests
 from train.errors import RunError
+from train.inputs.augmentation import augment, draw_chances
+from train.inputs.standardization import prepare_training_faces, standardize
 from train.networks.blocks import HEADS
 from train.recipes.config import AugmentationConfig
-from train.standardization import prepare_training_faces, standardize
 
 if TYPE_CHECKING:
     import keras
@@ -159,3 +159,45 @@ def ask(
         head: np.concatenate(values) if values else np.zeros((0, HEADS[head]), np.float32)
         for head, values in parts.items()
     }
+
+
+ANSWERS_SUFFIX = ".npz"
+
+
+def teacher_names(path: Path) -> list[str]:
+    """Name and version of each teacher behind a file of answers or in a model's folder.
+
+    Raises:
+        ModelLoadError: the folder holds no model.
+        RunError: the file holds no answers.
+    """
+    from fer_core.model import read_info
+
+    if path.suffix == ANSWERS_SUFFIX:
+        return list(Answers.load(path).teachers)
+    info = read_info(path)
+    return [f"{info.name} {info.version}"]
+
+
+def teach(paths: Sequence[Path], faces: UInt8Array) -> Answers:
+    """The pooled answers of all teachers to (N, 48, 48) uint8 faces.
+
+    Raises:
+        ModelLoadError: a teacher cannot be loaded.
+        RunError: a file leaves a face out.
+    """
+    from fer_core.model import EmotionModel
+    from fer_core.preprocessing import prepare_dataset_faces, preprocess
+
+    known = digests(faces)
+    parts = []
+    for path in paths:
+        if path.suffix == ANSWERS_SUFFIX:
+            logits = Answers.load(path).to(faces)
+        else:
+            print(f"asking {path} about {len(faces)} faces", flush=True)
+            model = EmotionModel.load(path)
+            spec = model.info.preprocessing
+            logits = model.logits(preprocess(prepare_dataset_faces(faces, spec), spec))
+        parts.append(Answers(known, logits, tuple(teacher_names(path))))
+    return pool(parts)

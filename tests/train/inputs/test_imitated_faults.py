@@ -3,7 +3,7 @@ import pytest
 
 from fer_core.quality import CLASSES
 from train.data.synthetic import draw_face
-from train.imitated_faults import FAULTS, cover, cut_off, vary
+from train.inputs.imitated_faults import FAULTS, cover, cut_off, vary
 
 
 @pytest.fixture(scope="module")

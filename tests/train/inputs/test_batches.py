@@ -6,20 +6,13 @@ import pytest
 
 from fer_core.calibration import softmax
 from fer_core.emotions import FER2013_LABELS
-from train.answers import Answers
-from train.batches import (
-    balance,
-    make_batches,
-    make_table,
-    select_faces,
-    select_training_faces,
-    steps_of,
-    training_targets,
-)
 from train.data.dataset import Dataset
 from train.data.fer2013 import load_splits
 from train.data.synthetic import draw_face, write_synthetic_dataset
 from train.errors import RunError
+from train.inputs.batches import make_batches, make_table, steps_of
+from train.inputs.targets import balance, select_faces, select_training_faces, training_targets
+from train.inputs.teachers import Answers
 from train.networks.blocks import HEAD_COLUMNS
 from train.recipes.config import TrainConfig
 from train.recipes.presets import PRESETS

@@ -6,7 +6,7 @@ import pytest
 
 from fer_core.preprocessing import PreprocessingSpec, prepare_dataset_faces, preprocess
 from train.data.synthetic import draw_face
-from train.standardization import prepare_training_faces, standardize
+from train.inputs.standardization import prepare_training_faces, standardize
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from fer_core.preprocessing import DATASET_FACE_SIZE as SIDE
 from fer_core.preprocessing import UInt8Array
-from train.corruptions import jpeg
+from train.inputs.jpeg import jpeg
 
 Rng = np.random.Generator
 FloatArray = NDArray[np.float32]

@@ -5,9 +5,9 @@ import keras
 import numpy as np
 import pytest
 
-from train.augmentation import CHANCES, augment, draw_chances
-from train.corruptions import jpeg
 from train.data.synthetic import draw_face
+from train.inputs.augmentation import CHANCES, augment, draw_chances
+from train.inputs.jpeg import jpeg
 from train.recipes.config import AugmentationConfig
 
 NOTHING = AugmentationConfig(

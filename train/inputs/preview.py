@@ -4,10 +4,10 @@ import cv2
 import numpy as np
 
 from fer_core.preprocessing import UInt8Array
-from train.augmentation import augment, draw_chances
 from train.data.dataset import Dataset
+from train.inputs.augmentation import augment, draw_chances
+from train.inputs.standardization import prepare_training_faces
 from train.recipes.config import TrainConfig
-from train.standardization import prepare_training_faces
 
 FACES, CHANGES = 8, 9  # rows and further columns of the sheet
 TILE, GAP = 96, 4  # pixels
