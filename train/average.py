@@ -13,71 +13,10 @@ result is a folder like a run's, with temperature and threshold fitted on Public
 """
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
-from fer_core.model import EmotionModel, ModelInfo
+from train.artifacts.averaging import average
 from train.cli import add_data_argument, command_parser, data_dir, explained, need
-from train.errors import RunError
-from train.networks.ensemble import mean_of_answers
-from train.runs import git_commit, load_network, refuse_run
-
-
-def average(
-    folders: Sequence[Path], data: Path, out: Path, command: str = "", *, answers: bool = False
-) -> ModelInfo:
-    """Write the averaged model, in a folder like a run's.
-
-    Args:
-        folders: two or more runs or published models of one preprocessing and, unless `answers`,
-            of one network.
-        data: a folder as `train.data.fer2013` describes it.
-        out: where to.
-        command: what to type to do this again, for model.json.
-        answers: average the logits instead of the weights.
-
-    Raises:
-        DataError: the data cannot be read.
-        ModelLoadError: a model cannot be loaded.
-        RunError: the models do not belong together, or `out` is one of them.
-    """
-    import numpy as np
-
-    from train.data.fer2013 import load_splits
-    from train.export import export_network
-
-    infos = [EmotionModel.load(folder).info for folder in folders]
-    networks = [load_network(folder) for folder in folders]
-    shapes = [[weight.shape for weight in network.get_weights()] for network in networks]
-    if any(info.preprocessing != infos[0].preprocessing for info in infos):
-        raise RunError("only models of the same preprocessing have a mean.")
-    if not answers and any(shape != shapes[0] for shape in shapes):
-        raise RunError("only models of the same network have a mean of weights; see --answers.")
-    if any(out.resolve() == folder.resolve() for folder in folders):
-        raise RunError(f"{out} is one of the models; name another folder with --out.")
-    refuse_run(out)
-    public = load_splits(data)["PublicTest"]
-    if answers:
-        mean = mean_of_answers(networks)
-    else:
-        mean = networks[0]
-        together = zip(*(network.get_weights() for network in networks), strict=True)
-        mean.set_weights([np.mean(weights, axis=0) for weights in together])
-    out.mkdir(parents=True, exist_ok=True)
-    training = {
-        "command": command,
-        "commit": git_commit(),
-        "mean": "answers" if answers else "weights",
-        "mean_of": [{"version": info.version, **info.training} for info in infos],
-    }
-    return export_network(
-        mean,
-        out,
-        public,
-        name=infos[0].name,
-        spec=infos[0].preprocessing,
-        training=training,
-    )
 
 
 def main(arguments: list[str] | None = None) -> None:

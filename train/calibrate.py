@@ -25,20 +25,18 @@ and threshold are fitted on PublicTest. The arithmetic needs train/requirements.
 """
 
 import argparse
-import json
 from pathlib import Path
 
-from fer_core.calibration import Calibration
 from fer_core.emotions import FER2013_LABELS
 from fer_core.model import (
-    CONVERTIBLE_VERSION,
     FORMAT_VERSION,
     MODEL_JSON,
     EmotionModel,
     ModelInfo,
 )
 from fer_core.recognizer import EmotionRecognizer
-from train.calibration import calibrate_on_dataset, dataset_logits
+from train.artifacts.model_folder import convert
+from train.artifacts.temperature import calibrate_on_dataset, dataset_logits
 from train.cli import (
     add_data_argument,
     add_model_argument,
@@ -67,36 +65,9 @@ SHOWN = {
 """Figures that are printed, with their words."""
 
 
-def convert(folder: Path) -> ModelInfo:
-    """Read a model.json of format 2, whose answer was a temperature and a share of the heads.
-
-    Raises:
-        DataError: it is of another format, or malformed.
-    """
-    try:
-        values = json.loads((folder / MODEL_JSON).read_text(encoding="utf-8"))
-        version = values["format_version"]
-        if version != CONVERTIBLE_VERSION:
-            raise DataError(
-                f"{MODEL_JSON} of {folder} has format {version}; only format "
-                f"{CONVERTIBLE_VERSION} can be converted to {FORMAT_VERSION}."
-            )
-        calibration = Calibration.temperature(
-            float(values.pop("temperature")), float(values.pop("fer2013_share"))
-        )
-        converted = {
-            **values,
-            "format_version": FORMAT_VERSION,
-            "calibration": calibration.to_dict(),
-        }
-        return ModelInfo.from_dict(converted)
-    except (OSError, AttributeError, KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{MODEL_JSON} of {folder} cannot be converted: {error}.") from error
-
-
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
-    from train.export import write_info
+    from train.artifacts.model_folder import write_info
 
     parser, options = _parse(arguments)
     with explained():

@@ -4,14 +4,9 @@ A run without photographs gets temperature scaling on PublicTest. With photograp
 linear layer compete by cross-validation; see `choose`. Solvers are SciPy's, folds scikit-learn's.
 """
 
-import hashlib
-import json
-import math
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,21 +14,14 @@ from numpy.typing import NDArray
 from fer_core.calibration import (
     CALIBRATION_SHAPES,
     Calibration,
-    fit_temperature,
     log_softmax,
-    risk_coverage,
 )
 from fer_core.emotions import FER2013_LABELS, FERPLUS_LABELS
-from fer_core.model import EmotionModel, ModelInfo
-from fer_core.preprocessing import Float32Array, prepare_dataset_faces, preprocess
-from train.data.dataset import Dataset, need_judged
 from train.errors import DataError
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-COVERAGE = 0.9
-"""Share of PublicTest that is answered by a model without photographs; the rest is "not sure"."""
 
 FORMS = ("temperature", "bias", "vector", "matrix")
 """From the simplest to the one with most numbers: 2, 9, 21 and 112."""
@@ -41,75 +29,6 @@ STRENGTHS = (0.001, 0.003, 0.01, 0.03, 0.1)
 """Weights of the L2 penalty that are tried for each form but "temperature"."""
 FOLDS, REPEATS, SEED = 5, 4, 2013
 SEVEN, EIGHT = len(FER2013_LABELS), len(FERPLUS_LABELS)
-
-
-def dataset_logits(model: EmotionModel, dataset: Dataset) -> dict[str, Float32Array]:
-    """Compute both heads for every face, prepared and averaged as the app does for such a face."""
-    spec = model.info.preprocessing
-    return model.logits(preprocess(prepare_dataset_faces(dataset.faces, spec), spec))
-
-
-def floored(threshold: float) -> float:
-    """Round a threshold down, so that the last face that it is to leave answered is."""
-    return math.floor(1e4 * threshold) / 1e4
-
-
-def stamped(info: ModelInfo) -> ModelInfo:
-    """Give a model the version that belongs to its answers: the day, and a digest.
-
-    The digest is of all that an answer depends on, so that other answers have another version.
-    """
-    answers = {
-        name: value
-        for name, value in info.to_dict().items()
-        if name not in ("name", "version", "figures", "training")
-    }
-    digest = hashlib.sha256(json.dumps(answers, sort_keys=True).encode()).hexdigest()
-    return replace(info, version=f"{datetime.now(UTC):%Y.%m.%d}+{digest[:8]}")
-
-
-def figures_of_heads(info: ModelInfo) -> dict[str, Any]:
-    """Keep the figures of the heads, which no calibration changes; the others are of the answer."""
-    return {
-        name: values
-        for name, values in info.figures.items()
-        if name.startswith(("fer2013_", "ferplus_"))
-    }
-
-
-def calibrate_on_dataset(model: EmotionModel, public: Dataset) -> ModelInfo:
-    """Fit temperature and abstention threshold on PublicTest.
-
-    Judged are the seven emotions of the ferplus head on faces whose annotators have a majority
-    among the seven.
-
-    Args:
-        model: as the app would load it.
-        public: PublicTest.
-
-    Returns:
-        The model's info with the new calibration, without figures of other answers.
-
-    Raises:
-        DataError: no face of PublicTest has a majority among its votes.
-    """
-    reference = public.reference
-    judged = need_judged(reference, "PublicTest")
-    labels = reference[judged]
-    heads = dataset_logits(model, public.subset(judged))
-    temperature = fit_temperature(heads["ferplus"][:, :SEVEN], labels)
-    calibration = replace(
-        rounded(Calibration.temperature(temperature)), fitted_on={"PublicTest": len(labels)}
-    )
-    probabilities = calibration.probabilities(heads)
-    curve = risk_coverage(probabilities.max(axis=1), probabilities.argmax(axis=1) == labels)
-    info = replace(
-        model.info,
-        calibration=calibration,
-        abstention_threshold=floored(curve.threshold_at(COVERAGE)),
-        figures=figures_of_heads(model.info),
-    )
-    return stamped(info)
 
 
 @dataclass(frozen=True, eq=False)
@@ -272,11 +191,6 @@ def choose(candidates: Sequence[Candidate]) -> Candidate:
         for form in dict.fromkeys(candidate.form for candidate in candidates)
     }
     return next(one for one in by_form.values() if one.behind <= one.error)
-
-
-def rounded(calibration: Calibration) -> Calibration:
-    """Make it what model.json will say, so that figures belong to the very numbers served."""
-    return Calibration.from_dict(calibration.to_dict())
 
 
 def _basis(form: str) -> FloatArray:

@@ -48,9 +48,9 @@ def compare(runs: Sequence[Path], data: Path) -> list[dict[str, str]]:
 
 def _row(run: Path, splits: dict[str, Any]) -> dict[str, str]:
     from fer_core.model import EmotionModel
+    from train.artifacts.run_folder import read_history
     from train.evaluate import evaluate
     from train.inputs.targets import select_faces, select_training_faces
-    from train.runs import read_history
 
     model = EmotionModel.load(run)
     training = model.info.training

@@ -83,7 +83,7 @@ def evaluate(
 
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
-    from train.export import write_info
+    from train.artifacts.model_folder import write_info
 
     options = _parse(arguments)
     need("evaluation", "sklearn", "scipy", *(["matplotlib"] if options.report else []))
@@ -161,8 +161,8 @@ def _write(
         options.json.write_text(text, encoding="utf-8")
         written.append(options.json)
     if options.report is not None:
+        from train.artifacts.run_folder import read_history
         from train.report import write_report
-        from train.runs import read_history
 
         written += write_report(
             options.report,
@@ -177,7 +177,7 @@ def _write(
 
 def _origin(options: argparse.Namespace, info: ModelInfo) -> dict[str, str]:
     """Which model was measured, when, by which code; without this machine's data folders."""
-    from train.runs import git_commit
+    from train.artifacts.provenance import git_commit
 
     words = [f"python -m train.evaluate --model {options.model}"]
     words += ["--data DIR"] if options.data else []

@@ -13,7 +13,7 @@ from fer_core.model import HEADS, EmotionModel
 from fer_core.preprocessing import DATASET_FACE_SIZE, preprocess
 from fer_core.recognizer import EmotionRecognizer
 from train import peer_fer
-from train.calibration import dataset_logits
+from train.artifacts.temperature import dataset_logits
 from train.data.dataset import Dataset
 from train.data.label_faults import Faults
 from train.data.photographs import Photograph, load_photograph, progress

@@ -180,7 +180,7 @@ def main(arguments: list[str] | None = None) -> None:
     need("drawing features", "matplotlib", "keras", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from fer_core.recognizer import EmotionRecognizer
-    from train.runs import load_network
+    from train.artifacts.model_folder import load_network
 
     with explained():
         print(f"loading the model of {options.model}", flush=True)

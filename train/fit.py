@@ -25,12 +25,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from train.artifacts.run_folder import best, claim, read_history, save_epoch
 from train.cli import add_data_argument, command_parser, data_dir, explained, need
 from train.errors import RunError
 from train.networks.build import NETWORKS
 from train.recipes.config import TrainConfig, override
 from train.recipes.presets import PRESETS
-from train.runs import best, claim, read_history, save_epoch
 from train.schedule import has_stopped
 from train.training import Training
 
@@ -229,7 +229,8 @@ def _train(
             raise RunError(f"the loss is {loss}; try a lower learning rate in a new folder.")
         history = [*history, row]
         if is_first_worker():
-            save_epoch(training.network, out, history, training.average)
+            average = training.average
+            save_epoch(training.network, out, history, average.swap if average else None)
     return True
 
 
@@ -241,7 +242,7 @@ def _would_end(history: "list[dict[str, Any]]") -> float:
 def _export(config: TrainConfig, public: "Dataset", out: Path) -> None:
     import keras
 
-    from train.export import export_run
+    from train.artifacts.export import export_run
 
     history = read_history(out)
     if not history:

@@ -94,8 +94,8 @@ def main(arguments: list[str] | None = None) -> None:
     """The command line."""
     options, data = _parse(arguments)
     need("the report", "matplotlib", "mediapipe")
+    from train.artifacts.provenance import git_commit
     from train.gap_report import write_report
-    from train.runs import git_commit
 
     path = options.out / "gap.json"
     with explained():

@@ -50,11 +50,11 @@ from fer_core.preprocessing import DATASET_FACE_SIZE
 from train.cli import command_parser, explained, prepare_folder
 from train.data.dataset import SPLITS
 from train.errors import DataError
+from train.files import replace_file
 from train.ingest_boxes import judge_boxes, read_boxes
 from train.ingest_faces import Face, LeftOut, Options, Source, cut_faces, find_sources
 from train.ingest_report import NUMBERS, REASONS, REPORT, SHEET, draw_sheet, markdown
 from train.ingest_splits import find_copies, hold_out, lot
-from train.runs import replace_file
 
 TRAINING, VALIDATION, TEST = SPLITS
 FOLDERS = {TRAINING: "train", VALIDATION: "validation", TEST: "test"}

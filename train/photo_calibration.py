@@ -16,6 +16,7 @@ from fer_core.calibration import Calibration, risk_coverage
 from fer_core.emotions import FER2013_LABELS
 from fer_core.model import ModelInfo
 from fer_core.preprocessing import DATASET_FACE_SIZE, UInt8Array
+from train.artifacts.temperature import figures_of_heads, floored, rounded, stamped
 from train.calibration import (
     FORMS,
     Candidate,
@@ -25,11 +26,7 @@ from train.calibration import (
     choose,
     compare,
     cross_validate,
-    figures_of_heads,
     fit,
-    floored,
-    rounded,
-    stamped,
 )
 from train.data.dataset import Dataset
 from train.data.duplicates import connected_groups, near_pairs

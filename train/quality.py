@@ -29,8 +29,10 @@ from fer_core.preprocessing import (
     preprocess,
 )
 from fer_core.quality import CLASSES, OUTPUT, QUALITY_JSON, QualityInfo
+from train.artifacts.provenance import git_commit
 from train.cli import add_data_argument, command_parser, data_dir, explained, need, prepare_folder
 from train.data.fer2013 import load_splits
+from train.files import replace_file
 from train.inputs.quality_faces import (
     FACES_AN_EPOCH,
     SEED,
@@ -39,7 +41,6 @@ from train.inputs.quality_faces import (
     collect_photographs,
     make_epoch,
 )
-from train.runs import git_commit, replace_file
 
 if TYPE_CHECKING:
     import keras
@@ -103,7 +104,7 @@ def main(arguments: list[str] | None = None) -> None:
     options, data = _parse(arguments)
     need("training")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    from train.conversion import to_tflite
+    from train.artifacts.tflite import to_tflite
 
     with explained():
         prepare_folder(options.out)

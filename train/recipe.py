@@ -40,20 +40,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from train.cli import add_data_argument, command_parser, data_dir, explained, need
-from train.errors import RunError, SettingError
-from train.recipes.config import override
-from train.recipes.distillation import DLIB, PUBLISHED, RECIPES, Recipe
-from train.runs import (
+from train.artifacts.model_folder import (
     NETWORK_FILE,
-    best,
-    load_best,
     load_network,
     network_files,
-    read_history,
-    replace_file,
     save_network,
 )
+from train.artifacts.run_folder import best, load_best, read_history
+from train.cli import add_data_argument, command_parser, data_dir, explained, need
+from train.errors import RunError, SettingError
+from train.files import replace_file
+from train.recipes.config import override
+from train.recipes.distillation import DLIB, PUBLISHED, RECIPES, Recipe
 
 if TYPE_CHECKING:
     from fer_core.preprocessing import UInt8Array
@@ -355,8 +353,8 @@ def _train_student(workshop: Workshop) -> None:
 
 def _export(workshop: Workshop) -> None:
     from fer_core.model import MODEL_JSON
+    from train.artifacts.export import export_run
     from train.data.fer2013 import load_splits
-    from train.export import export_run
 
     if (workshop.student / MODEL_JSON).exists():
         print("export: done before", flush=True)

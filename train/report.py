@@ -226,8 +226,8 @@ def _plots_of_answer(
 
 
 def _learning_curves(folder: Path, history: list[dict[str, Any]]) -> Plot:
+    from train.artifacts.run_folder import best
     from train.reporting import plots
-    from train.runs import best
 
     path = folder / "learning_curves.png"
     plots.learning_curves(history, best(history)["epoch"], path)

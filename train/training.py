@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from train.artifacts.run_folder import averaged, checkpoint, load_weights
 from train.errors import RunError
 from train.inputs.batches import TrainingTable, make_batches, steps_of
 from train.networks.blocks import Regularization
@@ -13,7 +14,6 @@ from train.networks.build import build_network
 from train.networks.predecessors import thaw
 from train.precision import choose_precision
 from train.recipes.config import TrainConfig
-from train.runs import averaged, checkpoint, load_weights
 from train.schedule import peak_rate, phase_of, plateau_rate
 
 if TYPE_CHECKING:

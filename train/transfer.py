@@ -11,9 +11,9 @@ dlib's and training is on its way from them. The heads are random.
 
 from pathlib import Path
 
+from train.artifacts.model_folder import refuse_run, save_network
 from train.cli import add_data_argument, command_parser, data_dir, explained, need, prepare_folder
 from train.networks.transfer import face_network
-from train.runs import refuse_run, save_network
 
 
 def main(arguments: list[str] | None = None) -> None:

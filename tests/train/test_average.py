@@ -9,11 +9,12 @@ import pytest
 from fer_core.assets import MODELS_DIR
 from fer_core.model import EmotionModel
 from fer_core.preprocessing import preprocess
-from train.average import average, main
+from train.artifacts.averaging import average
+from train.artifacts.model_folder import load_network, network_files
+from train.average import main
 from train.data.synthetic import write_synthetic_dataset
 from train.errors import RunError
 from train.networks.ensemble import members_of
-from train.runs import load_network, network_files
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +30,8 @@ def moved(smoke_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     from dataclasses import replace
     from hashlib import sha256
 
-    from train.conversion import to_tflite
-    from train.export import write_info
+    from train.artifacts.model_folder import write_info
+    from train.artifacts.tflite import to_tflite
 
     folder = tmp_path_factory.mktemp("moved")
     network = keras.models.load_model(smoke_run / "emotion.keras", compile=False)

@@ -19,7 +19,8 @@ from fer_core.errors import ModelLoadError
 from fer_core.model import EmotionModel, read_info
 from tests.conftest import EXAMPLES, PORTRAITS
 from train import calibration
-from train.calibrate import convert, main
+from train.artifacts.model_folder import convert
+from train.calibrate import main
 from train.data.synthetic import write_synthetic_dataset
 from train.errors import DataError
 from train.evaluate import main as evaluate

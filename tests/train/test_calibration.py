@@ -14,21 +14,19 @@ from fer_core.emotions import FER2013_LABELS
 from fer_core.model import EmotionModel, ModelInfo
 from fer_core.preprocessing import PreprocessingSpec, preprocess
 from train import calibration as module
+from train.artifacts.temperature import COVERAGE, calibrate_on_dataset, rounded
 from train.calibration import (
-    COVERAGE,
     FOLDS,
     FORMS,
     REPEATS,
     STRENGTHS,
     Candidate,
     Faces,
-    calibrate_on_dataset,
     cell_weights,
     choose,
     compare,
     cross_validate,
     fit,
-    rounded,
 )
 from train.data.dataset import Dataset
 from train.data.fer2013 import load_splits

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.serving import ROOT, free_port
+from train.artifacts.run_folder import read_history
 from train.distribution import find_strategy, is_first_worker
 from train.errors import RunError
-from train.runs import read_history
 
 # Without dropout, whose masks depend on how many faces a device has.
 COMMAND = [

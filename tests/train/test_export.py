@@ -8,14 +8,13 @@ import pytest
 from fer_core.errors import ChecksumMismatchError, ModelLoadError
 from fer_core.model import EmotionModel, read_info
 from fer_core.preprocessing import PreprocessingSpec
+from train.artifacts.model_folder import load_network, network_files, publish, save_network
 from train.calibrate import main as calibrate_main
 from train.data.synthetic import write_synthetic_dataset
 from train.evaluate import main as evaluate_main
 from train.export import main as export_main
-from train.export import publish
 from train.networks.build import build_network
 from train.networks.ensemble import mean_of_answers
-from train.runs import load_network, network_files, save_network
 
 
 def test_publishing_copies_a_model_that_answers_the_same(smoke_run: Path, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from fer_core.model import EmotionModel
 from fer_core.preprocessing import PreprocessingSpec, preprocess
 from fer_core.results import FaceResult
 from tests.conftest import EXAMPLES, ROOT
+from train.artifacts.model_folder import load_network
 from train.errors import FeatureError
 from train.features import EVIDENCE_SIZE, evidence_picture, find_face, main, show_features
 from train.networks.build import build_network
@@ -31,7 +32,6 @@ from train.networks.feature_maps import (
     stage_layers,
     strongest_channels,
 )
-from train.runs import load_network
 
 PICTURE = EXAMPLES / "happy_f_asian_01.jpg"
 

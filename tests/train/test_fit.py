@@ -22,12 +22,13 @@ from fer_core.emotions import CONTEMPT
 from fer_core.model import EmotionModel, read_info
 from tests.conftest import ROOT
 from tests.train.inputs.tables import few_faces
+from train.artifacts.model_folder import load_network, publish, save_network, write_info
+from train.artifacts.run_folder import best, claim
+from train.artifacts.temperature import dataset_logits
 from train.calibrate import main as calibrate_main
-from train.calibration import dataset_logits
 from train.data.fer2013 import load_splits
 from train.data.synthetic import draw_face, write_synthetic_dataset
 from train.errors import RunError
-from train.export import publish, write_info
 from train.fit import fit
 from train.fit import main as fit_main
 from train.inputs.targets import select_training_faces, training_targets
@@ -35,7 +36,6 @@ from train.networks.build import build_network
 from train.networks.ensemble import mean_of_answers
 from train.recipes.config import TrainConfig
 from train.recipes.presets import PRESETS
-from train.runs import best, claim, load_network, save_network
 from train.training import Training
 
 CHANCE = 1 / 7

@@ -14,7 +14,8 @@ from fer_core.model import ModelInfo
 from fer_core.preprocessing import PreprocessingSpec
 from tests.conftest import EXAMPLES
 from train import calibration
-from train.calibration import Candidate, choose, fit, rounded
+from train.artifacts.temperature import rounded
+from train.calibration import Candidate, choose, fit
 from train.data.dataset import Dataset
 from train.data.fer2013 import load_splits
 from train.data.photographs import Photograph, cut_photographs

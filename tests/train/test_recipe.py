@@ -13,6 +13,8 @@ from fer_core import EmotionRecognizer
 from fer_core.assets import MODELS_DIR
 from fer_core.model import read_info
 from tests.conftest import ROOT
+from train.artifacts.model_folder import load_network
+from train.artifacts.run_folder import read_history
 from train.data.dataset import digests
 from train.data.face_sets import read_face_set
 from train.data.fer2013 import load_splits
@@ -22,7 +24,6 @@ from train.inputs.teachers import Answers
 from train.recipe import Workshop, adjust, follow
 from train.recipe import main as recipe_main
 from train.recipes.distillation import RECIPES
-from train.runs import load_network, read_history
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ import numpy as np
 from fer_core.assets import MODELS_DIR
 from fer_core.preprocessing import DATASET_FACE_SIZE, PreprocessingSpec, UInt8Array
 from train.errors import DataError
+from train.files import replacing
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +37,7 @@ class FaceSet:
 
     def save(self, path: Path) -> None:
         """Write the file in one step."""
-        temporary = path.with_name(path.name + ".tmp")
-        with temporary.open("wb") as stream:
+        with replacing(path) as stream:
             np.savez_compressed(
                 stream,
                 faces=self.faces,
@@ -45,7 +45,6 @@ class FaceSet:
                 people=np.array(self.people, dtype=str),
                 files=np.array(self.files, dtype=str),
             )
-        temporary.replace(path)
 
 
 def read_face_set(path: Path) -> FaceSet:

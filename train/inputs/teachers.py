@@ -22,6 +22,7 @@ from fer_core.preprocessing import (
 )
 from train.data.dataset import digests
 from train.errors import RunError
+from train.files import replacing
 from train.inputs.augmentation import augment, draw_chances
 from train.inputs.standardization import prepare_training_faces, standardize
 from train.networks.blocks import HEADS
@@ -69,8 +70,7 @@ class Answers:
 
     def save(self, path: Path) -> None:
         """Write the file in one step."""
-        temporary = path.with_name(path.name + ".tmp")
-        with temporary.open("wb") as stream:
+        with replacing(path) as stream:
             np.savez_compressed(
                 stream,
                 digests=np.frombuffer(b"".join(self.digests), np.uint8).reshape(-1, 16),
@@ -78,7 +78,6 @@ class Answers:
                 ferplus=self.logits["ferplus"],
                 fer2013=self.logits["fer2013"],
             )
-        temporary.replace(path)
 
     @classmethod
     def load(cls, path: Path) -> "Answers":

@@ -274,7 +274,8 @@ def learning_curves(history: Sequence[Mapping[str, float]], best: int, path: Pat
     """Draw training loss and PublicTest accuracy over the epochs.
 
     Args:
-        history: a row an epoch, at least one, as `train.runs.read_history` gives them.
+        history: a row an epoch, at least one, as `read_history` of train.artifacts.run_folder gives
+            them.
         best: the epoch that was kept.
         path: where to.
     """

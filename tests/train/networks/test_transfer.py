@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from fer_core.preprocessing import PreprocessingSpec
+from train.artifacts.run_folder import load_weights
 from train.data.synthetic import write_synthetic_dataset
 from train.errors import RunError
 from train.networks.blocks import GREY_MEAN, GREY_SCALE
@@ -14,7 +15,6 @@ from train.networks.build import build_network
 from train.networks.dlib_weights import for_standardized_grey, read_face_weights
 from train.networks.ours import FACE_BLOCKS
 from train.networks.transfer import face_convolutions, transfer
-from train.runs import load_weights
 from train.transfer import main
 
 Parameters = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]

@@ -8,12 +8,12 @@ from fer_core.emotions import FER2013_LABELS
 from fer_core.inference import Network
 from fer_core.model import MAPS
 from fer_core.preprocessing import PreprocessingSpec, prepare_dataset_faces, preprocess
-from train.conversion import to_tflite
+from train.artifacts.model_folder import load_network
+from train.artifacts.tflite import to_tflite
 from train.data.synthetic import draw_face
 from train.networks.blocks import HEADS
 from train.networks.build import build_network
 from train.networks.ensemble import mean_of_answers, members_of
-from train.runs import load_network
 
 
 @pytest.fixture(scope="module")

@@ -15,27 +15,22 @@
 import csv
 import fcntl
 import json
-import subprocess
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable
 from contextlib import suppress
-from itertools import count, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from train.artifacts.model_folder import load_network, network_files
+from train.artifacts.provenance import git_commit
 from train.errors import RunError
-from train.half_precision import halve
-from train.networks.ensemble import mean_of_answers, members_of
+from train.files import replace_file
+from train.networks.ensemble import members_of
 from train.recipes.config import TrainConfig
 
 if TYPE_CHECKING:
     import keras
 
-    from train.moving_average import MovingAverage
-
-NETWORK_FILE = "emotion.keras"
-MEMBER_FILE = "emotion-{}.keras"
-SERVED_FILE = "emotion.tflite"
 HISTORY_FIELDS = (
     "epoch", "loss", "public_ferplus", "public_fer2013", "score", "learning_rate", "seconds",
 )  # fmt: skip
@@ -89,82 +84,6 @@ def claim(
     replace_file(out / "origin.json", json.dumps(origin, indent=2) + "\n")
     replace_file(path, wanted)
     return lock
-
-
-def git_commit() -> str:
-    """The commit that is checked out, with `+changes` when files differ, or `unknown`."""
-    here = Path(__file__).parent
-
-    def git(*words: str) -> str:
-        return subprocess.run(
-            ["git", *words], cwd=here, capture_output=True, text=True, check=True
-        ).stdout.strip()
-
-    try:
-        changes = git("status", "--porcelain", "--untracked-files=no")
-        return git("rev-parse", "HEAD") + ("+changes" if changes else "")
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-
-
-def network_files(folder: Path) -> list[Path]:
-    """The files of a model's networks: one, or those of the members of a mean, in order."""
-    if (folder / NETWORK_FILE).exists():
-        return [folder / NETWORK_FILE]
-    numbered = (folder / MEMBER_FILE.format(number) for number in count(1))
-    return list(takewhile(Path.exists, numbered))
-
-
-def save_network(network: "keras.Model", folder: Path) -> None:
-    """Write a model's networks, in the place of those that the folder had.
-
-    Kernels are stored as float16 and load as float32. A kill leaves each file as it was or as it
-    is to be.
-    """
-    parts = members_of(network)
-    names = [MEMBER_FILE.format(number) for number in range(1, len(parts) + 1)]
-    names = names if len(parts) > 1 else [NETWORK_FILE]
-    for name, part in zip(names, parts, strict=True):
-        temporary = folder / f"new-{name}"
-        part.save(temporary)
-        halve(temporary)
-        temporary.replace(folder / name)
-    drop_networks(folder, but=names)
-
-
-def drop_networks(folder: Path, but: Iterable[str]) -> None:
-    """Delete the networks of a model that the folder held before, but not those of these names."""
-    for path in folder.glob("emotion*.keras"):
-        if path.name not in but:
-            path.unlink()
-
-
-def refuse_run(folder: Path) -> None:
-    """See that a folder may be written to by other commands than `train.fit`.
-
-    Raises:
-        RunError: a training run lives there, whose model it would replace.
-    """
-    if (folder / "config.json").exists():
-        raise RunError(f"{folder} holds a training run; name another folder with --out.")
-
-
-def load_network(folder: Path) -> "keras.Model":
-    """The network of a finished run or a published model, to look into or to train on.
-
-    Raises:
-        RunError: the folder holds none that this Keras can load.
-    """
-    import keras
-
-    try:
-        parts = [
-            keras.saving.load_model(path := file, compile=False)
-            for file in network_files(folder) or [folder / NETWORK_FILE]
-        ]
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise RunError(f"{folder} holds no {path.name} that can be loaded.") from error
-    return parts[0] if len(parts) == 1 else mean_of_answers(parts)
 
 
 def load_best(run: Path, config: TrainConfig, epoch: int) -> "keras.Model":
@@ -237,14 +156,22 @@ def save_epoch(
     network: "keras.Model",
     out: Path,
     history: list[dict[str, Any]],
-    average: "MovingAverage | None" = None,
+    swap_average: Callable[[], None] | None = None,
 ) -> None:
-    """Write the checkpoint, then the history that counts it, then drop what nobody needs."""
+    """Write the checkpoint, then the history that counts it, then drop what nobody needs.
+
+    Args:
+        network: after the epoch.
+        out: the run's folder.
+        history: all finished epochs, this one last.
+        swap_average: exchanges the moving average with the network's weights, and back, in runs
+            that have one.
+    """
     network.save_weights(checkpoint(out, len(history)))
-    if average is not None:
-        average.swap()
+    if swap_average is not None:
+        swap_average()
         network.save_weights(averaged(out, len(history)))
-        average.swap()
+        swap_average()
     lines = [",".join(HISTORY_FIELDS)]
     lines += [",".join(repr(row[key]) for key in HISTORY_FIELDS) for row in history]
     replace_file(out / "history.csv", "\n".join(lines) + "\n")
@@ -273,10 +200,3 @@ def judged_weights(out: Path, epoch: int) -> Path:
     """The weights that an epoch's score is about."""
     average = averaged(out, epoch)
     return average if average.exists() else checkpoint(out, epoch)
-
-
-def replace_file(path: Path, text: str) -> None:
-    """Write a file in one step, so that a kill leaves the old or the new one."""
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from fer_core.preprocessing import PreprocessingSpec
-from train.half_precision import halve
+from train.artifacts.half_precision import halve
 from train.networks.build import build_network
 from train.recipes.config import NetworkShape
 
