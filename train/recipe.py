@@ -215,7 +215,7 @@ def _write_start(workshop: Workshop, kind: str, start: Path) -> None:
 
 def _fit(workshop: Workshop, step: str, config: "TrainConfig", run: Path, **arguments: Any) -> None:
     """Train to the end, or as long as there is time."""
-    from train.fit import fit
+    from train.training.fitting import fit
 
     if (run / TRAINED).exists():
         print(f"{step}: done before", flush=True)

@@ -36,7 +36,7 @@ def measure(config: TrainConfig, data: Path, steps: int, repeats: int = 3) -> di
     from train.data.fer2013 import load_splits
     from train.inputs.batches import make_batches, make_table
     from train.inputs.targets import select_faces, select_training_faces
-    from train.training import Training
+    from train.training.trainer import Training
 
     config = replace(config, teacher_share=0.0, unlabelled_share=0.0)
     splits = select_faces(load_splits(data), config.emotions)

@@ -6,8 +6,8 @@ import pytest
 from train.compare import compare, main, markdown, put_into
 from train.data.synthetic import write_synthetic_dataset
 from train.errors import DataError
-from train.fit import fit
 from train.recipes.presets import PRESETS
+from train.training.fitting import fit
 
 
 @pytest.fixture(scope="module")

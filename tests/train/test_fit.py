@@ -29,14 +29,14 @@ from train.calibrate import main as calibrate_main
 from train.data.fer2013 import load_splits
 from train.data.synthetic import draw_face, write_synthetic_dataset
 from train.errors import RunError
-from train.fit import fit
 from train.fit import main as fit_main
 from train.inputs.targets import select_training_faces, training_targets
 from train.networks.build import build_network
 from train.networks.ensemble import mean_of_answers
 from train.recipes.config import TrainConfig
 from train.recipes.presets import PRESETS
-from train.training import Training
+from train.training.fitting import fit
+from train.training.trainer import Training
 
 CHANCE = 1 / 7
 

@@ -29,12 +29,12 @@ from train.data.class_folders import find_pictures
 from train.data.dataset import SPLITS
 from train.data.fer2013 import load_splits
 from train.errors import DataError
-from train.fit import fit
 from train.ingest import Options, ingest, main
 from train.ingest_boxes import judge_boxes, match_boxes, read_boxes
 from train.ingest_faces import BLURRED, NO_FACE, SMALL, UNREADABLE, Face, Source, find_sources
 from train.ingest_splits import CONFLICT, EQUAL, NEAR, Copies, draw, find_copies, hold_out, lot
 from train.recipes.presets import PRESETS
+from train.training.fitting import fit
 
 PATCHES = different_faces(60, seed=5)
 GROUP, LAKE = EXAMPLES / "group_happy-surprise-angry_01.jpg", EXAMPLES / "lake_01.jpg"

@@ -12,6 +12,7 @@ from tests.conftest import EXAMPLES
 from train import quality
 from train.data.synthetic import write_synthetic_dataset
 from train.inputs import quality_faces
+from train.training import quality_network
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def test_the_command_writes_a_network_that_loads(
     tmp_path: Path, drawings: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(quality_faces, "FACES_AN_EPOCH", 128)
-    monkeypatch.setattr(quality, "FACES_AN_EPOCH", 128)
+    monkeypatch.setattr(quality_network, "FACES_AN_EPOCH", 128)
     monkeypatch.setattr(quality_faces, "WORDS", 3)
     data, fonts, out = tmp_path / "data", tmp_path / "fonts", tmp_path / "out"
     for folder in (data, fonts):

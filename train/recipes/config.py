@@ -150,7 +150,7 @@ class TrainConfig:
             but `none` need what `python -m train.clean` found. Pictures that are no face by votes
             never train.
         precision: Keras dtype policy, or `auto`: `mixed_bfloat16` on a GPU and on a CPU that
-            multiplies it, `float32` elsewhere; see `train.precision`.
+            multiplies it, `float32` elsewhere; see `train.training.precision`.
         seed: of weights, order and augmentation.
         augmentation: random changes of the training faces.
         preprocessing: how a face becomes the network's input, saved with the model.

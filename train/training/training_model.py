@@ -12,9 +12,9 @@ from keras import ops
 from train.inputs.augmentation import augment
 from train.inputs.batches import TrainingTable
 from train.inputs.standardization import standardize
-from train.moving_average import MovingAverage
 from train.networks.blocks import HEAD_COLUMNS
 from train.recipes.config import TrainConfig
+from train.training.moving_average import MovingAverage
 
 Tensor = Any  # of the Keras backend in use
 

@@ -8,10 +8,10 @@ from fer_core.preprocessing import PreprocessingSpec
 from train.artifacts.model_folder import load_network
 from train.artifacts.run_folder import averaged, checkpoint, read_history
 from train.data.synthetic import write_synthetic_dataset
-from train.fit import fit
-from train.moving_average import MovingAverage
 from train.networks.build import build_network
 from train.recipes.presets import PRESETS
+from train.training.fitting import fit
+from train.training.moving_average import MovingAverage
 
 
 def test_it_follows_slowly_and_changes_places_with_the_weights() -> None:

@@ -10,8 +10,8 @@ import pytest
 
 from tests.serving import ROOT, free_port
 from train.artifacts.run_folder import read_history
-from train.distribution import find_strategy, is_first_worker
 from train.errors import RunError
+from train.training.distribution import find_strategy, is_first_worker
 
 # Without dropout, whose masks depend on how many faces a device has.
 COMMAND = [

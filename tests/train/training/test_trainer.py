@@ -6,7 +6,7 @@ import pytest
 from tests.train.inputs.tables import few_faces
 from train.recipes.config import TrainConfig
 from train.recipes.presets import PRESETS
-from train.training import Training
+from train.training.trainer import Training
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 import pytest
 
 from train.recipes.config import TrainConfig
-from train.schedule import has_stopped, peak_rate, phase_of, plateau_rate
+from train.training.schedule import has_stopped, peak_rate, phase_of, plateau_rate
 
 
 def history(*scores: float) -> list[dict[str, float]]:

@@ -12,9 +12,9 @@ from train.inputs.batches import TrainingTable, make_batches, steps_of
 from train.networks.blocks import Regularization
 from train.networks.build import build_network
 from train.networks.predecessors import thaw
-from train.precision import choose_precision
 from train.recipes.config import TrainConfig
-from train.schedule import peak_rate, phase_of, plateau_rate
+from train.training.precision import choose_precision
+from train.training.schedule import peak_rate, phase_of, plateau_rate
 
 if TYPE_CHECKING:
     import keras
@@ -48,8 +48,8 @@ class Training:
         """
         import keras
 
-        from train.moving_average import MovingAverage
-        from train.training_model import TrainingModel
+        from train.training.moving_average import MovingAverage
+        from train.training.training_model import TrainingModel
 
         self._config, self._table, self._strategy = config, table, strategy
         self._steps = steps_of(table, config)
@@ -155,7 +155,7 @@ class Training:
         with self._scope():
             _compile(self.model, self._config, phase, self._steps, self.precision)
         if self._strategy is not None:
-            from train.distribution import DistributedSteps
+            from train.training.distribution import DistributedSteps
 
             self._distributed = DistributedSteps(self.model, self._strategy)
 

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from train import precision
-from train.precision import choose_precision
+from train.training import precision
+from train.training.precision import choose_precision
 
 
 @pytest.mark.parametrize("asked", ["float32", "mixed_bfloat16"])

@@ -12,7 +12,7 @@ from train.networks.blocks import HEAD_COLUMNS
 from train.networks.build import build_network
 from train.recipes.config import AugmentationConfig, TrainConfig
 from train.recipes.presets import PRESETS
-from train.training_model import TrainingModel
+from train.training.training_model import TrainingModel
 
 STILL = AugmentationConfig(
     rotation=0, scale=0, shift=0, gamma_share=0, erase_share=0, soften_share=0
