@@ -4,8 +4,8 @@
     python -m tests.benchmark_speed --fer-python PEER/bin/python --out speed.md
 
 Prints Markdown tables; run it on an idle machine. `--fer-python` names the Python of another
-environment with the `fer` package (how to make one: train/peer_fer.py), and sets its time for the
-same pictures beside ours.
+environment with the `fer` package (how to make one: train/evaluation/peer_fer.py), and sets its
+time for the same pictures beside ours.
 """
 
 import argparse

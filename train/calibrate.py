@@ -48,7 +48,7 @@ from train.cli import (
 from train.data.fer2013 import load_splits
 from train.data.photographs import read_photograph_sets
 from train.errors import DataError
-from train.evaluate_answers import answer_photographs
+from train.evaluation.predictions import answer_photographs
 from train.photo_calibration import (
     NEUTRAL_WEIGHT,
     calibrate_on_photographs,

@@ -32,7 +32,7 @@ A copy has equal pixels. With `--faults DIR`, what `python -m train.clean` wrote
 scores without near copies: pictures of a photograph that Training shows too, cut or lit otherwise.
 
 `--fer-python` names the Python of another environment with the `fer` package (how to make one:
-train/peer_fer.py) and sets its answers to the same pictures beside ours.
+train/evaluation/peer_fer.py) and sets its answers to the same pictures beside ours.
 
 A model that answers no better than chance, or whose answers fit other rows or other class names
 far better, gives a warning: labels and pictures are then out of step.
@@ -45,7 +45,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from fer_core.model import EmotionModel, ModelInfo
+from fer_core.model import ModelInfo
 from fer_core.recognizer import EmotionRecognizer
 from train.cli import (
     add_data_argument,
@@ -57,28 +57,19 @@ from train.cli import (
     prepare_file,
     prepare_folder,
 )
-from train.data.dataset import Dataset
 from train.data.fer2013 import load_splits
 from train.data.label_faults import load_faults
 from train.data.photographs import read_photograph_sets
-from train.evaluate_answers import (
+from train.evaluation.figures import all_figures, compact
+from train.evaluation.predictions import (
     Answers,
     PhotographAnswers,
     answer_photographs,
     answer_splits,
     ask_fer,
 )
-from train.evaluate_figures import all_figures, compact, log_row, side_by_side, summary
+from train.evaluation.tables import log_row, side_by_side, summary
 from train.photo_calibration import held_out_answers, sets_fitted_on
-
-
-def evaluate(
-    model: EmotionModel, splits: dict[str, Dataset], *, public_only: bool = False
-) -> dict[str, Any]:
-    """All figures of a model; the arguments are `answer_splits`', the result `all_figures`'."""
-    return all_figures(
-        answer_splits(model, splits, public_only=public_only), model.info.abstention_threshold
-    )
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -162,7 +153,7 @@ def _write(
         written.append(options.json)
     if options.report is not None:
         from train.artifacts.run_folder import read_history
-        from train.report import write_report
+        from train.evaluation.report import write_report
 
         written += write_report(
             options.report,

@@ -1,7 +1,7 @@
 """Calibrates the answer on photographs, and judges it there by cross-validation.
 
-Here photographs with their answers (`train.evaluate_answers.PhotographAnswers`) meet the fitting of
-`train.calibration`.
+Here photographs with their answers (`train.evaluation.predictions.PhotographAnswers`) meet the
+fitting of `train.calibration`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,7 +32,7 @@ from train.data.dataset import Dataset
 from train.data.duplicates import connected_groups, near_pairs
 from train.data.photographs import digest, person_keys
 from train.errors import DataError
-from train.evaluate_answers import PhotographAnswers
+from train.evaluation.predictions import PhotographAnswers
 
 NEUTRAL_WEIGHT = 2.0
 """Chosen on the trade-off that the model card shows; `--weight neutral=NUMBER` sets another."""
@@ -168,7 +168,7 @@ def calibrate_on_photographs(
 
     Args:
         info: of the model that gave the logits.
-        sets: from `train.evaluate_answers.answer_photographs`, by name.
+        sets: from `train.evaluation.predictions.answer_photographs`, by name.
         special: weights of cells, as `calibration.cell_weights`.
         forms: that compete.
 
@@ -179,7 +179,7 @@ def calibrate_on_photographs(
     Raises:
         DataError: no face was found, or too few; or `special` names a cell that does not occur.
     """
-    from train.photo_figures import photograph_figures
+    from train.evaluation.photograph_metrics import photograph_figures
 
     faces = faces_of(sets, special)
     candidates = compare(faces, forms)
@@ -228,7 +228,7 @@ def trade_off(
         rarest three, and recall of neutral faces by set; on PublicTest accuracy, mean recall and
         recall of neutral.
     """
-    from train.photo_figures import photograph_figures
+    from train.evaluation.photograph_metrics import photograph_figures
 
     form, strength = info.calibration.form, info.calibration.figures["strength"]
     rows = []
@@ -257,7 +257,7 @@ def judge_on_dataset(
     calibration: Calibration, dataset: Dataset, heads: Mapping[str, Any]
 ) -> dict[str, float]:
     """Compare the answer with the FER+ majority: accuracy, mean recall, recall of neutral."""
-    from train.metrics import answer_figures
+    from train.evaluation.metrics import answer_figures
 
     no_copies = np.zeros(len(dataset), bool)
     probabilities = calibration.probabilities(heads)

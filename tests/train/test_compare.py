@@ -3,9 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from train.compare import compare, main, markdown, put_into
+from train.compare import main
 from train.data.synthetic import write_synthetic_dataset
 from train.errors import DataError
+from train.evaluation.comparison import compare, markdown, put_into
 from train.recipes.presets import PRESETS
 from train.training.fitting import fit
 

@@ -18,22 +18,23 @@ from fer_core.preprocessing import PreprocessingSpec, prepare_dataset_face, prep
 from fer_core.results import EmotionPrediction
 from tests.conftest import EXAMPLES, ROOT
 from tests.test_architecture import imports
-from tests.train.test_in_step import random_labels
-from train import metrics, peer_fer
+from tests.train.evaluation.test_label_check import random_labels
 from train.data.dataset import Dataset
 from train.data.fer2013 import load_splits
 from train.data.photographs import Photograph, read_photographs
 from train.data.synthetic import write_synthetic_dataset
 from train.errors import DataError, PeerError
-from train.evaluate import evaluate, main
-from train.evaluate_answers import answer_photographs
-from train.evaluate_figures import compact, summary
-from train.metrics import (
+from train.evaluate import main
+from train.evaluation import metrics, peer_fer
+from train.evaluation.figures import compact, evaluate
+from train.evaluation.metrics import (
     answer_figures,
     classification_figures,
     confident_mistakes,
     roc_curves,
 )
+from train.evaluation.predictions import answer_photographs
+from train.evaluation.tables import summary
 
 ABC = ("a", "b", "c")
 
@@ -690,8 +691,8 @@ def test_training_and_serving_do_without_scikit_learn(module: str) -> None:
     assert not known & {
         "train",
         "train.evaluate",
-        "train.metrics",
-        "train.report",
+        "train.evaluation.metrics",
+        "train.evaluation.report",
         "train.reporting.plots",
     }
 

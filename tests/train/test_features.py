@@ -21,7 +21,13 @@ from fer_core.results import FaceResult
 from tests.conftest import EXAMPLES, ROOT
 from train.artifacts.model_folder import load_network
 from train.errors import FeatureError
-from train.features import EVIDENCE_SIZE, evidence_picture, find_face, main, show_features
+from train.evaluation.feature_figure import (
+    EVIDENCE_SIZE,
+    evidence_picture,
+    find_face,
+    show_features,
+)
+from train.features import main
 from train.networks.build import build_network
 from train.networks.ensemble import mean_of_answers
 from train.networks.feature_maps import (

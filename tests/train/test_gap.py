@@ -21,8 +21,9 @@ from tests.conftest import EXAMPLES
 from train import gap, gap_photographs, gap_scenes, gap_time
 from train.corruptions import CORRUPTIONS, STRENGTHS
 from train.data.dataset import Dataset
-from train.data.photographs import Photograph, mean_recall
+from train.data.photographs import Photograph
 from train.data.synthetic import write_synthetic_dataset
+from train.evaluation.metrics import mean_recall
 from train.gap import PARTS
 from train.gap_photographs import PORTRAIT_CHANGES, turn
 from train.gap_report import SECTIONS, write_report

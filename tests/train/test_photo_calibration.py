@@ -21,7 +21,8 @@ from train.data.fer2013 import load_splits
 from train.data.photographs import Photograph, cut_photographs
 from train.data.synthetic import write_synthetic_dataset
 from train.errors import DataError
-from train.evaluate_answers import PhotographAnswers
+from train.evaluation.photograph_metrics import photograph_figures
+from train.evaluation.predictions import PhotographAnswers
 from train.photo_calibration import (
     TRADE_OFF,
     calibrate_on_photographs,
@@ -33,7 +34,6 @@ from train.photo_calibration import (
     sets_fitted_on,
     trade_off,
 )
-from train.photo_figures import photograph_figures
 
 PLAIN = ModelInfo(
     "made",

@@ -166,17 +166,6 @@ def cut_photographs(
     return crops, found
 
 
-def mean_recall(labels: Sequence[str], answers: Sequence[str | None]) -> dict[str, Any]:
-    """Recall of each label that occurs, and their mean; a face that was not found is a miss."""
-    by_label = {
-        label: float(np.mean([a == label for want, a in zip(labels, answers, strict=True)
-                              if want == label]))
-        for label in dict.fromkeys(labels)
-    }  # fmt: skip
-    mean = float(np.mean(list(by_label.values()))) if by_label else None
-    return {"mean_recall": mean, "recall": by_label}
-
-
 def progress(items: Any, what: str) -> Iterator[Any]:
     """The items, with a line on the terminal at each tenth."""
     total = len(items)

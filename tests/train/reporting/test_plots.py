@@ -10,9 +10,9 @@ from PIL import Image
 from fer_core.calibration import reliability, risk_coverage, softmax
 from fer_core.emotions import FER2013_LABELS
 from train.data.dataset import Dataset
-from train.evaluate_answers import Answers
-from train.evaluate_figures import all_figures
-from train.report import write_report
+from train.evaluation.figures import all_figures
+from train.evaluation.predictions import Answers
+from train.evaluation.report import write_report
 from train.reporting import plots
 
 ORIGIN = {

@@ -12,11 +12,11 @@ from fer_core.emotions import FER2013_LABELS, FERPLUS_LABELS
 from fer_core.model import HEADS, EmotionModel
 from fer_core.preprocessing import DATASET_FACE_SIZE, preprocess
 from fer_core.recognizer import EmotionRecognizer
-from train import peer_fer
 from train.artifacts.temperature import dataset_logits
 from train.data.dataset import Dataset
 from train.data.label_faults import Faults
 from train.data.photographs import Photograph, load_photograph, progress
+from train.evaluation import peer_fer
 
 
 @dataclass(frozen=True)

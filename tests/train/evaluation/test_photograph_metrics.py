@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from fer_core.emotions import FER2013_LABELS
-from train import bootstrap
 from train.data.photographs import Photograph
-from train.evaluate_answers import PhotographAnswers
-from train.photo_figures import photograph_figures, sure_mistakes
+from train.evaluation import bootstrap
+from train.evaluation.photograph_metrics import photograph_figures, sure_mistakes
+from train.evaluation.predictions import PhotographAnswers
 
 ANGRY, HAPPY, NEUTRAL = (FER2013_LABELS.index(name) for name in ("angry", "happy", "neutral"))
 

@@ -12,11 +12,11 @@ from fer_core.calibration import risk_coverage
 from fer_core.emotions import BY_NAME, EMOTIONS, FER2013_LABELS
 from fer_core.preprocessing import UInt8Array
 from train.data.photographs import load_photograph
-from train.photo_groups import MEASURES, TITLES
+from train.evaluation.photograph_groups import MEASURES, TITLES
 from train.reporting.markdown import Plot, measured, mistaken_for, number, table, with_interval
 
 if TYPE_CHECKING:
-    from train.evaluate_answers import PhotographAnswers
+    from train.evaluation.predictions import PhotographAnswers
 
 MISTAKES = 24
 NO_FACE = "no face"
@@ -160,7 +160,7 @@ def _draw_confusion(path: Path, title: str, values: dict[str, Any]) -> Plot:
 
 
 def _draw_mistakes(path: Path, name: str, said: "PhotographAnswers") -> list[Plot]:
-    from train.photo_figures import sure_mistakes
+    from train.evaluation.photograph_metrics import sure_mistakes
     from train.reporting import plots
 
     rows = sure_mistakes(said, MISTAKES)

@@ -1,7 +1,7 @@
 """Metrics of one set of photographs: recall, calibration and coverage, with their intervals.
 
 Every figure is a plain float or int, or None where it is not defined, so that it can be written as
-strict JSON. Intervals are those of train.bootstrap, over people where these are known.
+strict JSON. Intervals are those of train.evaluation.bootstrap, over people where these are known.
 """
 
 from dataclasses import asdict
@@ -17,11 +17,17 @@ from fer_core.calibration import (
     risk_coverage,
 )
 from fer_core.emotions import FER2013_LABELS
-from train.bootstrap import ece_interval, interval, mean_interval, ratio, resampled_sums
 from train.data.photographs import person_keys
-from train.evaluate_answers import PhotographAnswers
-from train.metrics import COVERAGES, mean
-from train.photo_groups import group_figures
+from train.evaluation.bootstrap import (
+    ece_interval,
+    interval,
+    mean_interval,
+    ratio,
+    resampled_sums,
+)
+from train.evaluation.metrics import COVERAGES, mean
+from train.evaluation.photograph_groups import group_figures
+from train.evaluation.predictions import PhotographAnswers
 
 
 def photograph_figures(said: PhotographAnswers) -> dict[str, Any]:

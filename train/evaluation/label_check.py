@@ -1,7 +1,8 @@
 """Whether labels and answers belong together: rows that moved, names in another order.
 
-A predecessor's evaluation read 17 % because they did not. As in `train.metrics`, `labels` are (N,)
-integers 0..C-1, or -1 for a picture that is not judged; `answers` are (N,) integers 0..C-1.
+A predecessor's evaluation read 17 % because they did not. As in `train.evaluation.metrics`,
+`labels` are (N,) integers 0..C-1, or -1 for a picture that is not judged; `answers` are (N,)
+integers 0..C-1.
 """
 
 import math

@@ -5,8 +5,8 @@ import pytest
 from sklearn.metrics import f1_score
 
 from fer_core.calibration import expected_calibration_error, softmax
-from tests.train.test_in_step import random_labels
-from train import bootstrap
+from tests.train.evaluation.test_label_check import random_labels
+from train.evaluation import bootstrap
 
 
 @pytest.fixture

@@ -26,9 +26,9 @@ from fer_core.calibration import (
     risk_coverage,
 )
 from fer_core.emotions import FER2013_LABELS, HAPPY, SAD
-from train.bootstrap import ece_interval, macro_f1_interval, mean_interval
 from train.data.dataset import is_judged
-from train.in_step import in_step
+from train.evaluation.bootstrap import ece_interval, macro_f1_interval, mean_interval
+from train.evaluation.label_check import in_step
 
 COVERAGES = (0.7, 0.8, 0.9, 1.0)
 MAIN_FIVE = ("angry", "happy", "sad", "surprise", "neutral")
@@ -61,8 +61,8 @@ def classification_figures(
         these are known); n, n_deduplicated and n_without_near_copies; precision,
         recall and f1 by class that occurs, their macro_* means over these classes and their
         weighted_* means by pictures; auc by class, one against the rest, and macro_auc;
-        support by class; confusion (rows: label, columns: answer); *_interval, of train.bootstrap;
-        in_step, as `in_step`.
+        support by class; confusion (rows: label, columns: answer); *_interval, of
+        train.evaluation.bootstrap; in_step, as `in_step`.
     """
     answers, judged = probabilities.argmax(axis=1), labels >= 0
     alignment = in_step(labels, answers, classes)  # shifts need the rows that are not judged, too
@@ -227,3 +227,14 @@ def roc_curves(
 def mean(values: Sequence[float] | NDArray[Any]) -> float | None:
     """The mean, or None of nothing."""
     return float(np.mean(values)) if len(values) else None
+
+
+def mean_recall(labels: Sequence[str], answers: Sequence[str | None]) -> dict[str, Any]:
+    """Recall of each label that occurs, and their mean; a face that was not found is a miss."""
+    by_label = {
+        label: float(np.mean([a == label for want, a in zip(labels, answers, strict=True)
+                              if want == label]))
+        for label in dict.fromkeys(labels)
+    }  # fmt: skip
+    mean = float(np.mean(list(by_label.values()))) if by_label else None
+    return {"mean_recall": mean, "recall": by_label}

@@ -7,18 +7,13 @@ from typing import TYPE_CHECKING, Any
 from fer_core.calibration import risk_coverage
 from fer_core.emotions import BY_NAME, EMOTIONS, FER2013_LABELS, FERPLUS_LABELS
 from train.data.dataset import is_judged
-from train.photo_report import draw_photographs, photo_section
+from train.evaluation.figures import SETS
+from train.evaluation.photograph_report import draw_photographs, photo_section
 from train.reporting.markdown import Plot, figure, measured, mistaken_for, number, table
 
 if TYPE_CHECKING:
-    from train.evaluate_answers import Answers, PhotographAnswers
+    from train.evaluation.predictions import Answers, PhotographAnswers
 
-SETS = {
-    "fer2013_public": "PublicTest by FER2013",
-    "ferplus_public": "PublicTest by FER+",
-    "fer2013_private": "PrivateTest by FER2013",
-    "ferplus_private": "PrivateTest by FER+",
-}
 ENDINGS = {"PublicTest": "_public", "PrivateTest": ""}
 MISTAKES = 24
 INTERVALS = (
@@ -28,41 +23,6 @@ INTERVALS = (
     "change it."
 )
 CLASS_COLUMNS = ("precision", "recall", "f1", "auc")
-FEW = 200  # pictures, below which a fair model may by bad luck look like chance
-
-
-def warnings(figures: dict[str, Any]) -> list[str]:
-    """A sentence for each set whose answers do not seem to belong to its labels; see `in_step`."""
-    sentences = []
-    for name, title in SETS.items():
-        if name in figures and (words := _out_of_step(figures[name])) is not None:
-            sentences.append(f"{title}: {words}")
-    return sentences
-
-
-def _out_of_step(values: dict[str, Any]) -> str | None:
-    step, accuracy = values["in_step"], values["accuracy"]
-    if step["better_shift"] is not None:
-        return (
-            "labels and pictures are out of step. "
-            f"With the labels moved by {step['better_shift']:+d} rows the model would be right on "
-            f"{step['better_shift_accuracy']:.1%} instead of {accuracy:.1%}."
-        )
-    if step["better_permutation"] is not None:
-        pairs = ", ".join(f"{a} as {b}" for a, b in step["better_permutation"].items())
-        return (
-            f"the class names are in another order than the labels. Reading {pairs}, the model "
-            f"would be right on {step['better_permutation_accuracy']:.1%} instead of "
-            f"{accuracy:.1%}."
-        )
-    if not step["is_better_than_chance"]:
-        few = f", or {values['n']} pictures are too few to tell" if values["n"] < FEW else ""
-        return (
-            f"{accuracy:.1%} right cannot be told apart from chance, which gives "
-            f"{step['expected_by_chance']:.1%}. Either the model has learned nothing, or labels "
-            f"and pictures are out of step{few}."
-        )
-    return None
 
 
 def write_report(
@@ -137,7 +97,7 @@ def _tables(figures: dict[str, Any]) -> list[str]:
 def _plots_of_heads(
     folder: Path, figures: dict[str, Any], split: str, said: "Answers"
 ) -> list[Plot]:
-    from train import metrics
+    from train.evaluation import metrics
     from train.reporting import plots
 
     suffix, dataset = split.removesuffix("Test").lower(), said.dataset
@@ -166,7 +126,7 @@ def _plots_of_heads(
 def _plots_of_answer(
     folder: Path, figures: dict[str, Any], split: str, said: "Answers"
 ) -> list[Plot]:
-    from train import metrics
+    from train.evaluation import metrics
     from train.reporting import plots
 
     ending, faces, reference = ENDINGS[split], said.dataset.faces, said.dataset.reference

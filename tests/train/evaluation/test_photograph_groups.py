@@ -1,9 +1,9 @@
 import pytest
 from scipy.stats import binomtest
 
-from tests.train.test_photo_figures import answered
-from train.evaluate_answers import PhotographAnswers
-from train.photo_groups import group_figures
+from tests.train.evaluation.test_photograph_metrics import answered
+from train.evaluation.photograph_groups import group_figures
+from train.evaluation.predictions import PhotographAnswers
 
 
 def people(

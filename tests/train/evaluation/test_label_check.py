@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from fer_core.emotions import FER2013_LABELS
-from train.in_step import chance_agreement, clear_of, in_step
+from train.evaluation.label_check import chance_agreement, clear_of, in_step
 
 ABC = ("a", "b", "c")
 

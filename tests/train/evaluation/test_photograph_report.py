@@ -7,10 +7,15 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from tests.train.test_photo_figures import FIVE, answered
-from train.evaluate_answers import PhotographAnswers
-from train.photo_figures import photograph_figures
-from train.photo_report import draw_photographs, photo_lines, photo_rows, photo_section
+from tests.train.evaluation.test_photograph_metrics import FIVE, answered
+from train.evaluation.photograph_metrics import photograph_figures
+from train.evaluation.photograph_report import (
+    draw_photographs,
+    photo_lines,
+    photo_rows,
+    photo_section,
+)
+from train.evaluation.predictions import PhotographAnswers
 from train.reporting import plots
 
 WOMAN, MAN = {"gender": "female", "age": "20"}, {"gender": "male", "age": "40"}

@@ -1,65 +1,10 @@
-"""What answers are worth: all figures of an evaluation, and the tables that tell them."""
+"""The figures of an evaluation as tables, for the terminal and for Markdown."""
 
-from collections.abc import Mapping
 from typing import Any
 
-from fer_core.emotions import FER2013_LABELS, FERPLUS_LABELS
-from train.data.dataset import need_judged
-from train.evaluate_answers import Answers, PhotographAnswers
-from train.photo_report import photo_lines, photo_rows
-from train.report import SETS
+from train.evaluation.figures import SETS
+from train.evaluation.photograph_report import photo_lines, photo_rows
 from train.reporting.markdown import measured, table
-
-
-def all_figures(
-    answers: Mapping[str, Answers],
-    threshold: float,
-    photographs: Mapping[str, PhotographAnswers] | None = None,
-) -> dict[str, Any]:
-    """Compute all figures of an evaluation.
-
-    Args:
-        answers: from `answer_splits`; may be empty.
-        threshold: the confidence below which the answer to a dataset face is "not sure".
-        photographs: the answers to photographs by the name of their set.
-
-    Returns:
-        Figures by name: `fer2013_*` and, where there are votes, `ferplus_*` as
-        `metrics.classification_figures` gives them; `answer`, `happy_sad`, `calibration` and
-        `coverage` as `metrics.answer_figures` does, and `reference`, what these four are judged by.
-        These five are PrivateTest's; those of PublicTest end in `_public`. `photos`, where there
-        are photographs: of each set what `photo_figures.photograph_figures` gives. And `warnings`,
-        sentences.
-
-    Raises:
-        DataError: the annotators of a split agree on none of its pictures.
-    """
-    from train import metrics
-    from train.report import warnings
-
-    figures: dict[str, Any] = {}
-    for split, said in answers.items():
-        suffix, ending = ("public", "_public") if split == "PublicTest" else ("private", "")
-        dataset, reference = said.dataset, said.dataset.reference
-        need_judged(reference, split)
-        figures[f"fer2013_{suffix}"] = metrics.classification_figures(
-            said.fer2013, dataset.labels, said.copies, FER2013_LABELS, said.near_copies
-        )
-        if dataset.has_votes:
-            figures[f"ferplus_{suffix}"] = metrics.classification_figures(
-                said.ferplus, dataset.majority, said.copies, FERPLUS_LABELS, said.near_copies
-            )
-        served = metrics.answer_figures(
-            said.seven, reference, threshold, said.copies, said.near_copies
-        )
-        figures |= {f"{name}{ending}": values for name, values in served.items()}
-        figures[f"reference{ending}"] = "FER+ majority" if dataset.has_votes else "FER2013 label"
-    if photographs:
-        from train.photo_figures import photograph_figures
-
-        figures["photos"] = {name: photograph_figures(said) for name, said in photographs.items()}
-    figures["warnings"] = warnings(figures)
-    return figures
 
 
 def summary(figures: dict[str, Any]) -> str:
@@ -94,21 +39,6 @@ def summary(figures: dict[str, Any]) -> str:
     for name, values in figures.get("photos", {}).items():
         lines += photo_lines(name, values)
     return "\n".join([*lines, *(f"WARNING: {sentence}" for sentence in figures["warnings"])])
-
-
-def compact(figures: dict[str, Any]) -> dict[str, Any]:
-    """The figures that model.json keeps: numbers by name, rounded, no matrices.
-
-    Of photographs also the recall by emotion.
-    """
-    kept: dict[str, Any] = {
-        name: _rounded(values) for name, values in figures.items() if isinstance(values, dict)
-    }
-    kept["photos"] = {
-        name: {**_rounded(values), "recall": _rounded(values["recall"])}
-        for name, values in figures.get("photos", {}).items()
-    }
-    return {name: values for name, values in kept.items() if values}
 
 
 def side_by_side(figures: dict[str, Any]) -> str:
@@ -150,10 +80,6 @@ def log_row(figures: dict[str, Any], origin: dict[str, str]) -> str:
     cells = [_number(values and values["accuracy"], 4) for values in scores]
     model = f"{origin['model']} {origin['version']}"
     return f"| {origin['date']} | {origin['commit'][:12]} | {model} | {' | '.join(cells)} | why |"
-
-
-def _rounded(values: Mapping[str, Any]) -> dict[str, float]:
-    return {key: round(value, 4) for key, value in values.items() if isinstance(value, int | float)}
 
 
 def _number(value: float | None, digits: int) -> str:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from fer_core.emotions import FER2013_LABELS
 from train.data.photographs import Photograph, person_keys
-from train.evaluate_answers import PhotographAnswers
+from train.evaluation.predictions import PhotographAnswers
 
 AGES = {"under 25": (0, 25), "25 to 34": (25, 35), "35 and over": (35, 150)}  # years: from, below
 NOT_GIVEN = {"", "na", "n/a", "nan", "none", "unknown"}
