@@ -47,6 +47,7 @@ from typing import Any
 
 from fer_core.model import ModelInfo
 from fer_core.recognizer import EmotionRecognizer
+from train.calibration.photographs import held_out_answers, sets_fitted_on
 from train.cli import (
     add_data_argument,
     add_model_argument,
@@ -69,7 +70,6 @@ from train.evaluation.predictions import (
     ask_fer,
 )
 from train.evaluation.tables import log_row, side_by_side, summary
-from train.photo_calibration import held_out_answers, sets_fitted_on
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -291,10 +291,10 @@ def _collect_answers(workshop: Workshop) -> None:
 def _calibrated_on_unlabelled(workshop: Workshop, answers: "Answers") -> "Answers":
     """The answers, those to unlabelled faces calibrated on the photographs."""
     from fer_core.calibration import softmax
+    from train.calibration.network_comparison import fit_calibration, judged_faces
     from train.data.dataset import digests
     from train.data.face_sets import read_face_set
     from train.inputs.teachers import Answers
-    from train.photograph_figures import fit_calibration, judged_faces
 
     judged = judged_faces(_photographs(workshop), answers)
     if judged is None:
@@ -370,17 +370,13 @@ def _export(workshop: Workshop) -> None:
 
 
 def _calibrate(workshop: Workshop) -> None:
+    from train.calibration.recalibration import recalibrate
+    from train.data.fer2013 import load_splits
+
     _need_tensorflow("calibration")
     _stay_in_time(workshop)
-    calibrate_on_photographs(workshop.student, workshop.data, workshop.photos)
-
-
-def calibrate_on_photographs(model: Path, data: Path, photos: Sequence[Path]) -> None:
-    """Fit the calibration of a model's folder, as `python -m train.calibrate` does."""
-    from train.calibrate import main as calibrate
-
-    words = ["--model", str(model), "--data", str(data)]
-    calibrate([*words, *(word for folder in photos for word in ("--photos", str(folder)))])
+    public = load_splits(workshop.data)["PublicTest"]
+    recalibrate(workshop.student, public, workshop.photos)
 
 
 def _report(workshop: Workshop) -> None:
@@ -414,7 +410,11 @@ def _report(workshop: Workshop) -> None:
 
 
 def _figures(workshop: Workshop, answers: "Answers", public: "Dataset") -> dict[str, float]:
-    from train.photograph_figures import cross_validated, discrimination, judged_faces
+    from train.calibration.network_comparison import (
+        cross_validated,
+        discrimination,
+        judged_faces,
+    )
 
     logits = answers.to(public.faces)
     judged = public.reference >= 0

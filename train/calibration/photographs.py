@@ -17,7 +17,7 @@ from fer_core.emotions import FER2013_LABELS
 from fer_core.model import ModelInfo
 from fer_core.preprocessing import DATASET_FACE_SIZE, UInt8Array
 from train.artifacts.temperature import figures_of_heads, floored, rounded, stamped
-from train.calibration import (
+from train.calibration.fitting import (
     FORMS,
     Candidate,
     Faces,

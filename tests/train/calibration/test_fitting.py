@@ -13,9 +13,9 @@ from fer_core.calibration import (
 from fer_core.emotions import FER2013_LABELS
 from fer_core.model import EmotionModel, ModelInfo
 from fer_core.preprocessing import PreprocessingSpec, preprocess
-from train import calibration as module
-from train.artifacts.temperature import COVERAGE, calibrate_on_dataset, rounded
-from train.calibration import (
+from train.artifacts.temperature import COVERAGE, calibrate_on_dataset, dataset_logits, rounded
+from train.calibration import fitting as module
+from train.calibration.fitting import (
     FOLDS,
     FORMS,
     REPEATS,
@@ -384,14 +384,14 @@ class TestOnDataset:
         self, model: EmotionModel, public: Dataset
     ) -> None:
         info = calibrate_on_dataset(model, public)
-        heads = module.dataset_logits(model, public.subset(public.reference >= 0))
+        heads = dataset_logits(model, public.subset(public.reference >= 0))
         confidence = info.calibration.probabilities(heads).max(axis=1)
         answered = (confidence >= info.abstention_threshold).mean()
         assert COVERAGE <= answered < COVERAGE + 0.02
 
     def test_no_other_temperature_is_likelier(self, model: EmotionModel, public: Dataset) -> None:
         judged = public.reference >= 0
-        seven = module.dataset_logits(model, public.subset(judged))["ferplus"][:, :7]
+        seven = dataset_logits(model, public.subset(judged))["ferplus"][:, :7]
         warmth = calibrate_on_dataset(model, public).calibration.ferplus[0, 0]
         losses = [
             negative_log_likelihood(softmax(seven * warmth * factor), public.reference[judged])

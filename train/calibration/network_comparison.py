@@ -12,9 +12,9 @@ import numpy as np
 from fer_core.calibration import Calibration, log_softmax, log_sum_exp
 from fer_core.emotions import FER2013_LABELS
 from fer_core.preprocessing import Float32Array
-from train.calibration import Faces, cell_weights, cross_validate, fit
+from train.calibration.fitting import Faces, cell_weights, cross_validate, fit
+from train.calibration.photographs import NEUTRAL_WEIGHT
 from train.data.face_sets import FaceSet
-from train.photo_calibration import NEUTRAL_WEIGHT
 
 if TYPE_CHECKING:
     from train.inputs.teachers import Answers

@@ -13,17 +13,10 @@ from fer_core.emotions import FER2013_LABELS
 from fer_core.model import ModelInfo
 from fer_core.preprocessing import PreprocessingSpec
 from tests.conftest import EXAMPLES
-from train import calibration
 from train.artifacts.temperature import rounded
-from train.calibration import Candidate, choose, fit
-from train.data.dataset import Dataset
-from train.data.fer2013 import load_splits
-from train.data.photographs import Photograph, cut_photographs
-from train.data.synthetic import write_synthetic_dataset
-from train.errors import DataError
-from train.evaluation.photograph_metrics import photograph_figures
-from train.evaluation.predictions import PhotographAnswers
-from train.photo_calibration import (
+from train.calibration import fitting as calibration
+from train.calibration.fitting import Candidate, choose, fit
+from train.calibration.photographs import (
     TRADE_OFF,
     calibrate_on_photographs,
     choose_threshold,
@@ -34,6 +27,13 @@ from train.photo_calibration import (
     sets_fitted_on,
     trade_off,
 )
+from train.data.dataset import Dataset
+from train.data.fer2013 import load_splits
+from train.data.photographs import Photograph, cut_photographs
+from train.data.synthetic import write_synthetic_dataset
+from train.errors import DataError
+from train.evaluation.photograph_metrics import photograph_figures
+from train.evaluation.predictions import PhotographAnswers
 
 PLAIN = ModelInfo(
     "made",
