@@ -17,7 +17,7 @@ from pathlib import Path
 
 from fer_core.assets import MODELS_DIR
 from fer_core.detection import FaceDetector
-from train.cli import add_data_argument, command_parser, data_dir, explained, prepare_folder
+from train.cli import add_data_argument, check_folder, command_parser, data_dir, explained
 from train.data.fer2013 import load_splits
 from train.data.label_faults import find_faults
 
@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> None:
     with explained():
         print(f"reading {data}", flush=True)
         splits = load_splits(data)
-        prepare_folder(options.out)
+        check_folder(options.out)
         faults = find_faults(splits, detector=FaceDetector.load(MODELS_DIR))
         for path in write_report(faults, splits, options.out):
             print(f"wrote {path}")

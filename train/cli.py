@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -51,36 +50,34 @@ def data_dir(parser: argparse.ArgumentParser, options: argparse.Namespace) -> Pa
     return Path(data)
 
 
-def prepare_folder(folder: Path) -> Path:
-    """Make a folder for results where it is missing, before the work that fills it.
+def check_folder(folder: Path) -> None:
+    """See, before the work that ends with it, that a folder can be written to or made.
 
     Raises:
         RunError: it is a file, or may not be written to.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return folder
-    except FileExistsError as error:
-        raise RunError(f"{folder} is a file; name a folder.") from error
-    except OSError as error:
-        raise RunError(f"{folder} cannot be written to ({error.strerror}).") from error
+    if folder.exists() and not folder.is_dir():
+        raise RunError(f"{folder} is a file; name a folder.")
+    _check_place(folder, folder)
 
 
-def prepare_file(path: Path) -> Path:
-    """Make the folder of a file of results, before the work that ends with writing it.
+def check_file(path: Path) -> None:
+    """See, before the work that ends with it, that a file can be written.
 
     Raises:
-        RunError: the file cannot be written.
+        RunError: it is a folder, or its folder may not be written to.
     """
     if path.is_dir():
         raise RunError(f"{path} is a folder; name a file.")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path.parent):
-            return path
-    except OSError as error:
-        raise RunError(f"{path} cannot be written to ({error.strerror}).") from error
+    _check_place(path.parent, path)
+
+
+def _check_place(folder: Path, named: Path) -> None:
+    there = next(part for part in (folder, *folder.parents) if part.exists())
+    if not there.is_dir():
+        raise RunError(f"{named} cannot be written to: {there} is a file.")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise RunError(f"{named} cannot be written to: {there} is read-only.")
 
 
 @contextmanager

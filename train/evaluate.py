@@ -51,12 +51,12 @@ from train.calibration.photographs import held_out_answers, sets_fitted_on
 from train.cli import (
     add_data_argument,
     add_model_argument,
+    check_file,
+    check_folder,
     command_parser,
     data_dir,
     explained,
     need,
-    prepare_file,
-    prepare_folder,
 )
 from train.data.fer2013 import load_splits
 from train.data.label_faults import load_faults
@@ -70,6 +70,7 @@ from train.evaluation.predictions import (
     ask_fer,
 )
 from train.evaluation.tables import log_row, side_by_side, summary
+from train.files import replace_file
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -81,9 +82,9 @@ def main(arguments: list[str] | None = None) -> None:
     answers: dict[str, Answers] = {}
     with explained():
         if options.json is not None:
-            prepare_file(options.json)
+            check_file(options.json)
         if options.report is not None:
-            prepare_folder(options.report)
+            check_folder(options.report)
         sets = read_photograph_sets(options.photos)
         if options.data is not None:
             print(f"reading {options.data}", flush=True)
@@ -149,7 +150,7 @@ def _write(
     written = []
     if options.json is not None:
         text = json.dumps({**figures, "origin": origin}, indent=2, allow_nan=False) + "\n"
-        options.json.write_text(text, encoding="utf-8")
+        replace_file(options.json, text)
         written.append(options.json)
     if options.report is not None:
         from train.artifacts.run_folder import read_history

@@ -26,7 +26,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from train.cli import add_data_argument, command_parser, data_dir, explained, need, prepare_folder
+from train.cli import add_data_argument, check_folder, command_parser, data_dir, explained, need
 from train.data.dataset import Dataset
 from train.data.fer2013 import load_splits
 from train.data.label_faults import load_faults
@@ -61,7 +61,7 @@ def main(arguments: list[str] | None = None) -> None:
         print(f"reading {data}", flush=True)
         splits = load_splits(data)
         faults = load_faults(options.faults, splits) if options.faults else None
-        prepare_folder(options.out)
+        check_folder(options.out)
         print(f"counting {sum(map(len, splits.values())):,} pictures and their copies", flush=True)
         numbers = explore(splits, faults)
         print("drawing", flush=True)

@@ -20,7 +20,7 @@ import argparse
 import os
 from pathlib import Path
 
-from train.cli import add_model_argument, command_parser, explained, need, prepare_file
+from train.cli import add_model_argument, check_file, command_parser, explained, need
 from train.evaluation.feature_figure import find_face, show_features
 
 
@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> None:
         print(f"loading the model of {options.model}", flush=True)
         recognizer = EmotionRecognizer.load(options.model)
         face = find_face(recognizer, options.picture)
-        prepare_file(options.out)
+        check_file(options.out)
         network = load_network(options.model)
         maps = show_features(
             recognizer.model,

@@ -8,7 +8,11 @@ from typing import BinaryIO
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """Open a stream whose content takes the file's place once the block is left without error."""
+    """Open a stream whose content takes the file's place once the block is left without error.
+
+    The file's folder is made where it is missing.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".tmp")
     with temporary.open("wb") as stream:
         yield stream

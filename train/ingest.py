@@ -47,7 +47,7 @@ from fer_core.detection import FaceDetector
 from fer_core.emotions import FER2013_LABELS
 from fer_core.model import read_info
 from fer_core.preprocessing import DATASET_FACE_SIZE
-from train.cli import command_parser, explained, prepare_folder
+from train.cli import check_folder, command_parser, explained
 from train.data.dataset import SPLITS
 from train.errors import DataError
 from train.files import replace_file
@@ -93,7 +93,8 @@ def ingest(
     if out.resolve().is_relative_to(photos.resolve()):
         raise DataError(f"{out} lies in {photos}, where the next run would look for photographs.")
     _earlier_files(out, command)  # to fail now rather than in an hour
-    prepare_folder(out)
+    check_folder(out)
+    out.mkdir(parents=True, exist_ok=True)
 
     # A dataset's face has the geometry of the app's crops, and always this size.
     spec = replace(read_info(MODELS_DIR).preprocessing, crop_size=DATASET_FACE_SIZE)

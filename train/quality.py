@@ -26,7 +26,7 @@ from fer_core.assets import MODELS_DIR
 from fer_core.detection import FaceDetector
 from fer_core.quality import QUALITY_JSON, QualityInfo
 from train.artifacts.provenance import git_commit
-from train.cli import add_data_argument, command_parser, data_dir, explained, need, prepare_folder
+from train.cli import add_data_argument, check_folder, command_parser, data_dir, explained, need
 from train.data.fer2013 import load_splits
 from train.files import replace_file
 from train.inputs.quality_faces import (
@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None) -> None:
     from train.artifacts.tflite import to_tflite
 
     with explained():
-        prepare_folder(options.out)
+        check_folder(options.out)
         detector = FaceDetector.load(MODELS_DIR)
         training = load_splits(data)["Training"]
         dataset = training.faces[training.reference >= 0]
@@ -66,6 +66,7 @@ def main(arguments: list[str] | None = None) -> None:
             "faces": counts,
             "recall": recall,
         }
+        options.out.mkdir(parents=True, exist_ok=True)
         (options.out / NETWORK_FILE).write_bytes(content)
         info = QualityInfo(NETWORK_FILE, hashlib.sha256(content).hexdigest(), SPEC, origin)
         text = json.dumps(info.to_dict(), indent=2, ensure_ascii=False) + "\n"

@@ -12,7 +12,7 @@ dlib's and training is on its way from them. The heads are random.
 from pathlib import Path
 
 from train.artifacts.model_folder import refuse_run, save_network
-from train.cli import add_data_argument, command_parser, data_dir, explained, need, prepare_folder
+from train.cli import add_data_argument, check_folder, command_parser, data_dir, explained, need
 from train.networks.transfer import face_network
 
 
@@ -30,9 +30,11 @@ def main(arguments: list[str] | None = None) -> None:
 
     with explained():
         refuse_run(options.out)
+        check_folder(options.out)
         training = load_splits(data)["Training"]
         network = face_network(options.weights, training, options.seed)
-        save_network(network, prepare_folder(options.out))
+        options.out.mkdir(parents=True, exist_ok=True)
+        save_network(network, options.out)
     print(f"{options.out} holds face_resnet with the weights of {options.weights.name}")
 
 

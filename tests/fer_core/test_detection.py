@@ -16,7 +16,8 @@ from fer_core.images import load_image
 from fer_core.landmarks import LANDMARKER_FILE, LOOK_SIDE
 from fer_core.results import BoundingBox
 from tests.conftest import EXAMPLES, PORTRAITS
-from train.scenes import background, make_empty_scene
+from train.robustness.backgrounds import background
+from train.robustness.scenes import make_empty_scene
 
 GROUP = EXAMPLES / "group_happy-surprise-angry_01.jpg"
 each_portrait = pytest.mark.parametrize("path", PORTRAITS, ids=lambda path: path.stem)

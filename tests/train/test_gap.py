@@ -18,20 +18,22 @@ from fer_core.geometry import cut_square, similarity
 from fer_core.model import EmotionModel, ModelInfo
 from fer_core.preprocessing import PreprocessingSpec, to_grey
 from tests.conftest import EXAMPLES
-from train import gap, gap_photographs, gap_scenes, gap_time
-from train.corruptions import CORRUPTIONS, STRENGTHS
+from train import gap
 from train.data.dataset import Dataset
 from train.data.photographs import Photograph
 from train.data.synthetic import write_synthetic_dataset
 from train.evaluation.metrics import mean_recall
-from train.gap import PARTS
-from train.gap_photographs import PORTRAIT_CHANGES, turn
-from train.gap_report import SECTIONS, write_report
-from train.gap_scenes import match
-from train.pipelines import BOX, HAAR, OUR_BOX, OURS, WHOLE, Cut
-from train.scenes import KnownFace, PlacedFace, Scene, dataset_face
+from train.robustness import on_photographs as gap_photographs
+from train.robustness import on_scenes as gap_scenes
+from train.robustness.corruptions import CORRUPTIONS, STRENGTHS
+from train.robustness.on_photographs import PORTRAIT_CHANGES, turn
+from train.robustness.on_scenes import match
+from train.robustness.pipelines import BOX, HAAR, OUR_BOX, OURS, WHOLE, Cut
+from train.robustness.report import SECTIONS, write_report
+from train.robustness.scenes import KnownFace, PlacedFace, Scene, dataset_face
+from train.robustness.suite import PARTS, measure
 
-QUICK = tuple(part for part in PARTS if part not in {"empty", "time"})
+QUICK = tuple(part for part in PARTS if part != "empty")
 PORTRAITS = ("angry_f_african_02", "happy_f_asian_01", "neutral_m_european_01")
 ROLLED = EXAMPLES / "happy_f_african_roll30_01.jpg"
 SIDES = {"happy": HAPPY, "sad": SAD}  # bright on the left, bright on the right
@@ -481,21 +483,6 @@ def test_portraits_are_changed_as_their_names_say(recognizer: EmotionRecognizer)
         assert all(np.array_equal(changed[name][y, x], before[y, x]) for x, y in shown)
 
 
-def test_the_time_of_every_step_is_taken(recognizer: EmotionRecognizer) -> None:
-    content = (EXAMPLES / f"{PORTRAITS[1]}.jpg").read_bytes()
-    result = strict(gap_time.measure_time(recognizer, {"portrait": content}, repeats=1))
-    assert (result["portrait"]["size"], result["portrait"]["faces"]) == ([512, 512], 1)
-    times = result["portrait"]["milliseconds"]
-    assert min(times.values()) > 0
-    assert times["whole way"] > times["align"]
-
-
-def test_the_pictures_to_time_are_files_of_two_sizes() -> None:
-    files = gap_time.scene_files(known_faces())
-    sizes = {name: load_image(content).shape for name, content in files.items()}
-    assert sizes == {"one face": (480, 640, 3), "four faces": (1080, 1920, 3)}
-
-
 # Where nothing is found, a part still comes out
 
 
@@ -517,15 +504,6 @@ def test_portraits_without_a_face_are_wrong(
 ) -> None:
     result = strict(gap_photographs.measure_portraits(recognizer, [blank]))
     assert set(result["accuracy"].values()) == {0.0}
-
-
-def test_the_time_of_a_picture_without_a_face_is_taken(
-    recognizer: EmotionRecognizer, blank: Photograph
-) -> None:
-    result = strict(
-        gap_time.measure_time(recognizer, {"blank": blank.path.read_bytes()}, repeats=1)
-    )
-    assert result["blank"]["faces"] == 0
 
 
 def test_corruptions_of_faces_that_are_wrong_when_clean_are_null() -> None:
@@ -652,12 +630,6 @@ def test_a_report_without_scenes_has_no_figures(tmp_path: Path) -> None:
     assert ".png" not in text
 
 
-def test_the_time_is_reported(tmp_path: Path) -> None:
-    row = {"size": [640, 480], "faces": 1, "milliseconds": {"decode": 1.26, "whole way": 30.0}}
-    write_report({"origin": ORIGIN, "split": "x", "time": {"one.jpg": row}}, tmp_path)
-    assert "| decode | 1.3 |" in (tmp_path / "gap.md").read_text()
-
-
 def canned(part: str, found: int) -> dict[str, Any]:
     return {part: {"pictures": 3, "with_a_face": {"ours": found}}}
 
@@ -674,20 +646,20 @@ def run_canned(
 def test_merging_keeps_earlier_parts_and_renews_those_measured_again(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    timed = {"x": {"size": [1, 1], "faces": 0, "milliseconds": {"decode": 1.0}}}
-    run_canned(monkeypatch, tmp_path, 1, time=timed)
+    rolls = {"right_upright": 0, "changed_up_to_45": 0.0, "changed": {}, "missed": {}}
+    run_canned(monkeypatch, tmp_path, 1, rolls=rolls)
     merged = run_canned(monkeypatch, tmp_path, 2, "--merge")
-    assert merged["time"] == timed
+    assert merged["rolls"] == rolls
     assert merged["empty"]["with_a_face"] == {"ours": 2}
-    assert "## Time" in (tmp_path / "gap.md").read_text()
+    assert "## Photographs rolled" in (tmp_path / "gap.md").read_text()
 
 
 def test_without_merging_a_report_begins_anew(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    timed = {"x": {"size": [1, 1], "faces": 0, "milliseconds": {"decode": 1.0}}}
-    run_canned(monkeypatch, tmp_path, 1, time=timed)
-    assert "time" not in run_canned(monkeypatch, tmp_path, 2)
+    rolls = {"right_upright": 0, "changed_up_to_45": 0.0, "changed": {}, "missed": {}}
+    run_canned(monkeypatch, tmp_path, 1, rolls=rolls)
+    assert "rolls" not in run_canned(monkeypatch, tmp_path, 2)
 
 
 def test_merging_into_nothing_is_a_report(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -710,7 +682,7 @@ def test_faces_come_from_public_test_unless_the_private_one_is_asked_for(
     monkeypatch.setattr(gap_scenes, "measure_corruptions", lambda _, rows, __: {"n": len(rows)})
     arguments = ["--data", str(data), "--model", str(smoke_run), "--out", "unwritten"]
     arguments += ["--only", "several, corruptions", *words]
-    result = gap.measure(*gap._parse(arguments))
+    result = measure(*gap._parse(arguments))
     assert (result["split"], result["several"]["n"], result["corruptions"]["n"]) == expected
 
 

@@ -147,6 +147,7 @@ def _draw(
             axes.text(x + side / 2, top + side + 0.02, str(channel), ha="center", va="top", size=7)
         y += block + down * tall
     axes.set(xlim=(0, width), ylim=(height, 0))
+    path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=DPI)
 
 

@@ -1,8 +1,8 @@
 """Dataset faces with imitated faults that hide an expression: cut, blurred or covered.
 
 They teach `train.quality` what a face looks like whose answer is not to be relied on; real
-photographs with such faults (`train.hidden_faces`) are for measuring. Everywhere: (48, 48) uint8
-grey in, the same out; the input is not touched.
+photographs with such faults (`train.robustness.hidden_faces`) are for measuring. Everywhere: (48,
+48) uint8 grey in, the same out; the input is not touched.
 """
 
 from collections.abc import Callable

@@ -8,7 +8,17 @@ from fer_core import EmotionRecognizer, load_image
 from fer_core.model import EmotionModel
 from fer_core.preprocessing import to_grey
 from tests.conftest import EXAMPLES
-from train.pipelines import BOX, HAAR, OUR_BOX, OURS, WHOLE, Cut, Pipeline, _cut, build_pipelines
+from train.robustness.pipelines import (
+    BOX,
+    HAAR,
+    OUR_BOX,
+    OURS,
+    WHOLE,
+    Cut,
+    Pipeline,
+    _cut,
+    build_pipelines,
+)
 
 ALL = (WHOLE, HAAR, BOX, OUR_BOX, OURS)
 every_pipeline = pytest.mark.parametrize("name", ALL)

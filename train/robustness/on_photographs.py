@@ -18,9 +18,9 @@ from fer_core.recognizer import EmotionRecognizer
 from fer_core.results import FaceResult
 from train.data.photographs import Photograph, progress
 from train.evaluation.metrics import mean_recall
-from train.gap_scenes import SEED, match, probabilities
-from train.pipelines import Cut, Pipeline
-from train.scenes import KnownFace, PlacedFace, make_scene
+from train.robustness.on_scenes import SEED, match, probabilities
+from train.robustness.pipelines import Cut, Pipeline
+from train.robustness.scenes import KnownFace, PlacedFace, make_scene
 
 ROLLS = (-45, -30, -15, 15, 30, 45)  # degrees that photographs are turned by
 TURNS = (90, 180, 270)

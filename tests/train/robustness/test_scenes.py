@@ -7,10 +7,10 @@ import pytest
 
 from fer_core.emotions import FER2013_LABELS
 from fer_core.geometry import cut_square, similarity
-from train import scenes
 from train.data.synthetic import draw_face
-from train.scenes import (
-    BACKGROUNDS,
+from train.robustness import scenes
+from train.robustness.backgrounds import BACKGROUNDS
+from train.robustness.scenes import (
     FACE_HEIGHT,
     LARGEST_SHARE,
     MAX_ROLL,

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from fer_core.results import BoundingBox, FaceDetection
-from train.hidden_faces import CHANGES, HAND_HEIGHT, HAND_WIDTH, MASK_COLOR, SQUEEZE
+from train.robustness.hidden_faces import CHANGES, HAND_HEIGHT, HAND_WIDTH, MASK_COLOR, SQUEEZE
 
 BOX = BoundingBox(60, 50, 140, 150)
 KEYPOINTS = [

@@ -14,11 +14,17 @@ from fer_core.emotions import FER2013_LABELS
 from fer_core.model import EmotionModel
 from fer_core.preprocessing import UInt8Array, prepare_dataset_face, preprocess
 from fer_core.recognizer import EmotionRecognizer
-from train.corruptions import CORRUPTIONS, STRENGTHS, corrupt
 from train.data.dataset import Dataset
 from train.data.photographs import progress
-from train.pipelines import BOX, HAAR, OURS, Cut, Pipeline
-from train.scenes import KnownFace, PlacedFace, dataset_face, make_empty_scene, make_scene
+from train.robustness.corruptions import CORRUPTIONS, STRENGTHS, corrupt
+from train.robustness.pipelines import BOX, HAAR, OURS, Cut, Pipeline
+from train.robustness.scenes import (
+    KnownFace,
+    PlacedFace,
+    dataset_face,
+    make_empty_scene,
+    make_scene,
+)
 
 SEED = 2013
 NEAR = 0.35  # of a face's height: how far the middle of a box may lie from the middle of the face

@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from train.corruptions import STRENGTHS
 from train.reporting.markdown import table
 from train.reporting.plots import BLUE, DPI, GREEN, GREY, ORANGE
+from train.robustness.corruptions import STRENGTHS
 
 # name: color, line and mark, so that none hangs on color alone
 STYLES: dict[str, dict[str, Any]] = {
@@ -26,7 +26,7 @@ def write_report(result: dict[str, Any], folder: Path) -> list[Path]:
     """Write gap.md and its figures.
 
     Args:
-        result: from `train.gap.measure`; parts may be missing.
+        result: from `train.robustness.suite.measure`; parts may be missing.
         folder: where to.
 
     Returns:
@@ -229,18 +229,6 @@ def _portraits(part: dict[str, Any]) -> list[str]:
     ]
 
 
-def _time(part: dict[str, Any]) -> list[str]:
-    names = list(part)
-    parts = list(next(iter(part.values()))["milliseconds"])
-    pictures = [
-        f"{name} ({part[name]['size'][0]} x {part[name]['size'][1]}, faces: {part[name]['faces']})"
-        for name in names
-    ]
-    head = ("milliseconds, median", *pictures)
-    rows = ((row, *(f"{part[name]['milliseconds'][row]:.1f}" for name in names)) for row in parts)
-    return ["## Time", "", table(head, rows)]
-
-
 SECTIONS = {
     "scenes": _scenes,
     "strengths": _strengths,
@@ -251,7 +239,6 @@ SECTIONS = {
     "rolls": _rolls,
     "settings": _settings,
     "portraits": _portraits,
-    "time": _time,
     "corruptions": _corruptions,
 }
 

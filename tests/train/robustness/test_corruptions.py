@@ -3,8 +3,15 @@ import numpy as np
 import pytest
 
 from fer_core.emotions import FER2013_LABELS
-from train.corruptions import CORRUPTIONS, EYE_BAND, MOUTH_BAND, OCCLUDER, STRENGTHS, corrupt
 from train.data.synthetic import draw_face
+from train.robustness.corruptions import (
+    CORRUPTIONS,
+    EYE_BAND,
+    MOUTH_BAND,
+    OCCLUDER,
+    STRENGTHS,
+    corrupt,
+)
 
 every_fault = pytest.mark.parametrize("name", sorted(CORRUPTIONS))
 BANDS = {"eyes hidden": EYE_BAND, "mouth hidden": MOUTH_BAND}
