@@ -24,7 +24,7 @@ from train.data.label_faults import find_faults
 
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
-    from train.clean_report import write_report
+    from train.eda.faults_report import write_report
 
     options, data = _parse(arguments)
     with explained():

@@ -21,36 +21,15 @@ quarter of a minute for FER2013, most of it for reading a CSV.
 """
 
 import argparse
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from train.cli import add_data_argument, check_folder, command_parser, data_dir, explained, need
-from train.data.dataset import Dataset
 from train.data.fer2013 import load_splits
 from train.data.label_faults import load_faults
-from train.explore_numbers import explore
-from train.explore_plots import draw_figures
-from train.explore_report import NO_VOTES, markdown
-
-
-def write_report(
-    splits: Mapping[str, Dataset], numbers: Mapping[str, Any], out: Path, seed: int = 0
-) -> list[Path]:
-    """Write everything into a folder, made when missing; the files, report.md first.
-
-    Args:
-        splits: from `load_splits`.
-        numbers: from `explore` of the same.
-        out: where to.
-        seed: decides which faces are shown.
-    """
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "explore.json").write_text(json.dumps(numbers, indent=2) + "\n", "utf-8")
-    drawings = draw_figures(splits, numbers, out, seed)
-    (out / "report.md").write_text(markdown(numbers, drawings), "utf-8")
-    return [out / "report.md", out / "explore.json", *(drawing.path for drawing in drawings)]
+from train.eda.report import NO_VOTES, write_report
+from train.eda.statistics import explore
 
 
 def main(arguments: list[str] | None = None) -> None:

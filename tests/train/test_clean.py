@@ -14,7 +14,6 @@ from fer_core.emotions import FER2013_LABELS, FERPLUS_LABELS
 from fer_core.images import load_image
 from tests.conftest import EXAMPLES, ROOT
 from train.clean import main
-from train.clean_report import write_report
 from train.data.dataset import SPLITS, Dataset
 from train.data.duplicates import NearPairs, connected_groups, near_pairs
 from train.data.fer2013 import load_splits
@@ -27,6 +26,7 @@ from train.data.label_faults import (
     training_weights,
 )
 from train.data.synthetic import draw_face, write_synthetic_dataset
+from train.eda.faults_report import write_report
 from train.errors import DataError
 
 

@@ -13,15 +13,15 @@ from PIL import Image
 from fer_core.emotions import FER2013_LABELS, FERPLUS_LABELS
 from fer_core.filters import FILTERS
 from tests.conftest import ROOT
-from train import explore_plots
 from train.data.dataset import SPLITS, Dataset
 from train.data.duplicates import NearPairs
 from train.data.label_faults import Faults, data_digest, save_faults
 from train.data.synthetic import draw_face, write_synthetic_dataset
-from train.explore import main, write_report
-from train.explore_numbers import brightness_and_contrast, explore
-from train.explore_plots import SAMPLES, Drawing, draw_figures
-from train.explore_report import NO_VOTES
+from train.eda import figures as explore_plots
+from train.eda.figures import SAMPLES, Drawing, draw_figures
+from train.eda.report import NO_VOTES, write_report
+from train.eda.statistics import brightness_and_contrast, explore
+from train.explore import main
 
 ANGRY, DISGUST, FEAR, HAPPY, SAD, SURPRISE, NEUTRAL, CONTEMPT = range(8)
 

@@ -10,7 +10,7 @@ from fer_core.emotions import BY_NAME, FER2013_LABELS, FERPLUS_LABELS
 from fer_core.filters import FILTERS
 from fer_core.preprocessing import UInt8Array
 from train.data.dataset import SPLITS, Dataset
-from train.explore_numbers import NONE, brightness_and_contrast
+from train.eda.statistics import NONE, brightness_and_contrast
 
 if TYPE_CHECKING:  # matplotlib takes a second, which `--help` should not
     from matplotlib.figure import Figure

@@ -1,12 +1,14 @@
 """What `train.explore` counted and drew, as Markdown."""
 
+import json
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from fer_core.emotions import FER2013_LABELS
-from train.data.dataset import SPLITS
-from train.explore_numbers import VOTE_KINDS
-from train.explore_plots import Drawing, class_title, share_of
+from train.data.dataset import SPLITS, Dataset
+from train.eda.figures import Drawing, class_title, draw_figures, share_of
+from train.eda.statistics import VOTE_KINDS
 from train.reporting.markdown import table
 
 NO_VOTES = "There are no FER+ votes beside these pictures, so nothing is said about them here."
@@ -158,3 +160,21 @@ def _agreement_words(agreement: Mapping[str, Any]) -> list[str]:
 
 def _embedded(drawing: Drawing) -> str:
     return f"{drawing.text}\n\n![{drawing.title}]({drawing.path.name})"
+
+
+def write_report(
+    splits: Mapping[str, Dataset], numbers: Mapping[str, Any], out: Path, seed: int = 0
+) -> list[Path]:
+    """Write everything into a folder, made when missing; the files, report.md first.
+
+    Args:
+        splits: from `load_splits`.
+        numbers: from `explore` of the same.
+        out: where to.
+        seed: decides which faces are shown.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "explore.json").write_text(json.dumps(numbers, indent=2) + "\n", "utf-8")
+    drawings = draw_figures(splits, numbers, out, seed)
+    (out / "report.md").write_text(markdown(numbers, drawings), "utf-8")
+    return [out / "report.md", out / "explore.json", *(drawing.path for drawing in drawings)]
