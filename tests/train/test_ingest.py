@@ -24,15 +24,34 @@ from fer_core.preprocessing import PreprocessingSpec
 from fer_core.results import BoundingBox, FaceDetection
 from tests.conftest import EXAMPLES, PORTRAITS, ROOT
 from tests.train.test_clean import CHANGES, different_faces
-from train import ingest_faces
 from train.data.class_folders import find_pictures
 from train.data.dataset import SPLITS
 from train.data.fer2013 import load_splits
 from train.errors import DataError
-from train.ingest import Options, ingest, main
-from train.ingest_boxes import judge_boxes, match_boxes, read_boxes
-from train.ingest_faces import BLURRED, NO_FACE, SMALL, UNREADABLE, Face, Source, find_sources
-from train.ingest_splits import CONFLICT, EQUAL, NEAR, Copies, draw, find_copies, hold_out, lot
+from train.ingest import main
+from train.ingestion import faces as ingest_faces
+from train.ingestion.boxes import judge_boxes, match_boxes, read_boxes
+from train.ingestion.collect import ingest
+from train.ingestion.faces import (
+    BLURRED,
+    NO_FACE,
+    SMALL,
+    UNREADABLE,
+    Face,
+    Options,
+    Source,
+    find_sources,
+)
+from train.ingestion.splits import (
+    CONFLICT,
+    EQUAL,
+    NEAR,
+    Copies,
+    draw,
+    find_copies,
+    hold_out,
+    lot,
+)
 from train.recipes.presets import PRESETS
 from train.training.fitting import fit
 

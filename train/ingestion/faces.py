@@ -97,7 +97,7 @@ class LeftOut:
 
     Attributes:
         title: as `Face.title`.
-        reason: one of those of this module and of `train.ingest_splits`.
+        reason: one of those of this module and of `train.ingestion.splits`.
         detail: more about it, maybe "".
         thumbnail: (h, w) uint8 grey of at most 96x96, or None where nothing could be read.
     """

@@ -8,7 +8,7 @@ from typing import Any
 
 from fer_core.results import BoundingBox
 from train.errors import DataError
-from train.ingest_faces import Source
+from train.ingestion.faces import Source
 
 SAME_PLACE = 0.5  # intersection over union, from which on a box that was found is one that is given
 BOX_COLUMNS = ("x_min", "y_min", "x_max", "y_max")

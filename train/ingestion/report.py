@@ -9,8 +9,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from fer_core.emotions import FER2013_LABELS
 from fer_core.preprocessing import UInt8Array
-from train.ingest_faces import BLURRED, NO_FACE, SMALL, UNREADABLE, Face, LeftOut
-from train.ingest_splits import CONFLICT, EQUAL, NEAR
+from train.ingestion.faces import BLURRED, NO_FACE, SMALL, UNREADABLE, Face, LeftOut
+from train.ingestion.splits import CONFLICT, EQUAL, NEAR
 from train.reporting.markdown import table
 
 REPORT, NUMBERS, SHEET = "report.md", "report.json", "sheet.png"

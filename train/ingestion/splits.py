@@ -9,7 +9,7 @@ import numpy as np
 
 from fer_core.preprocessing import UInt8Array
 from train.data.duplicates import connected_groups, equal_groups, near_pairs
-from train.ingest_faces import TRAINING, Face
+from train.ingestion.faces import TRAINING, Face
 
 EQUAL = "equal to another face"
 NEAR = "the same photograph as another"
