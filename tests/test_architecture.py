@@ -126,7 +126,7 @@ def test_importing_loads_nothing_heavy(module: str) -> None:
 @pytest.mark.parametrize(
     "command",
     ["fit", "evaluate", "calibrate", "export", "gap", "clean", "average", "explore", "ingest",
-     "compare", "features", "speed", "trust", "quality"],
+     "compare", "features", "trust", "quality", "recipe", "transfer"],
 )  # fmt: skip
 def test_every_command_explains_itself(command: str) -> None:
     environment = {key: value for key, value in os.environ.items() if key != "FER_DATA"}

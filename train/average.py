@@ -21,7 +21,7 @@ from train.cli import add_data_argument, command_parser, data_dir, explained, ne
 
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
-    parser = command_parser("average", __doc__)
+    parser = command_parser("train.average", __doc__)
     parser.add_argument(
         "--models", type=Path, nargs="+", required=True, metavar="DIR", help="two or more"
     )

@@ -66,7 +66,7 @@ def main(arguments: list[str] | None = None) -> None:
 def _parse(
     arguments: list[str] | None,
 ) -> tuple[argparse.ArgumentParser, argparse.Namespace]:
-    parser = command_parser("calibrate", __doc__)
+    parser = command_parser("train.calibrate", __doc__)
     add_model_argument(parser)
     add_data_argument(parser)
     parser.add_argument(

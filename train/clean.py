@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _parse(arguments: list[str] | None) -> tuple[argparse.Namespace, Path]:
-    parser = command_parser("clean", __doc__)
+    parser = command_parser("train.clean", __doc__)
     add_data_argument(parser)
     parser.add_argument(
         "--out",

@@ -11,15 +11,15 @@ from fer_core.errors import FerError
 from train.errors import RunError, TrainError
 
 
-def command_parser(command: str, doc: str | None) -> argparse.ArgumentParser:
-    """Make the parser of `python -m train.COMMAND`.
+def command_parser(module: str, doc: str | None) -> argparse.ArgumentParser:
+    """Make the parser of `python -m MODULE`.
 
     Args:
-        command: its name.
-        doc: the docstring of its module, which `--help` shows as it is written.
+        module: its dotted name.
+        doc: its docstring, which `--help` shows as it is written.
     """
     return argparse.ArgumentParser(
-        prog=f"python -m train.{command}",
+        prog=f"python -m {module}",
         description=doc,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

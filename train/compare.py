@@ -17,7 +17,7 @@ from train.evaluation.comparison import compare, markdown, put_into
 
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
-    parser = command_parser("compare", __doc__)
+    parser = command_parser("train.compare", __doc__)
     add_data_argument(parser)
     parser.add_argument(
         "--runs", type=Path, nargs="+", required=True, metavar="DIR", help="runs or models"

@@ -188,7 +188,7 @@ def _origin(options: argparse.Namespace, info: ModelInfo) -> dict[str, str]:
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = command_parser("evaluate", __doc__)
+    parser = command_parser("train.evaluate", __doc__)
     add_model_argument(parser)
     parser.add_argument(
         "--photos",

@@ -62,7 +62,7 @@ def _in_short(numbers: Mapping[str, Any]) -> str:
 
 
 def _parse(arguments: list[str] | None) -> tuple[argparse.Namespace, Path]:
-    parser = command_parser("explore", __doc__)
+    parser = command_parser("train.explore", __doc__)
     add_data_argument(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="OUTDIR", help="for the report")
     parser.add_argument("--faults", type=Path, metavar="DIR", help="what train.clean wrote")

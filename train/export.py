@@ -16,7 +16,7 @@ from train.cli import command_parser, explained
 
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
-    parser = command_parser("export", __doc__)
+    parser = command_parser("train.export", __doc__)
     parser.add_argument("--run", type=Path, required=True, metavar="DIR", help="a training run")
     parser.add_argument(
         "--to", type=Path, default=Path("models"), metavar="DIR", help="default: models"

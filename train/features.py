@@ -50,7 +50,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = command_parser("features", __doc__)
+    parser = command_parser("train.features", __doc__)
     add_model_argument(parser)
     parser.add_argument(
         "--picture", type=Path, required=True, metavar="FILE", help="a photograph with a face"

@@ -76,7 +76,7 @@ def describe_command(options: argparse.Namespace) -> str:
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = command_parser("fit", __doc__)
+    parser = command_parser("train.fit", __doc__)
     add_data_argument(parser)
     parser.add_argument("--out", type=Path, metavar="DIR", help="the run (default: runs/PRESET)")
     parser.add_argument("--preset", choices=sorted(PRESETS), default="base", help="default: base")

@@ -53,7 +53,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _parse(arguments: list[str] | None) -> tuple[argparse.Namespace, Path]:
-    parser = command_parser("gap", __doc__)
+    parser = command_parser("train.gap", __doc__)
     add_model_argument(parser)
     add_data_argument(parser)
     parser.add_argument("--press", type=Path, metavar="DIR", help="photographs with labels.csv")

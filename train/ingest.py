@@ -82,7 +82,7 @@ def describe_command(options: argparse.Namespace) -> str:
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
     usual = Options()
-    parser = command_parser("ingest", __doc__)
+    parser = command_parser("train.ingest", __doc__)
     parser.add_argument("photos", type=Path, metavar="PHOTOS", help="folders named after emotions")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="for the dataset")
     parser.add_argument("--all-faces", action="store_true", help="not only the largest of each")

@@ -75,7 +75,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _parse(arguments: list[str] | None) -> tuple[argparse.Namespace, Path]:
-    parser = command_parser("quality", __doc__)
+    parser = command_parser("train.quality", __doc__)
     add_data_argument(parser)
     parser.add_argument(
         "--faces", type=Path, action="append", default=[], metavar="DIR", help="photographs"

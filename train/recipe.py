@@ -560,7 +560,7 @@ def _on_generated_faces(workshop: Workshop) -> Workshop:
 
 
 def _parse(arguments: list[str] | None) -> tuple[argparse.ArgumentParser, argparse.Namespace]:
-    parser = command_parser("recipe", __doc__)
+    parser = command_parser("train.recipe", __doc__)
     parser.add_argument("recipe", choices=sorted(RECIPES), help="what to make")
     add_data_argument(parser)
     parser.add_argument("--out", type=Path, metavar="DIR", help="default: runs/RECIPE")

@@ -18,7 +18,7 @@ from train.networks.transfer import face_network
 
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
-    parser = command_parser("transfer", __doc__)
+    parser = command_parser("train.transfer", __doc__)
     parser.add_argument("--weights", type=Path, required=True, metavar="FILE", help="dlib's file")
     add_data_argument(parser)
     parser.add_argument("--seed", type=int, default=1, help="of the heads and of the faces")

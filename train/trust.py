@@ -67,7 +67,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = command_parser("trust", __doc__)
+    parser = command_parser("train.trust", __doc__)
     add_model_argument(parser)
     parser.add_argument(
         "--photos", type=Path, action="append", metavar="DIR", help="with labels.csv; repeatable"

@@ -1,8 +1,8 @@
 """How fast training is, and what bounds it: faces a second with and without the network.
 
-    python -m train.speed --data DIR                 the base preset
-    python -m train.speed --data DIR --preset photo --set batch_size=32 --steps 100
-    KERAS_BACKEND=jax python -m train.speed --data DIR         on another backend
+    python -m benchmarks.input_pipeline --data DIR                 the base preset
+    python -m benchmarks.input_pipeline --data DIR --preset photo --set batch_size=32 --steps 100
+    KERAS_BACKEND=jax python -m benchmarks.input_pipeline --data DIR         on another backend
 
 `training` is what `train.fit` does; `network` trains on faces that are prepared already;
 `augmentation` prepares faces without training. Run it on an idle machine.
@@ -102,7 +102,7 @@ Training reaches {share:.0%} of the network's own speed."""
 
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
-    parser = command_parser("speed", __doc__)
+    parser = command_parser("benchmarks.input_pipeline", __doc__)
     add_data_argument(parser)
     parser.add_argument("--preset", choices=sorted(PRESETS), default="base", help="default: base")
     parser.add_argument(

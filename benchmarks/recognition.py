@@ -1,7 +1,7 @@
 """How long a picture takes, part by part, how soon the app is ready, and what memory it needs.
 
-    python -m tests.benchmark_speed
-    python -m tests.benchmark_speed --fer-python PEER/bin/python --out speed.md
+    python -m benchmarks.recognition
+    python -m benchmarks.recognition --fer-python PEER/bin/python --out speed.md
 
 Prints Markdown tables; run it on an idle machine. `--fer-python` names the Python of another
 environment with the `fer` package (how to make one: train/evaluation/peer_fer.py), and sets its
@@ -33,9 +33,8 @@ from fer_core.inference import Network
 from fer_core.landmarks import INPUT_SIZE
 from fer_core.preprocessing import Float32Array, preprocess, to_grey
 from tests.clients import Client, UnexpectedError
-from tests.conftest import ROOT
 from tests.pictures import encode, scene, several
-from tests.serving import START_LIMIT, memory_mb, started
+from tests.serving import ROOT, START_LIMIT, memory_mb, started
 
 SIZES = ((640, 480), (1920, 1080), (4000, 3000))
 FACES = (0, 1, 10)

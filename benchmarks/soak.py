@@ -1,7 +1,7 @@
 """Does the app stay right, quick and small under load for long, and does it survive being killed?
 
-    python -m tests.soak
-    python -m tests.soak --clients 32 --minutes 5
+    python -m benchmarks.soak
+    python -m benchmarks.soak --clients 32 --minutes 5
 
 Clients send pictures of many sizes and formats, damaged ones among them, and compare every answer
 with the package's; one more opens the page every second. In the end the app is killed while it

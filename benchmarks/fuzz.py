@@ -1,6 +1,6 @@
 """Hostile inputs by the thousand through the reading of pictures.
 
-    python -m tests.fuzz [--inputs 10000] [--seed N] [--keep DIR]
+    python -m benchmarks.fuzz [--inputs 10000] [--seed N] [--keep DIR]
 
 A worker process reads the corpus of `tests.hostile` and then mutated files, and some of what it
 read goes on to the recognizer. Of each input it is asked: an answer within two seconds of the
@@ -30,7 +30,8 @@ from PIL import Image
 
 from fer_core import FerError, load_image
 from tests import hostile
-from tests.conftest import PORTRAITS, ROOT
+from tests.conftest import PORTRAITS
+from tests.serving import ROOT
 
 SECONDS = 2.0  # of the processor; the clock on the wall also runs while others compute
 MEGABYTES = 500  # above what the worker takes when idle
@@ -123,7 +124,7 @@ class Worker:
     def _begin(self) -> None:
         here, temporary = self.folders
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.fuzz", "--worker"],
+            [sys.executable, "-m", "benchmarks.fuzz", "--worker"],
             cwd=here,
             env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(temporary)},
             stdin=subprocess.PIPE,

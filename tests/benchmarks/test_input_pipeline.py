@@ -2,10 +2,10 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.input_pipeline import measure, report
 from train.data.synthetic import write_synthetic_dataset
 from train.errors import DataError
 from train.recipes.presets import PRESETS
-from train.speed import measure, report
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """How long a visitor waits: the page in a real Chromium, over loopback, on an idle machine.
 
-    python -m tests.benchmark_page
+    python -m benchmarks.page
 
 Prints a Markdown table of medians and worst cases. It needs Chromium and tests/requirements.txt.
 """
@@ -61,7 +61,9 @@ def times(what: Callable[[], float]) -> list[float]:
 
 def twelve_megapixels(path: Path) -> Path:
     """A portrait as a phone writes it: 4000x3000, a face in the middle."""
-    face = cv2.resize(cv2.imread(str(EXAMPLES / "happy_f_asian_01.jpg")), (1800, 1800))
+    portrait = cv2.imread(str(EXAMPLES / "happy_f_asian_01.jpg"))
+    assert portrait is not None
+    face = cv2.resize(portrait, (1800, 1800))
     whole = cv2.copyMakeBorder(face, 600, 600, 1100, 1100, cv2.BORDER_REFLECT_101)
     noise = np.random.default_rng(0).normal(0, 4, whole.shape)  # a file of some megabytes
     photograph = np.clip(cv2.GaussianBlur(whole, (0, 0), 1.5) + noise, 0, 255).astype(np.uint8)

@@ -1,7 +1,7 @@
 """How many pictures a second the app answers to programs, and how long they wait, by their number.
 
-    python -m tests.benchmark_server
-    python -m tests.benchmark_server --clients 1 8 32 96 --seconds 10
+    python -m benchmarks.server
+    python -m benchmarks.server --clients 1 8 32 96 --seconds 10
 
 Clients send 640x480 JPEGs with one face by plain HTTP, as the curl call in README.md does, and
 compare every answer with the package's. They run on the machine that serves, so leave it idle
