@@ -22,6 +22,7 @@ from train.errors import DataError
 from train.networks.blocks import HEAD_COLUMNS
 from train.recipes.config import TrainConfig, override
 from train.recipes.presets import PRESETS
+from train.reporting.markdown import table
 
 
 def measure(config: TrainConfig, data: Path, steps: int, repeats: int = 3) -> dict[str, float]:
@@ -89,13 +90,14 @@ def measure(config: TrainConfig, data: Path, steps: int, repeats: int = 3) -> di
 
 def report(rates: dict[str, float], backend: str) -> str:
     """The figures as a Markdown table, and what share of the network's speed training reaches."""
+    titles = {
+        "training": "training, as train.fit does it",
+        "network": "the network alone, on prepared faces",
+        "augmentation": "the augmentation alone",
+    }
+    rows = [(title, f"{rates[part]:.0f}") for part, title in titles.items()]
     share = rates["training"] / rates["network"]
-    return f"""\
-| on {backend} | faces a second |
-|---|---:|
-| training, as train.fit does it | {rates["training"]:.0f} |
-| the network alone, on prepared faces | {rates["network"]:.0f} |
-| the augmentation alone | {rates["augmentation"]:.0f} |
+    return f"""{table((f"on {backend}", "faces a second"), rows)}
 
 Training reaches {share:.0%} of the network's own speed."""
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from train.errors import DataError
 from train.recipes.config import TrainConfig
+from train.reporting.markdown import table
 
 REPORTED = {
     "predecessor_a": "17 %, labels and predictions out of step",
@@ -89,11 +90,10 @@ def _differences(config: dict[str, Any]) -> str:
 def markdown(rows: Sequence[dict[str, str]]) -> str:
     """The rows as a Markdown table, without columns that say nothing."""
     columns = [name for name in COLUMNS if any(row[name] != "-" for row in rows)]
-    lines = [columns, ["---"] * len(columns), *([row[name] for name in columns] for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return table(columns, [[row[name] for name in columns] for row in rows])
 
 
-def put_into(path: Path, name: str, table: str) -> None:
+def put_into(path: Path, name: str, text_table: str) -> None:
     """Replace what stands between the marks of a file.
 
     Raises:
@@ -104,5 +104,5 @@ def put_into(path: Path, name: str, table: str) -> None:
     pattern = re.compile(rf"({re.escape(mark)}\n).*?(<!-- end -->)", re.DOTALL)
     if not pattern.search(text):
         raise DataError(f"{path} has no lines {mark} and <!-- end --> to write between.")
-    written = pattern.sub(lambda marks: f"{marks[1]}{table}\n{marks[2]}", text, count=1)
+    written = pattern.sub(lambda marks: f"{marks[1]}{text_table}\n{marks[2]}", text, count=1)
     path.write_text(written, encoding="utf-8")

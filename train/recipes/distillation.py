@@ -15,7 +15,8 @@ no labels, about which its own calibrated answers are the teacher.
 
 from dataclasses import dataclass, field, replace
 
-from train.recipes.config import AugmentationConfig, NetworkShape, TrainConfig
+from train.errors import SettingError
+from train.recipes.config import AugmentationConfig, NetworkShape, TrainConfig, override
 from train.recipes.presets import PRESETS
 
 DLIB = "face"  # dlib's weights for recognizing faces, that a teacher may begin with: --face-weights
@@ -160,3 +161,24 @@ RECIPES = {
         views=1,
     ),
 }
+
+
+def adjust(recipe: Recipe, setting: str) -> Recipe:
+    """The recipe with a field of one step's config changed.
+
+    Args:
+        recipe: to start from; not touched.
+        setting: `student.FIELD=VALUE`, or the name of a teacher instead of `student`.
+
+    Raises:
+        SettingError: there is no such step or field, or its value is of another type or range.
+    """
+    name, _, rest = setting.partition(".")
+    if name == "student":
+        return replace(recipe, student=override(recipe.student, rest))
+    if name not in recipe.teachers:
+        known = ", ".join(["student", *recipe.teachers])
+        raise SettingError(f"there is no step {name!r} to set; name one of {known}.")
+    teacher = recipe.teachers[name]
+    changed = replace(teacher, config=override(teacher.config, rest))
+    return replace(recipe, teachers={**recipe.teachers, name: changed})
