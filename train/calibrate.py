@@ -27,14 +27,9 @@ and threshold are fitted on PublicTest. The arithmetic needs train/requirements.
 import argparse
 from pathlib import Path
 
-from fer_core.model import (
-    FORMAT_VERSION,
-    MODEL_JSON,
-)
+from fer_core.model import FORMAT_VERSION, MODEL_JSON
 from train.artifacts.model_folder import convert, write_info
-from train.calibration.photographs import (
-    NEUTRAL_WEIGHT,
-)
+from train.calibration.photographs import NEUTRAL_WEIGHT
 from train.calibration.recalibration import recalibrate
 from train.cli import (
     add_data_argument,

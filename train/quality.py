@@ -29,12 +29,7 @@ from train.artifacts.provenance import git_commit
 from train.cli import add_data_argument, check_folder, command_parser, data_dir, explained, need
 from train.data.fer2013 import load_splits
 from train.files import replace_file
-from train.inputs.quality_faces import (
-    SEED,
-    SPEC,
-    collect_drawn,
-    collect_photographs,
-)
+from train.inputs.quality_faces import SEED, SPEC, collect_drawn, collect_photographs
 from train.training.quality_network import EPOCHS, NETWORK_FILE, train
 
 

@@ -24,10 +24,7 @@ import numpy as np
 from fer_core.recognizer import EmotionRecognizer
 from train.cli import add_model_argument, check_file, command_parser, explained
 from train.data.drawings import draw_emoji, draw_words
-from train.data.photographs import (
-    read_photograph_sets,
-    read_portraits,
-)
+from train.data.photographs import read_photograph_sets, read_portraits
 from train.files import replace_file
 from train.robustness.doubt import SEED, describe, measure_changes, measure_invented, measure_turns
 from train.robustness.scenes import make_empty_scene

@@ -17,7 +17,7 @@ from train.data.dataset import SPLITS, Dataset
 from train.data.duplicates import NearPairs
 from train.data.label_faults import Faults, data_digest, save_faults
 from train.data.synthetic import draw_face, write_synthetic_dataset
-from train.eda import figures as explore_plots
+from train.eda import figures as eda_figures
 from train.eda.figures import SAMPLES, Drawing, draw_figures
 from train.eda.report import NO_VOTES, write_report
 from train.eda.statistics import brightness_and_contrast, explore
@@ -97,7 +97,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> dict[str, Figure]:
     """The figures by file name, which are not saved: that takes seconds."""
     figures: dict[str, Figure] = {}
     monkeypatch.setattr(
-        explore_plots, "_save", lambda figure, path: figures.setdefault(path.name, figure)
+        eda_figures, "_save", lambda figure, path: figures.setdefault(path.name, figure)
     )
     return figures
 
@@ -301,7 +301,7 @@ def test_histograms_are_of_the_class_and_its_mean_is_marked(
         for patch in axes.patches:  # of the class, and of all: shares that sum up to 1
             x, y = patch.get_path().vertices.T
             area = abs(np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y)) / 2
-            assert area == pytest.approx(np.ptp(axes.get_xlim()) / explore_plots.BINS)
+            assert area == pytest.approx(np.ptp(axes.get_xlim()) / eda_figures.BINS)
 
 
 def test_white_pictures_are_in_the_histogram(

@@ -23,13 +23,13 @@ from fer_core.images import load_image
 from fer_core.preprocessing import PreprocessingSpec
 from fer_core.results import BoundingBox, FaceDetection
 from tests.conftest import EXAMPLES, PORTRAITS, ROOT
-from tests.train.test_clean import CHANGES, different_faces
+from tests.train.data.test_label_faults import CHANGES, different_faces
 from train.data.class_folders import find_pictures
 from train.data.dataset import SPLITS
 from train.data.fer2013 import load_splits
 from train.errors import DataError
 from train.ingest import main
-from train.ingestion import faces as ingest_faces
+from train.ingestion import faces as faces_module
 from train.ingestion.boxes import judge_boxes, match_boxes, read_boxes
 from train.ingestion.collect import ingest
 from train.ingestion.faces import (
@@ -42,16 +42,7 @@ from train.ingestion.faces import (
     Source,
     find_sources,
 )
-from train.ingestion.splits import (
-    CONFLICT,
-    EQUAL,
-    NEAR,
-    Copies,
-    draw,
-    find_copies,
-    hold_out,
-    lot,
-)
+from train.ingestion.splits import CONFLICT, EQUAL, NEAR, Copies, draw, find_copies, hold_out, lot
 from train.recipes.presets import PRESETS
 from train.training.fitting import fit
 
@@ -554,7 +545,7 @@ def test_a_frame_is_the_one_of_its_second_in_right_colours(tmp_path: Path) -> No
     frames = [np.full((64, 64, 3), colour, np.uint8) for colour in colours for _ in range(4)]
     film(tmp_path / "sad/a.avi", frames, 4)
     sources, _ = find_sources(tmp_path)
-    looked = list(ingest_faces._pictures(sources[0], 1.0))
+    looked = list(faces_module._pictures(sources[0], 1.0))
     assert [seconds for seconds, _ in looked] == [0.0, 1.0, 2.0]
     for (_, picture), colour in zip(looked, colours, strict=True):
         assert np.abs(picture.mean(axis=(0, 1)) - colour).max() < 12

@@ -28,9 +28,7 @@ def to_tflite(network: "keras.Model") -> bytes:
         network: on Keras's TensorFlow backend; one, or a mean of several.
     """
     import tensorflow as tf
-    from tensorflow.python.framework.convert_to_constants import (
-        convert_variables_to_constants_v2,
-    )
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     parts = members_of(network)
     sides = {_map_side(part) for part in parts}

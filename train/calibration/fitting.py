@@ -11,11 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_core.calibration import (
-    CALIBRATION_SHAPES,
-    Calibration,
-    log_softmax,
-)
+from fer_core.calibration import CALIBRATION_SHAPES, Calibration, log_softmax
 from fer_core.emotions import FER2013_LABELS, FERPLUS_LABELS
 from train.errors import DataError
 

@@ -14,14 +14,7 @@ from fer_core.emotions import FER2013_LABELS
 from fer_core.preprocessing import UInt8Array
 from train.data.dataset import SPLITS, Dataset
 from train.data.duplicates import equal_groups
-from train.data.label_faults import (
-    FAULTS_FILE,
-    FLAGS,
-    MODES,
-    Faults,
-    save_faults,
-    training_weights,
-)
+from train.data.label_faults import FAULTS_FILE, FLAGS, MODES, Faults, save_faults, training_weights
 from train.reporting.markdown import table
 
 TILES, ENLARGED, SHEET_WIDTH = 60, 2, 1200  # of a contact sheet; the width in pixels

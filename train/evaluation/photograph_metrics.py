@@ -11,20 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix
 
-from fer_core.calibration import (
-    expected_calibration_error,
-    reliability,
-    risk_coverage,
-)
+from fer_core.calibration import expected_calibration_error, reliability, risk_coverage
 from fer_core.emotions import FER2013_LABELS
 from train.data.photographs import person_keys
-from train.evaluation.bootstrap import (
-    ece_interval,
-    interval,
-    mean_interval,
-    ratio,
-    resampled_sums,
-)
+from train.evaluation.bootstrap import ece_interval, interval, mean_interval, ratio, resampled_sums
 from train.evaluation.metrics import COVERAGES, mean
 from train.evaluation.photograph_groups import group_figures
 from train.evaluation.predictions import PhotographAnswers

@@ -54,11 +54,7 @@ def write_report(recipe_run: RecipeRun) -> None:
 
 
 def _figures(recipe_run: RecipeRun, answers: "Answers", public: "Dataset") -> dict[str, float]:
-    from train.calibration.network_comparison import (
-        cross_validated,
-        discrimination,
-        judged_faces,
-    )
+    from train.calibration.network_comparison import cross_validated, discrimination, judged_faces
 
     logits = answers.to(public.faces)
     judged = public.reference >= 0
