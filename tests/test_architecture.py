@@ -15,10 +15,10 @@ from train.__main__ import COMMANDS, main
 
 # Inside fer_core: a module may import those of the levels before its own.
 LEVELS = [
-    {"errors", "emotions", "assets", "geometry", "filters", "inference"},
+    {"errors", "emotions", "assets", "geometry", "boxes", "filters", "inference"},
     {"preprocessing", "landmarks", "blazeface"},
     {"results"},
-    {"given_boxes"},
+    {"given_boxes", "pyramid"},
     {"images", "detection", "alignment", "calibration", "tracking", "table", "drawing", "summary"},
     {"model", "quality", "frames"},
     {"recognizer", "explanation"},

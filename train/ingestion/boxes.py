@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import numpy as np
+
+from fer_core.boxes import intersection_over_union
 from fer_core.results import BoundingBox
 from train.errors import DataError
 from train.ingestion.faces import Source
@@ -77,7 +80,7 @@ def judge_boxes(
 def match_boxes(given: Sequence[Box], found: Sequence[Box]) -> int:
     """How many boxes of the one list have one of their own in the other, best pairs first."""
     overlaps = sorted(
-        (-_intersection_over_union(one, other), i, j)
+        (-float(intersection_over_union(np.array(one), np.array(other))), i, j)
         for i, one in enumerate(given)
         for j, other in enumerate(found)
     )
@@ -102,11 +105,3 @@ def _box(row: Mapping[str, str | None], where: str) -> list[Box]:
     if not (x_min < x_max < math.inf and y_min < y_max < math.inf):
         raise DataError(f"{where}: x_max and y_max must be finite and larger than x_min and y_min.")
     return [(x_min, y_min, x_max, y_max)]
-
-
-def _intersection_over_union(one: Box, other: Box) -> float:
-    width = min(one[2], other[2]) - max(one[0], other[0])
-    height = min(one[3], other[3]) - max(one[1], other[1])
-    shared = max(0.0, width) * max(0.0, height)
-    both = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (one, other))
-    return shared / (both - shared)
