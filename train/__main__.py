@@ -9,7 +9,7 @@ COMMANDS = (
     "explore", "clean", "ingest",
     "recipe", "fit", "transfer", "average", "quality",
     "calibrate", "evaluate", "compare", "gap", "trust", "features",
-    "export",
+    "export", "log",
 )  # fmt: skip
 """In the order of the work: data, training, measuring, publishing."""
 

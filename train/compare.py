@@ -12,7 +12,8 @@ table replaces what stands between `<!-- compare NAME -->` and `<!-- end -->` in
 from pathlib import Path
 
 from train.cli import add_data_argument, command_parser, data_dir, explained
-from train.evaluation.comparison import compare, markdown, put_into
+from train.evaluation.comparison import compare, markdown
+from train.reporting.markdown import replace_marked
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -30,7 +31,7 @@ def main(arguments: list[str] | None = None) -> None:
         table = markdown(compare(options.runs, data))
         print(table)
         if options.into is not None:
-            put_into(options.into, options.name, table)
+            replace_marked(options.into, f"compare {options.name}", table)
 
 
 if __name__ == "__main__":

@@ -17,8 +17,8 @@ fitted on are recognized: where all of them are named, their answers are cross-v
 `--data DIR` names FER2013 and the FER+ votes. With `--photos` it may be left out: the dataset is
 then not read, even where FER_DATA is set. Its faces go through fer_core's preparation, flip
 averaging and temperature included. PrivateTest is for reporting: `--public-only` leaves it unread,
-and each reading of it belongs into the log in RUNS.md (the row to add is printed). Without FER+
-votes there are no ferplus figures, and the answer is judged by FER2013's labels.
+and each reading of it belongs into experiments/private-test.toml (the entry is printed). Without
+FER+ votes there are no ferplus figures, and the answer is judged by FER2013's labels.
 
 `--json OUT` writes every figure, those of photographs under `photos` by set; of the dataset
 accuracy, precision, recall, F1 and AUC by class and averaged, confusion matrices, calibration,
@@ -69,7 +69,7 @@ from train.evaluation.predictions import (
     answer_splits,
     ask_fer,
 )
-from train.evaluation.tables import log_row, side_by_side, summary
+from train.evaluation.tables import log_entry, side_by_side, summary
 from train.files import replace_file
 
 
@@ -111,8 +111,8 @@ def main(arguments: list[str] | None = None) -> None:
             print(side_by_side(figures))
         origin = _origin(options, model.info)
         if "PrivateTest" in answers:
-            print("PrivateTest was read; the row for the log in train/RUNS.md:")
-            print(log_row(figures, origin))
+            print("PrivateTest was read; the entry for experiments/private-test.toml:")
+            print(log_entry(figures, origin))
         for path in _write(options, figures, answers, photographs, origin):
             print(f"wrote {path}")
         if options.record:

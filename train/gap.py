@@ -11,7 +11,8 @@ folder with labels.csv (file, label), --portraits one with pictures named
 <emotion>_<person>_<number>.jpg.
 
 Scenes are made of PublicTest, for choosing; with --private of PrivateTest, for reporting only: log
-it in RUNS.md. OUTDIR gets gap.json, gap.md and PNG figures. About 20 minutes on two cores.
+it in experiments/private-test.toml. OUTDIR gets gap.json, gap.md and PNG figures. About 20 minutes
+on two cores.
 """
 
 import argparse

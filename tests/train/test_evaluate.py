@@ -2,6 +2,7 @@ import json
 import re
 import shutil
 import sys
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote
@@ -651,7 +652,10 @@ class TestCommand:
         assert figures["ferplus_public"]["auc"]["contempt"] is None
         assert str(data) not in out.read_text()
         assert list(out.parent.iterdir()) == [out]
-        assert "PrivateTest was read; the row for the log" in capsys.readouterr().out
+        said = capsys.readouterr().out
+        assert "PrivateTest was read; the entry for experiments/private-test.toml" in said
+        entry = tomllib.loads(said.partition("[[readings]]")[2].partition("\nwrote ")[0])
+        assert entry["fer2013_accuracy"] == round(figures["fer2013_private"]["accuracy"], 4)
 
     def test_public_only_says_and_reports_nothing_of_private_test(
         self,

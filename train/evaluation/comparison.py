@@ -1,12 +1,10 @@
 """Runs side by side in one table: networks, filters, strategies, on the same images."""
 
 import math
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from train.errors import DataError
 from train.recipes.config import TrainConfig
 from train.reporting.markdown import table
 
@@ -91,18 +89,3 @@ def markdown(rows: Sequence[dict[str, str]]) -> str:
     """The rows as a Markdown table, without columns that say nothing."""
     columns = [name for name in COLUMNS if any(row[name] != "-" for row in rows)]
     return table(columns, [[row[name] for name in columns] for row in rows])
-
-
-def put_into(path: Path, name: str, text_table: str) -> None:
-    """Replace what stands between the marks of a file.
-
-    Raises:
-        DataError: the file has no such marks.
-    """
-    text = path.read_text(encoding="utf-8")
-    mark = f"<!-- compare {name} -->"
-    pattern = re.compile(rf"({re.escape(mark)}\n).*?(<!-- end -->)", re.DOTALL)
-    if not pattern.search(text):
-        raise DataError(f"{path} has no lines {mark} and <!-- end --> to write between.")
-    written = pattern.sub(lambda marks: f"{marks[1]}{text_table}\n{marks[2]}", text, count=1)
-    path.write_text(written, encoding="utf-8")

@@ -73,13 +73,22 @@ def side_by_side(figures: dict[str, Any]) -> str:
     return table((first, "ours", *names), told)
 
 
-def log_row(figures: dict[str, Any], origin: dict[str, str]) -> str:
-    """The row that a reading of PrivateTest adds to the log, the reason left to be filled in."""
-    private = (figures.get(f"{name}_private") for name in ("fer2013", "ferplus"))
-    scores = [*private, figures["happy_sad"]]
-    cells = [_number(values and values["accuracy"], 4) for values in scores]
-    model = f"{origin['model']} {origin['version']}"
-    return f"| {origin['date']} | {origin['commit'][:12]} | {model} | {' | '.join(cells)} | why |"
+def log_entry(figures: dict[str, Any], origin: dict[str, str]) -> str:
+    """Format a reading of PrivateTest for experiments/private-test.toml, its reason left open."""
+    accuracies = {
+        "fer2013_accuracy": figures["fer2013_private"]["accuracy"],
+        "ferplus_accuracy": figures.get("ferplus_private", {}).get("accuracy"),
+        "happy_or_sad_accuracy": figures["happy_sad"]["accuracy"],
+    }
+    lines = [
+        "[[readings]]",
+        f"date = {origin['date']}",
+        f'commit = "{origin["commit"][:12]}"',
+        f'model = "{origin["model"]} {origin["version"]}"',
+        *(f"{name} = {value:.4f}" for name, value in accuracies.items() if value is not None),
+        'why = ""',
+    ]
+    return "\n".join(lines)
 
 
 def _number(value: float | None, digits: int) -> str:

@@ -1,9 +1,12 @@
 """Markdown that several reports write."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
+
+from train.errors import DataError
 
 
 class Plot(NamedTuple):
@@ -14,17 +17,20 @@ class Plot(NamedTuple):
     path: Path
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(
+    header: Sequence[str], rows: Iterable[Sequence[str]], *, words: Sequence[str] = ()
+) -> str:
     """A Markdown table: names to the left, numbers to the right.
 
     Args:
         header: of each column.
         rows: as many cells each.
+        words: further columns, beside the first, that hold words.
 
     Returns:
         Lines without a line break at the end.
     """
-    rules = ["---", *("---:" for _ in header[1:])]
+    rules = ["---", *("---" if name in words else "---:" for name in header[1:])]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, rules, *rows))
 
 
@@ -60,3 +66,18 @@ def mistaken_for(label: str, answers: Mapping[str, int]) -> str:
     wrong = [(count, answer) for answer, count in answers.items() if answer != label and count]
     often = sorted(wrong, key=lambda pair: -pair[0])[:2]
     return ", ".join(f"{answer} ({count / sum(answers.values()):.0%})" for count, answer in often)
+
+
+def replace_marked(path: Path, name: str, text: str) -> None:
+    """Replace what stands between `<!-- NAME -->` and `<!-- end -->` in a file.
+
+    Raises:
+        DataError: the file has no such marks.
+    """
+    old = path.read_text(encoding="utf-8")
+    mark = f"<!-- {name} -->"
+    pattern = re.compile(rf"({re.escape(mark)}\n).*?(<!-- end -->)", re.DOTALL)
+    if not pattern.search(old):
+        raise DataError(f"{path} has no lines {mark} and <!-- end --> to write between.")
+    new = pattern.sub(lambda marks: f"{marks[1]}{text}\n{marks[2]}", old, count=1)
+    path.write_text(new, encoding="utf-8")
