@@ -2,8 +2,7 @@
 
     python -m train.log                    print the table
     python -m train.log --topic size       print all about one question
-    python -m train.log --write            write it into experiments/README.md, and a page a
-    question
+    python -m train.log --write            write experiments/README.md, and a page a question
 
 An experiment is a file of experiments/, such as 001-base.toml: date, commit, topic, question,
 command, parents, data, epochs, hours, machine, scores with split and metric, verdict and notes.
