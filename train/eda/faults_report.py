@@ -2,22 +2,21 @@
 
 import csv
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
 
 from fer_core.emotions import FER2013_LABELS
-from fer_core.preprocessing import UInt8Array
 from train.data.dataset import SPLITS, Dataset
 from train.data.duplicates import equal_groups
 from train.data.label_faults import FAULTS_FILE, FLAGS, MODES, Faults, save_faults, training_weights
+from train.reporting.contact_sheet import Tile, draw_contact_sheet
 from train.reporting.markdown import table
 
-TILES, ENLARGED, SHEET_WIDTH = 60, 2, 1200  # of a contact sheet; the width in pixels
+TILES, SIDE = 60, 96  # of a contact sheet; pixels of a face there
 COPIES_EXPLAINED = (
     "Pictures of the row's split of which the column's split has a copy (their own: another copy): "
     "an equal one, and in brackets any of the same photograph."
@@ -81,47 +80,22 @@ def _draw_sheets(faults: Faults, splits: Mapping[str, Dataset], out: Path) -> di
     misses = np.flatnonzero(faults.undetected & ~faults.not_a_face)
     rejected = np.flatnonzero(faults.not_a_face)
     kinds = {
-        "equal.png": ("Equal pictures", np.stack([equal[copies], copies], axis=1), len(copies)),
-        "near.png": ("The same photograph", near, len(near)),
-        "near_weakest.png": ("The same photograph, the least alike", weakest, len(near)),
-        "not_a_face.png": ("Not a face by votes", rejected[:, np.newaxis], len(rejected)),
-        "undetected.png": ("A face by votes, not found", misses[:, np.newaxis], len(misses)),
+        "equal.png": ("Equal pictures", np.stack([equal[copies], copies], axis=1)),
+        "near.png": ("The same photograph", near),
+        "near_weakest.png": ("The same photograph, the least alike", weakest),
+        "not_a_face.png": ("Not a face by votes", rejected[:, np.newaxis]),
+        "undetected.png": ("A face by votes, not found", misses[:, np.newaxis]),
     }
     titles = {}
-    for file, (title, rows, count) in kinds.items():
-        if not count:
-            continue
-        shown = _sample(rows)
-        tiles = [np.concatenate(faces[some], axis=1) for some in shown]
-        captions = ["\n".join(names[row] for row in some) for some in shown]
-        titles[file] = f"{title}, {len(shown)} of {count:,}"
-        _sheet(tiles, captions, titles[file], out / file)
+    for file, (title, rows) in kinds.items():
+        tiles = [
+            Tile(np.concatenate(faces[some], axis=1), "\n".join(names[row] for row in some))
+            for some in rows
+        ]
+        if tiles:
+            size = (SIDE * rows.shape[1], SIDE)
+            (titles[file],) = draw_contact_sheet({title: tiles}, out / file, size=size, most=TILES)
     return titles
-
-
-def _sample(rows: IntArray) -> IntArray:
-    """At most `TILES`, by chance but always the same, in their order."""
-    chosen = np.random.default_rng(0).permutation(len(rows))[:TILES]
-    return rows[np.sort(chosen)]
-
-
-def _sheet(tiles: Sequence[UInt8Array], captions: Sequence[str], title: str, path: Path) -> None:
-    """Draw pictures of one size, each over its caption, in a grid."""
-    font = ImageFont.load_default(11)
-    height, width = (ENLARGED * side for side in tiles[0].shape)
-    lines = 1 + captions[0].count("\n")
-    step_x, step_y = max(width, 120) + 8, height + 14 * lines + 8
-    across = SHEET_WIDTH // step_x
-    size = (across * step_x + 8, 28 + -(-len(tiles) // across) * step_y)
-    sheet = Image.new("L", size, 255)
-    draw = ImageDraw.Draw(sheet)
-    draw.text((8, 6), title, fill=0, font=ImageFont.load_default(15))
-    for index, (tile, caption) in enumerate(zip(tiles, captions, strict=True)):
-        x, y = 8 + index % across * step_x, 28 + index // across * step_y
-        large = Image.fromarray(tile).resize((width, height), Image.Resampling.BICUBIC)
-        sheet.paste(large, (x, y))
-        draw.multiline_text((x, y + height + 1), caption, fill=0, font=font, spacing=2)
-    sheet.save(path)
 
 
 def _report(numbers: dict[str, Any], sheets: Mapping[str, str]) -> str:

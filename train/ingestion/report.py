@@ -4,23 +4,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from PIL import Image, ImageDraw, ImageFont
-
 from fer_core.emotions import FER2013_LABELS
 from fer_core.preprocessing import UInt8Array
 from train.ingestion.faces import BLURRED, NO_FACE, SMALL, UNREADABLE, Face, LeftOut
 from train.ingestion.splits import CONFLICT, EQUAL, NEAR
+from train.reporting.contact_sheet import Tile, draw_contact_sheet
 from train.reporting.markdown import table
 
 REPORT, NUMBERS, SHEET = "report.md", "report.json", "sheet.png"
 REASONS = (UNREADABLE, NO_FACE, SMALL, BLURRED, EQUAL, NEAR, CONFLICT)
 LISTED = 50  # names that report.md lists of a reason
-TILES, TILE_SIDE, SHEET_WIDTH = 27, 96, 1200  # of a section of the sheet; the others in pixels
-STEP_X, STEP_Y, HEAD = 132, 134, 30  # pixels from tile to tile, and above a section
-
-Tile = tuple[UInt8Array | None, str, str]
-"""(h, w) uint8 grey or nothing, and two lines of text."""
+TILES = 27  # of a section of the sheet
 
 
 def draw_sheet(kept: Sequence[tuple[Face, str]], left_out: Sequence[LeftOut], path: Path) -> None:
@@ -34,47 +28,21 @@ def draw_sheet(kept: Sequence[tuple[Face, str]], left_out: Sequence[LeftOut], pa
     sections: dict[str, list[Tile]] = {}
     for label, emotion in enumerate(FER2013_LABELS):
         sections[f"Kept: {emotion}"] = [
-            (face.crop, face.title, folder) for face, folder in kept if face.source.label == label
+            _tile(face.crop, face.title, folder)
+            for face, folder in kept
+            if face.source.label == label
         ]
     for reason in REASONS:
         sections[f"Left out: {reason}"] = [
-            (item.thumbnail, item.title, item.detail) for item in left_out if item.reason == reason
+            _tile(item.thumbnail, item.title, item.detail)
+            for item in left_out
+            if item.reason == reason
         ]
-    bands = [_section(title, tiles) for title, tiles in sections.items() if tiles]
-    sheet = Image.new("L", (SHEET_WIDTH, max(1, sum(band.height for band in bands))), 255)
-    top = 0
-    for band in bands:
-        sheet.paste(band, (0, top))
-        top += band.height
-    sheet.save(path)
+    draw_contact_sheet(sections, path, most=TILES)
 
 
-def _section(title: str, tiles: Sequence[Tile]) -> Image.Image:
-    """At most `TILES` of the tiles, by chance but always the same, under a title."""
-    chosen = np.sort(np.random.default_rng(0).permutation(len(tiles))[:TILES])
-    across = SHEET_WIDTH // STEP_X
-    band = Image.new("L", (SHEET_WIDTH, HEAD + -(-len(chosen) // across) * STEP_Y), 255)
-    draw, font = ImageDraw.Draw(band), ImageFont.load_default(11)
-    count = f"{len(chosen)} of {len(tiles):,}"
-    draw.text((8, 8), f"{title}, {count}", fill=0, font=ImageFont.load_default(15))
-    for place, index in enumerate(chosen):
-        thumbnail, name, detail = tiles[index]
-        x, y = 8 + place % across * STEP_X, HEAD + place // across * STEP_Y
-        tile = Image.new("L", (TILE_SIDE, TILE_SIDE), 200)
-        if thumbnail is not None:
-            tile.paste(_fitted(thumbnail))
-        band.paste(tile, (x, y))
-        lines = f"{_shortened(name)}\n{_shortened(detail)}"
-        draw.multiline_text((x, y + TILE_SIDE + 1), lines, fill=0, font=font, spacing=2)
-    return band
-
-
-def _fitted(thumbnail: UInt8Array) -> Image.Image:
-    """Enlarged until a side fills the tile."""
-    picture = Image.fromarray(thumbnail)
-    scale = TILE_SIDE / max(picture.size)
-    size = [max(1, round(side * scale)) for side in picture.size]
-    return picture.resize((size[0], size[1]), Image.Resampling.BICUBIC)
+def _tile(image: UInt8Array | None, name: str, detail: str) -> Tile:
+    return Tile(image, f"{_shortened(name)}\n{_shortened(detail)}")
 
 
 def _shortened(text: str, length: int = 20) -> str:
