@@ -5,7 +5,6 @@ and by row `labels`, `people` (both "" where unknown) and `files`. With it photo
 judge on machines that have no detector.
 """
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,24 +77,16 @@ def cut_face_set(folder: Path) -> FaceSet:
         DataError: the table cannot be read, or no photograph has a face.
     """
     from fer_core.detection import FaceDetector
-    from train.data.photographs import Photograph, cut_photographs
+    from train.data.photographs import cut_photographs, read_photographs
 
-    table = folder / "labels.csv"
-    try:
-        with table.open(encoding="utf-8-sig", newline="") as stream:
-            rows = [row for row in csv.DictReader(stream) if row.get("file")]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{table} cannot be read; it must name files.") from error
-    if missing := [row["file"] for row in rows if not (folder / row["file"]).is_file()]:
-        raise DataError(f"{table} names {missing[0]}, which is not there.")
-    photographs = [Photograph(folder / row["file"], row.get("label") or "") for row in rows]
+    photographs = read_photographs(folder, labelled=False)
     faces, found = cut_photographs(FaceDetector.load(MODELS_DIR), photographs, PreprocessingSpec())
     if not found.any():
         raise DataError(f"{folder}: no face was found in any photograph.")
-    chosen = [row for row, is_found in zip(rows, found, strict=True) if is_found]
+    chosen = [item for item, is_found in zip(photographs, found, strict=True) if is_found]
     return FaceSet(
         faces[found],
-        [row.get("label") or "" for row in chosen],
-        [row.get("person") or "" for row in chosen],
-        [row["file"] for row in chosen],
+        [item.label for item in chosen],
+        [item.person for item in chosen],
+        [item.path.relative_to(folder).as_posix() for item in chosen],
     )

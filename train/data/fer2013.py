@@ -17,13 +17,10 @@ Each CSV may be packed as `.csv.gz`. Columns are mapped by name without stray sp
 position, and classes to the order of `fer_core.emotions`.
 """
 
-import csv
-import gzip
 import re
-import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +29,7 @@ from PIL import Image
 from fer_core.emotions import FER2013_LABELS, FERPLUS_LABELS
 from fer_core.preprocessing import DATASET_FACE_SIZE, UInt8Array
 from train.data.class_folders import find_pictures, read_face, split_folders
+from train.data.csv_rows import read_rows
 from train.data.dataset import FERPLUS_COLUMNS, REJECTING_COLUMNS, SPLITS, Dataset
 from train.errors import DataError
 
@@ -106,7 +104,7 @@ def _read_fer2013_csv(path: Path) -> _Fer2013:
     faces: list[UInt8Array] = []
     labels: list[int] = []
     usage: list[str] = []
-    for row, fields in _rows(path, ("emotion", "pixels", "Usage")):
+    for row, fields in read_rows(path, ("emotion", "pixels", "Usage")):
         faces.append(_face(fields["pixels"], path, row))
         labels.append(_label(fields["emotion"], path, row))
         usage.append(_usage(fields["Usage"], path, row))
@@ -118,7 +116,7 @@ def _read_fer2013_csv(path: Path) -> _Fer2013:
 def _read_mosaic(picture: Path, table: Path) -> _Fer2013:
     labels: list[int] = []
     usage: list[str] = []
-    for row, fields in _rows(table, ("emotion", "usage")):
+    for row, fields in read_rows(table, ("emotion", "usage")):
         labels.append(_label(fields["emotion"], table, row))
         usage.append(_usage(fields["usage"], table, row))
     if not labels:
@@ -204,7 +202,7 @@ def _vote_rows(path: Path, key: str) -> Iterator[tuple[int, str, NDArray[np.int6
     """(row number, value of the column `key`, (10,) votes) of `fer2013new.csv`."""
     by_emotion = {emotion: column for column, emotion in FERPLUS_COLUMNS.items()}
     columns = [by_emotion[emotion] for emotion in FERPLUS_LABELS] + list(REJECTING_COLUMNS)
-    for row, fields in _rows(path, (key, *columns)):
+    for row, fields in read_rows(path, (key, *columns)):
         try:
             votes = np.array([int(fields[column]) for column in columns], np.int64)
         except (ValueError, OverflowError) as error:
@@ -218,45 +216,6 @@ def _plain_or_packed(path: Path) -> Path | None:
     """The CSV or its .gz, whichever is there; the CSV when both are."""
     packed = path.with_name(f"{path.name}.gz")
     return next((candidate for candidate in (path, packed) if candidate.is_file()), None)
-
-
-def _rows(path: Path, required: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
-    """(row number as an editor counts, values by stripped column name) of a CSV, gz or not."""
-    records = _records(path)
-    header = [name.strip() for name in next(records, (1, []))[1]]
-    missing = [name for name in required if name not in header]
-    if missing:
-        raise DataError(f"{path.name} lacks the column {missing[0]!r}; it has {header}.")
-    for row, values in records:
-        if len(values) != len(header):
-            raise DataError(
-                f"{path.name}, row {row}: {len(values)} values for {len(header)} columns."
-            )
-        yield row, dict(zip(header, (value.strip() for value in values), strict=True))
-
-
-def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """(number of its first line, values) of every record that is not blank."""
-    row = 1
-    try:
-        with _open(path) as stream:
-            # Decoded line by line, so that an error is met at its line, not a buffer ahead of it;
-            # utf-8-sig, because Excel begins its files with a byte order mark.
-            reader = csv.reader(line.decode("utf-8-sig") for line in stream)
-            for values in reader:
-                if values:
-                    yield row, values
-                row = reader.line_num + 1
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path.name}, row {row}: this is not UTF-8 text.") from error
-    except (OSError, EOFError, zlib.error, csv.Error) as error:
-        raise DataError(
-            f"{path.name}, row {row}: from here on it cannot be read ({error})."
-        ) from error
-
-
-def _open(path: Path) -> IO[bytes] | gzip.GzipFile:
-    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
 
 
 def _face(value: str, path: Path, row: int) -> UInt8Array:

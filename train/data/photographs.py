@@ -3,7 +3,6 @@
 They are few and their labels are noisy: for choosing and reporting, not for training.
 """
 
-import csv
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from fer_core.emotions import FER2013_LABELS
 from fer_core.errors import InvalidImageError
 from fer_core.images import load_image
 from fer_core.preprocessing import PreprocessingSpec, UInt8Array, to_grey
+from train.data.csv_rows import read_rows
 from train.errors import DataError
 
 
@@ -28,7 +28,7 @@ class Photograph:
 
     Attributes:
         path: where it lies.
-        label: a name of `FER2013_LABELS`.
+        label: a name of `FER2013_LABELS`, or anything where `read_photographs` asks for none.
         person: who it shows, equal for all images of one person; "" where that is not known.
         details: further columns of labels.csv by name, such as age or gender.
     """
@@ -39,39 +39,29 @@ class Photograph:
     details: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
-def read_photographs(folder: Path) -> list[Photograph]:
+def read_photographs(folder: Path, *, labelled: bool = True) -> list[Photograph]:
     """Read the images that `labels.csv` of a folder names.
 
     Args:
         folder: with a table in UTF-8 of the columns file (a path within the folder), label and,
-            where known, person; all other columns are kept as `details`. Spaces around names and
-            values are dropped.
+            where known, person; all other columns are kept as `details`.
+        labelled: whether every image must have a label of `FER2013_LABELS`.
 
     Raises:
         DataError: the table is missing, lacks a column, or names a file or label that does not
             exist.
     """
     table = folder / "labels.csv"
-    try:
-        with table.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream)
-            columns = reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
-            rows = [(reader.line_num, row) for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{table} cannot be read; it must name files and labels.") from error
-    if not {"file", "label"} <= set(columns):
-        raise DataError(f"{table} must have the columns file and label.")
     photographs = []
-    for number, row in rows:
-        if None in row:
-            raise DataError(f"{table}, row {number}: it has more values than there are columns.")
-        values = {name: (value or "").strip() for name, value in row.items()}
-        name, label, person = values.pop("file"), values.pop("label"), values.pop("person", "")
-        if label not in FER2013_LABELS:
+    for row, values in read_rows(
+        table, ("file", "label") if labelled else ("file",), may_end_early=True
+    ):
+        name, label, person = values.pop("file"), values.pop("label", ""), values.pop("person", "")
+        if labelled and label not in FER2013_LABELS:
             known = ", ".join(FER2013_LABELS)
-            raise DataError(f"{table}, row {number}: the label “{label}” is not one of {known}.")
+            raise DataError(f"{table}, row {row}: the label “{label}” is not one of {known}.")
         if not (folder / name).is_file():
-            raise DataError(f"{table}, row {number}: there is no file “{name}”.")
+            raise DataError(f"{table}, row {row}: there is no file “{name}”.")
         photographs.append(Photograph(folder / name, label, person, values))
     if not photographs:
         raise DataError(f"{table} names no picture.")

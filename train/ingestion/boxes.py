@@ -1,6 +1,5 @@
 """The detector of `train.ingest`, judged where the places of faces are known."""
 
-import csv
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
@@ -10,6 +9,7 @@ import numpy as np
 
 from fer_core.boxes import intersection_over_union
 from fer_core.results import BoundingBox
+from train.data.csv_rows import read_rows
 from train.errors import DataError
 from train.ingestion.faces import Source
 
@@ -25,19 +25,10 @@ def read_boxes(table: Path, sources: Sequence[Source]) -> dict[str, list[Box]]:
     Raises:
         DataError: the table is malformed or names what is no picture; the message names the row.
     """
-    try:
-        with table.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream)
-            rows = [(reader.line_num, row) for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{table} cannot be read as a table of boxes ({error}).") from error
-    missing = [name for name in ("file", *BOX_COLUMNS) if name not in (reader.fieldnames or ())]
-    if missing:
-        raise DataError(f"{table.name} lacks the column {missing[0]!r}.")
     pictures = {source.name for source in sources if not source.is_video}
     boxes: dict[str, list[Box]] = {}
-    for number, row in rows:
-        name = PurePosixPath(row["file"] or "").as_posix()
+    for number, row in read_rows(table, ("file", *BOX_COLUMNS), may_end_early=True):
+        name = PurePosixPath(row["file"]).as_posix()
         if name not in pictures:
             raise DataError(f"{table.name}, row {number}: there is no picture {row['file']!r}.")
         boxes.setdefault(name, []).extend(_box(row, f"{table.name}, row {number}"))
@@ -93,9 +84,9 @@ def match_boxes(given: Sequence[Box], found: Sequence[Box]) -> int:
     return len(taken_given)
 
 
-def _box(row: Mapping[str, str | None], where: str) -> list[Box]:
+def _box(row: Mapping[str, str], where: str) -> list[Box]:
     """The box of a row, or none where it holds no numbers."""
-    values = [(row[column] or "").strip() for column in BOX_COLUMNS]
+    values = [row[column] for column in BOX_COLUMNS]
     if not any(values):
         return []
     try:

@@ -54,9 +54,9 @@ class TestTable:
             (["file,label", "a.jpg,contempt"], r"labels.csv, row 2: the label “contempt” is not"),
             (["file,label", "a.jpg"], r"labels.csv, row 2: the label “” is not one of angry, "),
             (["file,label", ",sad"], r"labels.csv, row 2: there is no file"),
-            (["file,label", "a.jpg,sad,b"], r"labels.csv, row 2: it has more values"),
-            (["name,label", "a.jpg,sad"], r"labels.csv must have the columns file and label"),
-            ([""], r"labels.csv must have the columns file and label"),
+            (["file,label", "a.jpg,sad,b"], r"labels.csv, row 2: 3 values for 2 columns"),
+            (["name,label", "a.jpg,sad"], r"labels.csv lacks the column 'file'"),
+            ([""], r"labels.csv lacks the column 'file'"),
             (["file,label"], r"labels.csv names no picture"),
         ],
     )
