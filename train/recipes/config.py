@@ -1,6 +1,7 @@
 """The config of a training run: everything that decides it, apart from the data."""
 
 import json
+import math
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
@@ -208,15 +209,24 @@ class TrainConfig:
             )
 
     def _check_ranges(self) -> None:
-        if self.temperature <= 0:
+        if not 0 < self.temperature < math.inf:
             raise ValueError(f"temperature must be above 0, got {self.temperature}.")
         for name in ("epochs", "passes", "batch_size", "plateau_patience"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}.")
-        for name in ("faces", "frozen_epochs", "early_stopping", "mixup"):
-            if getattr(self, name) < 0:
+        least_zero = (
+            "faces", "frozen_epochs", "early_stopping", "mixup", "seed", "warmup_epochs", "l2",
+            "ferplus_weight", "fer2013_weight", "prior_adjustment", "learning_rate",
+            "fine_tuning_rate",
+        )  # fmt: skip
+        for name in least_zero:
+            if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be 0 or more, got {getattr(self, name)}.")
-        for name in ("teacher_share", "unlabelled_share", "plateau_factor", "averaging"):
+        shares = (
+            "teacher_share", "unlabelled_share", "plateau_factor", "averaging", "momentum",
+            "dropout", "label_smoothing",
+        )  # fmt: skip
+        for name in shares:
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be 0 to 1, got {getattr(self, name)}.")
 
