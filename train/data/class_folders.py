@@ -1,8 +1,8 @@
 """FER2013 as pictures in class folders: `train/happy/Training_3908.jpg` and its relatives.
 
 A folder for each split (`SPLIT_FOLDERS`) holds a folder for each class (`CLASS_FOLDERS`), in
-capitals or not, and that one holds pictures. A class may be missing from a split. Hidden files and
-files that are no pictures are passed over.
+capitals or not, and that one holds pictures of every kind that the app reads. A class may be
+missing from a split. Hidden files are passed over; so are others, which are named.
 
 The official split of a picture is told by its name where the name carries it, as in Kaggle's copy,
 whose `test/` mixes `PublicTest_*` with `PrivateTest_*`; otherwise by its folder. Where that leaves
@@ -21,6 +21,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from fer_core.batch import IMAGE_SUFFIXES
 from fer_core.emotions import FER2013_LABELS
 from fer_core.errors import InvalidImageError
 from fer_core.images import load_image
@@ -57,9 +58,6 @@ CLASS_FOLDERS = {
 }
 SPLIT_BY_PREFIX = {split.lower(): split for split in SPLIT_FOLDERS.values()}
 SPLIT_IN_NAME = re.compile(rf"({'|'.join(SPLIT_BY_PREFIX)})_\d", re.IGNORECASE)
-PICTURE_SUFFIXES = frozenset(
-    (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".avif")
-)
 HELD_OUT = 10  # one picture in so many of each class
 
 
@@ -160,7 +158,7 @@ def _class_folders(split_folder: Path) -> list[Path]:
 def _class_pictures(class_folder: Path, folder_split: str) -> list[Picture]:
     folder_name = f"{class_folder.parent.name}/{class_folder.name}"
     label = FER2013_LABELS.index(CLASS_FOLDERS[class_folder.name.lower()])
-    pictures = []
+    pictures, others = [], []
     for entry in _visible_entries(class_folder):
         name = f"{folder_name}/{entry.name}"
         if entry.is_dir():
@@ -169,9 +167,18 @@ def _class_pictures(class_folder: Path, folder_split: str) -> list[Picture]:
             named = SPLIT_IN_NAME.match(entry.name)
             split = SPLIT_BY_PREFIX[named[1].lower()] if named else folder_split
             pictures.append(Picture(entry, name, label, split))
+        else:
+            others.append(entry.name)
+    if others:
+        print(f"{folder_name}: passed over {_listed(others)}, no image by the name", flush=True)
     if not pictures:
         raise DataError(f"the class folder {folder_name} holds no picture.")
     return pictures
+
+
+def _listed(names: Sequence[str], most: int = 3) -> str:
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def _hold_out(pictures: Sequence[Picture]) -> list[Picture]:
@@ -202,4 +209,4 @@ def _visible_entries(folder: Path) -> list[Path]:
 
 
 def _is_picture(path: Path) -> bool:
-    return path.suffix.lower() in PICTURE_SUFFIXES
+    return path.suffix.lower() in IMAGE_SUFFIXES

@@ -282,7 +282,9 @@ def test_pictures_come_in_the_order_of_their_names(tmp_path: Path) -> None:
     assert greys(load_splits(tmp_path)["Training"]) == [levels[path] for path in sorted(paths)]
 
 
-def test_hidden_files_and_other_files_are_passed_over(tmp_path: Path) -> None:
+def test_hidden_files_and_other_files_are_passed_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     tree(tmp_path, ALL_SPLITS)
     expected = load_splits(tmp_path)
     for folder in (tmp_path, tmp_path / "train", tmp_path / "train" / "happy"):
@@ -292,9 +294,13 @@ def test_hidden_files_and_other_files_are_passed_over(tmp_path: Path) -> None:
     splits = load_splits(tmp_path)
     for split in SPLITS:
         assert np.array_equal(splits[split].faces, expected[split].faces)
+    told = "train/happy: passed over Thumbs.db, notes.txt, no image by the name\n"
+    assert capsys.readouterr().out == told
 
 
-@pytest.mark.parametrize("suffix", [".JPG", ".jpeg", ".bmp", ".webp", ".gif", ".tif"])
+@pytest.mark.parametrize(
+    "suffix", [".JPG", ".jpeg", ".jfif", ".bmp", ".webp", ".gif", ".tif", ".heic"]
+)
 def test_pictures_of_all_formats_are_read(tmp_path: Path, suffix: str) -> None:
     tree(tmp_path, {"validation": 1, "test": 1})
     put(tmp_path, f"train/sad/x{suffix}", 128)
