@@ -2,13 +2,17 @@
 
 import argparse
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TypeVar
 
 from fer_core.errors import FerError
 from train.errors import RunError, TrainError
+
+T = TypeVar("T")
 
 
 def command_parser(module: str, doc: str | None) -> argparse.ArgumentParser:
@@ -95,6 +99,14 @@ def explained() -> Iterator[None]:
         what = error.filename or "a file"
         reason = error.strerror or str(error)
         raise SystemExit(f"error: {what} cannot be read or written ({reason}).") from error
+
+
+def progress(items: Sequence[T], what: str) -> Iterator[T]:
+    """Pass items on, with a bar on the terminal, or a line each minute in a log."""
+    from tqdm import tqdm
+
+    pause = 0.5 if sys.stderr.isatty() else 60
+    yield from tqdm(items, desc=what, mininterval=pause, dynamic_ncols=True)
 
 
 def need(what: str, *packages: str) -> None:

@@ -13,9 +13,9 @@ from PIL import Image
 from fer_core.emotions import FER2013_LABELS, FERPLUS_LABELS
 from fer_core.filters import FILTERS
 from tests.conftest import ROOT
-from train.data.dataset import SPLITS, Dataset
+from train.data.dataset import SPLITS, Dataset, data_digest
 from train.data.duplicates import NearPairs
-from train.data.label_faults import Faults, data_digest, save_faults
+from train.data.label_faults import Faults, save_faults
 from train.data.synthetic import draw_face, write_synthetic_dataset
 from train.eda import figures as eda_figures
 from train.eda.figures import SAMPLES, Drawing, draw_figures

@@ -705,7 +705,7 @@ def test_the_command_says_what_it_did(
     put(photos, "sad/small.png", spot(50, 35))
     asked = (str(photos), "--out", str(out), "--min-face", "36", "--test", "0")
     said = command(monkeypatch, capsys, *asked)
-    assert "looking for faces: 13 of 13 files, 13 found\n" in said
+    assert "13 faces found in 13 files\n" in said
     assert "train: 10 faces\nvalidation: 2 faces\ntest: 0 faces\n" in said
     assert f"left out, {SMALL}: 1\n" in said
     assert "WARNING: No face is left for test" in said

@@ -1,6 +1,5 @@
 """Training faces that teach twice, teach wrongly or give the test away: found and weighed."""
 
-import hashlib
 import json
 import zipfile
 from collections.abc import Mapping
@@ -15,7 +14,8 @@ from numpy.typing import NDArray
 from fer_core.detection import FaceDetector
 from fer_core.emotions import FER2013_LABELS
 from fer_core.preprocessing import Float32Array
-from train.data.dataset import SPLITS, Dataset
+from train.cli import progress
+from train.data.dataset import SPLITS, Dataset, data_digest
 from train.data.duplicates import (
     NearPairs,
     connected_groups,
@@ -170,17 +170,6 @@ def training_weights(faults: Faults, mode: str) -> Float32Array:
     return np.asarray(kept, dtype=np.float32)
 
 
-def data_digest(splits: Mapping[str, Dataset]) -> str:
-    """32 hexadecimal digits that change with any picture, label, vote or their order."""
-    digest = hashlib.blake2b(digest_size=16)
-    for split in SPLITS:
-        dataset = splits[split]
-        digest.update(b"".join([split.encode(), *dataset.fingerprints()]))
-        for column in (dataset.labels, dataset.votes, dataset.rejections):
-            digest.update(np.ascontiguousarray(column, dtype="<i8").tobytes())
-    return digest.hexdigest()
-
-
 def save_faults(faults: Faults, path: Path) -> None:
     """Write what `load_faults` reads."""
     columns = {name: getattr(faults, name) for name in ARRAYS}
@@ -229,10 +218,8 @@ def load_faults(path: Path, splits: Mapping[str, Dataset]) -> Faults:
 def _undetected(training: Dataset, detector: FaceDetector) -> BoolArray:
     missed = np.zeros(len(training), bool)
     side = (DETECTION_SIDE, DETECTION_SIDE)
-    for row, face in enumerate(training.faces):
-        if row % 2500 == 0:
-            print(f"looking for faces: {row:,} of {len(training):,}", flush=True)
-        large = cv2.resize(face, side, interpolation=cv2.INTER_LINEAR)
+    for row in progress(range(len(training)), "looking for faces"):
+        large = cv2.resize(training.faces[row], side, interpolation=cv2.INTER_LINEAR)
         missed[row] = not detector.detect(np.repeat(large[..., np.newaxis], 3, axis=2))
     return missed
 

@@ -4,10 +4,9 @@ They are few and their labels are noisy: for choosing and reporting, not for tra
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +17,7 @@ from fer_core.emotions import FER2013_LABELS
 from fer_core.errors import InvalidImageError
 from fer_core.images import load_image
 from fer_core.preprocessing import PreprocessingSpec, UInt8Array, to_grey
+from train.cli import progress
 from train.data.csv_rows import read_rows
 from train.errors import DataError
 
@@ -154,13 +154,3 @@ def cut_photographs(
             crop, _ = align_face(picture, faces[0], spec)
             crops[index], found[index] = to_grey(crop[np.newaxis])[0], True
     return crops, found
-
-
-def progress(items: Any, what: str) -> Iterator[Any]:
-    """The items, with a line on the terminal at each tenth."""
-    total = len(items)
-    for index, item in enumerate(items):
-        if index * 10 // total != (index - 1) * 10 // total or not index:
-            print(f"\r{what}: {index}/{total}", end="", flush=True)
-        yield item
-    print(f"\r{what}: {total}/{total}", flush=True)

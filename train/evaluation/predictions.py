@@ -13,9 +13,10 @@ from fer_core.model import HEADS, EmotionModel
 from fer_core.preprocessing import DATASET_FACE_SIZE, preprocess
 from fer_core.recognizer import EmotionRecognizer
 from train.artifacts.temperature import dataset_logits
+from train.cli import progress
 from train.data.dataset import Dataset
 from train.data.label_faults import Faults
-from train.data.photographs import Photograph, load_photograph, progress
+from train.data.photographs import Photograph, load_photograph
 from train.evaluation import peer_fer
 
 

@@ -1,6 +1,5 @@
 """The files of `train.ingest`: finding them, looking at them, cutting out their faces."""
 
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ from fer_core.frames import VideoFrames
 from fer_core.images import FORMATS, load_image
 from fer_core.preprocessing import PreprocessingSpec, UInt8Array, to_grey
 from fer_core.results import BoundingBox
+from train.cli import progress
 from train.data.class_folders import CLASS_FOLDERS, SPLIT_FOLDERS, split_folders
 from train.data.dataset import SPLITS
 from train.errors import DataError
@@ -199,11 +199,10 @@ def cut_faces(
         spec: the app's, with a crop_size of 48.
         options: what is taken.
     """
-    harvest, tell = Harvest(), _Progress(len(sources))
-    for index, source in enumerate(sources):
+    harvest = Harvest()
+    for source in progress(sources, "looking for faces"):
         try:
             for seconds, picture in _pictures(source, options.every):
-                tell(index, harvest)
                 detections = detector.detect(picture)
                 wanted = detections if options.all_faces else detections[:1]
                 harvest.found += len(detections)
@@ -221,7 +220,7 @@ def cut_faces(
                     _sort(face, harvest, options)
         except (InvalidImageError, InvalidVideoError) as error:
             harvest.left_out.append(LeftOut(source.name, UNREADABLE, str(error)))
-    tell(len(sources), harvest, last=True)
+    print(f"{harvest.found:,} faces found in {len(sources):,} files", flush=True)
     return harvest
 
 
@@ -301,19 +300,3 @@ def _thumbnail(picture: UInt8Array) -> UInt8Array:
 
 def _title(source: Source, seconds: float | None) -> str:
     return source.name if seconds is None else f"{source.name} at {seconds} s"
-
-
-class _Progress:
-    """A line on the terminal that is written anew now and then."""
-
-    def __init__(self, total: int) -> None:
-        self._total, self._due = total, 0.0
-
-    def __call__(self, done: int, harvest: Harvest, *, last: bool = False) -> None:
-        if last or time.monotonic() >= self._due:
-            self._due = time.monotonic() + 2
-            print(
-                f"\rlooking for faces: {done:,} of {self._total:,} files, {harvest.found:,} found",
-                end="\n" if last else "",
-                flush=True,
-            )

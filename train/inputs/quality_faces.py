@@ -21,8 +21,8 @@ from fer_core.preprocessing import (
 )
 from fer_core.quality import CLASSES
 from fer_core.results import FaceDetection
+from train.cli import progress
 from train.data.drawings import draw_words
-from train.data.photographs import progress
 from train.errors import DataError
 from train.inputs.imitated_faults import FAULTS, vary
 

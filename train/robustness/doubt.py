@@ -8,7 +8,8 @@ import numpy as np
 
 from fer_core.preprocessing import UInt8Array
 from fer_core.recognizer import EmotionRecognizer
-from train.data.photographs import Photograph, load_photograph, progress
+from train.cli import progress
+from train.data.photographs import Photograph, load_photograph
 from train.reporting.markdown import table
 from train.robustness.hidden_faces import CHANGES
 
@@ -35,7 +36,7 @@ def measure_changes(
     told = {name: dict.fromkeys(("answered", "sure", "changed", "surely_changed"), 0)
             for name in CHANGES}  # fmt: skip
     taken = 0
-    for row in progress(order, "changed faces"):
+    for row in progress(order.tolist(), "changed faces"):
         if taken == count:
             break
         photograph = photographs[row]

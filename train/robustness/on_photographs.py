@@ -16,7 +16,8 @@ from fer_core.images import load_image
 from fer_core.preprocessing import UInt8Array
 from fer_core.recognizer import EmotionRecognizer
 from fer_core.results import FaceResult
-from train.data.photographs import Photograph, progress
+from train.cli import progress
+from train.data.photographs import Photograph
 from train.evaluation.metrics import mean_recall
 from train.robustness.on_scenes import SEED, match, probabilities
 from train.robustness.pipelines import Cut, Pipeline

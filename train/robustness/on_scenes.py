@@ -14,8 +14,8 @@ from fer_core.emotions import FER2013_LABELS
 from fer_core.model import EmotionModel
 from fer_core.preprocessing import UInt8Array, prepare_dataset_face, preprocess
 from fer_core.recognizer import EmotionRecognizer
+from train.cli import progress
 from train.data.dataset import Dataset
-from train.data.photographs import progress
 from train.robustness.corruptions import CORRUPTIONS, STRENGTHS, corrupt
 from train.robustness.pipelines import BOX, HAAR, OURS, Cut, Pipeline
 from train.robustness.scenes import (
@@ -269,7 +269,7 @@ def measure_corruptions(model: EmotionModel, dataset: Dataset, count: int) -> di
 
     clean = accuracy(lambda face, _: face)
     kept: dict[str, list[float | None]] = {}
-    for name in progress(CORRUPTIONS, "corruptions"):
+    for name in progress(list(CORRUPTIONS), "corruptions"):
         accuracies = [
             accuracy(
                 lambda face, index, name=name, strength=strength: corrupt(  # type: ignore[misc]
