@@ -16,7 +16,7 @@ import os
 from pathlib import Path
 
 from train.artifacts.averaging import average
-from train.cli import add_data_argument, command_parser, data_dir, explained, need
+from train.cli import add_data_argument, check_folder, command_parser, data_dir, explained, need
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -40,6 +40,7 @@ def main(arguments: list[str] | None = None) -> None:
     command = f"python -m train.average --models {words} --data DIR --out {options.out}"
     command += " --answers" if options.answers else ""
     with explained():
+        check_folder(options.out)
         info = average(options.models, data, options.out, command, answers=options.answers)
     print(
         f"{options.out} holds {info.name} {info.version}, calibrated on PublicTest; for the answer "

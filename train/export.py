@@ -11,7 +11,7 @@ more, with its checksum, and copies the files. `train.calibrate` fits the answer
 from pathlib import Path
 
 from train.artifacts.model_folder import publish
-from train.cli import command_parser, explained
+from train.cli import check_folder, command_parser, explained
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -24,6 +24,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--name", help="the model's name (default: as the run says)")
     options = parser.parse_args(arguments)
     with explained():
+        check_folder(options.to)
         info = publish(options.run, options.to, options.name)
     print(f"{options.to} now holds {info.name} {info.version}, SHA-256 {info.sha256}")
 

@@ -18,7 +18,7 @@ import shlex
 import tempfile
 from pathlib import Path
 
-from train.cli import add_data_argument, command_parser, data_dir, explained, need
+from train.cli import add_data_argument, check_folder, command_parser, data_dir, explained, need
 from train.recipes.config import override
 from train.recipes.presets import PRESETS
 from train.training.fitting import fit
@@ -35,6 +35,7 @@ def main(arguments: list[str] | None = None) -> None:
     out = options.out or Path("runs") / ("smoke" if options.smoke else options.preset)
     command = describe_command(options)
     with explained():
+        check_folder(out)
         for setting in (*settings, *options.set):
             config = override(config, setting)
         if options.smoke:

@@ -34,7 +34,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from train.cli import add_data_argument, command_parser, data_dir, explained, need
+from train.cli import add_data_argument, check_folder, command_parser, data_dir, explained, need
 from train.recipes.distillation import DLIB, RECIPES, adjust
 from train.workflow.recipe_run import RecipeRun
 from train.workflow.steps import STEPS, follow
@@ -48,7 +48,9 @@ def main(arguments: list[str] | None = None) -> None:
 
     recipe = RECIPES[options.recipe]
     until = None if options.minutes is None else time.monotonic() + 60 * options.minutes
+    out = options.out or Path("runs") / options.recipe
     with explained():
+        check_folder(out)
         for setting in options.set:
             recipe = adjust(recipe, setting)
         with tempfile.TemporaryDirectory() as folder:
@@ -56,7 +58,7 @@ def main(arguments: list[str] | None = None) -> None:
                 recipe,
                 options.recipe,
                 data=Path(folder) if options.smoke else data_dir(parser, options),
-                out=options.out or Path("runs") / options.recipe,
+                out=out,
                 photos=tuple(options.photos),
                 unlabelled=tuple(options.unlabelled),
                 weights=() if options.face_weights is None else ((DLIB, options.face_weights),),

@@ -1,7 +1,7 @@
 """A training run's folder: what lies in it, and how a killed run finds its way back.
 
 - config.json: the TrainConfig; a folder belongs to one config for good
-- origin.json: the command and the commit that began the run, and the versions of its teachers
+- origin.json: the command and the commit that began the run, its teachers and a digest of its data
 - samples.png: faces as they are and as the run changes them
 - history.csv: a row for each finished epoch
 - checkpoint-NNNN.weights.h5: weights and optimizer state after an epoch; the last and the best one
@@ -13,13 +13,14 @@
 """
 
 import csv
-import fcntl
 import json
 import warnings
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
 
 from train.artifacts.model_folder import load_network, network_files
 from train.artifacts.provenance import git_commit
@@ -36,10 +37,17 @@ HISTORY_FIELDS = (
 )  # fmt: skip
 
 
+@contextmanager
 def claim(
-    out: Path, config: TrainConfig, command: str, teachers: list[str] | None = None
-) -> TextIO:
+    out: Path,
+    config: TrainConfig,
+    command: str,
+    teachers: list[str] | None = None,
+    data: str | None = None,
+) -> Iterator[None]:
     """Make the run's folder and note how it began, or see that it belongs to the same run.
+
+    While the block lasts no other process may claim it; however this one ends, it is free then.
 
     Args:
         out: the folder.
@@ -47,43 +55,46 @@ def claim(
         command: that begins it.
         teachers: name and version of each, for a folder may hold another model tomorrow; None where
             it no longer matters who they are.
-
-    Returns:
-        A lock on the folder: keep it open while training; however the process ends, it is free.
+        data: digest of the dataset; None where it does not matter.
 
     Raises:
-        RunError: the folder belongs to another config or to other teachers, or another process
-            trains in it now.
+        RunError: the folder belongs to another config, to other teachers or other data, or another
+            process trains in it now.
     """
     out.mkdir(parents=True, exist_ok=True)
-    lock = (out / "lock").open("w", encoding="utf-8")
+    lock = FileLock(out / "lock")
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        lock.close()
+        lock.acquire(blocking=False)
+    except Timeout as error:
         raise RunError(f"another process is training in {out}; wait for it or stop it.") from error
+    try:
+        _begin_or_check(out, config, {"command": command, "teachers": teachers, "data": data})
+        yield
+    finally:
+        lock.release()
+
+
+def _begin_or_check(out: Path, config: TrainConfig, origin: dict[str, Any]) -> None:
     path, wanted = out / "config.json", json.dumps(config.to_dict(), indent=2) + "\n"
-    if path.exists():
-        if path.read_text(encoding="utf-8") != wanted:
-            lock.close()
-            raise RunError(
-                f"{out} holds a run with another config; choose another --out or remove it."
-            )
-        began = json.loads((out / "origin.json").read_text(encoding="utf-8"))
-        taught_by = began.get("teachers", teachers)  # runs of before did not note them
-        if teachers is not None and taught_by != teachers:
-            lock.close()
-            raise RunError(
-                f"{out} learns from {', '.join(taught_by)}, not from {', '.join(teachers)}; "
-                "name those teachers or choose another --out."
-            )
-        return lock
-    origin: dict[str, Any] = {"command": command, "commit": git_commit()}
-    if teachers:
-        origin["teachers"] = teachers
-    replace_file(out / "origin.json", json.dumps(origin, indent=2) + "\n")
-    replace_file(path, wanted)
-    return lock
+    teachers, data = origin["teachers"], origin["data"]
+    if not path.exists():
+        noted = {name: value for name, value in origin.items() if value}
+        noted["commit"] = git_commit()
+        replace_file(out / "origin.json", json.dumps(noted, indent=2) + "\n")
+        replace_file(path, wanted)
+        return
+    if path.read_text(encoding="utf-8") != wanted:
+        raise RunError(f"{out} holds a run with another config; choose another --out or remove it.")
+    # Older runs did not note teachers and data.
+    began = json.loads((out / "origin.json").read_text(encoding="utf-8"))
+    taught_by = began.get("teachers", teachers or [])
+    if teachers is not None and taught_by != teachers:
+        raise RunError(
+            f"{out} learns from {', '.join(taught_by)}, not from {', '.join(teachers)}; "
+            "name those teachers or choose another --out."
+        )
+    if data is not None and began.get("data", data) != data:
+        raise RunError(f"{out} holds a run on other data; name that or choose another --out.")
 
 
 def load_best(run: Path, config: TrainConfig, epoch: int) -> "keras.Model":
@@ -101,8 +112,22 @@ def load_best(run: Path, config: TrainConfig, epoch: int) -> "keras.Model":
     if not path.exists():
         return load_network(run)
     network = build_network(config.network, config.preprocessing, shape=config.shape)
-    network.load_weights(path)
+    read_weights(network, path)
     return network
+
+
+def read_weights(network: "keras.Model", path: Path) -> None:
+    """Load a checkpoint into a network that is built as it was.
+
+    Raises:
+        RunError: the file is missing or damaged.
+    """
+    try:
+        network.load_weights(path)
+    except (OSError, ValueError, KeyError) as error:
+        raise RunError(
+            f"{path} is missing or damaged, so the run cannot go on; choose another --out."
+        ) from error
 
 
 def load_weights(network: "keras.Model", folder: Path) -> None:

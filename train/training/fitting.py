@@ -59,8 +59,8 @@ def fit(
     Raises:
         DataError: the data cannot be read.
         ModelLoadError: a teacher cannot be loaded.
-        RunError: `out` belongs to another config or other teachers or is in use, `init` has no
-            weights, or no epoch is there to finish with.
+        RunError: `out` belongs to another config, other teachers or other data or is in use, `init`
+            has no weights, or no epoch is there to finish with.
     """
     if config.network not in NETWORKS:  # before a folder is claimed for it
         raise RunError(f"there is no network {config.network!r}; known: {', '.join(NETWORKS)}.")
@@ -70,6 +70,7 @@ def fit(
         raise RunError(
             "unlabelled faces and an unlabelled_share above 0 belong together: name both or none."
         )
+    from train.data.dataset import data_digest
     from train.data.fer2013 import load_splits
     from train.inputs.targets import select_faces, select_training_faces
     from train.inputs.teachers import teacher_names
@@ -78,9 +79,10 @@ def fit(
     strategy = find_strategy()
     # A run that only ends has no question to its teachers, wherever they are by now.
     versions = None if finish else [name for path in teachers for name in teacher_names(path)]
-    with claim(out, config, command, versions) if is_first_worker() else nullcontext():
-        print(f"reading {data_dir}", flush=True)
-        splits = select_faces(load_splits(data_dir), config.emotions)
+    print(f"reading {data_dir}", flush=True)
+    everything = load_splits(data_dir)  # before a folder is claimed for it
+    data, splits = data_digest(everything), select_faces(everything, config.emotions)
+    with claim(out, config, command, versions, data) if is_first_worker() else nullcontext():
         if not finish:
             faces, weights = select_training_faces(splits, config, faults)
             table = _table(faces, config, weights, teachers, unlabelled)

@@ -6,7 +6,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from train.artifacts.run_folder import averaged, checkpoint, load_weights
+from train.artifacts.run_folder import averaged, checkpoint, load_weights, read_weights
 from train.errors import RunError
 from train.inputs.batches import TrainingTable, make_batches, steps_of
 from train.networks.blocks import Regularization
@@ -90,9 +90,9 @@ class Training:
         with self._scope():
             self.network.optimizer.build(self.network.trainable_variables)
         if self.average is not None:
-            self.network.load_weights(averaged(out, epochs))
+            read_weights(self.network, averaged(out, epochs))
             self.average.restart(epochs * self._steps)
-        self.network.load_weights(checkpoint(out, epochs))
+        read_weights(self.network, checkpoint(out, epochs))
 
     def begin(self, epoch: int, history: Sequence[dict[str, Any]]) -> None:
         """Get ready for an epoch, from 0."""
