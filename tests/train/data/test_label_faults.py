@@ -365,7 +365,7 @@ def test_a_missing_folder_is_one_sentence(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
     write_synthetic_dataset(tmp_path, (7, 7, 7))
     out = tmp_path / "fer2013.csv"
-    with pytest.raises(SystemExit, match=r"error: .*fer2013\.csv cannot be written to"):
+    with pytest.raises(SystemExit, match=r"error: .*fer2013\.csv is a file; name a folder"):
         main(["--data", str(tmp_path), "--out", str(out)])
 
 
