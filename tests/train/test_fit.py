@@ -243,7 +243,7 @@ def test_best_takes_the_earlier_of_equal_epochs() -> None:
         ("epochs=many", "error: epochs must look like 5"),
         ("teacher_share=1.5", "error: teacher_share must be 0 to 1"),
         ("seed=-1", "error: seed must be 0 or more, got -1"),
-        ("learning_rate=-0.01", "error: learning_rate must be above 0, got -0.01"),
+        ("learning_rate=-0.01", "error: learning_rate must be 0 or more, got -0.01"),
         ("preprocessing.std_offset=-1", "error: std_offset must be within"),
     ],
 )
