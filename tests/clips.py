@@ -1,5 +1,7 @@
 """Video files with known truth, made by the tests: portraits on a calm background."""
 
+import os
+import sys
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from functools import lru_cache
@@ -112,4 +114,8 @@ def write_clip(
                 frame.pts, frame.time_base = round(times[number] / TIME_BASE), TIME_BASE
             output.mux(stream.encode(frame))
         output.mux(stream.encode())
+    if codec == "libsvtav1" and sys.platform == "linux":
+        # For root, SVT-AV1 turns the thread that calls it into a real-time one (SCHED_FIFO 99), and
+        # leaves it so: every process that a later test starts would starve the rest of the machine.
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
     return path

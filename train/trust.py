@@ -16,11 +16,13 @@ Generated scenes without any face (`train.robustness.scenes`) are always measure
 
 import argparse
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from fer_core.preprocessing import UInt8Array
 from fer_core.recognizer import EmotionRecognizer
 from train.cli import add_model_argument, check_file, command_parser, explained
 from train.data.drawings import draw_emoji, draw_words
@@ -42,22 +44,25 @@ def main(arguments: list[str] | None = None) -> None:
         sets = read_photograph_sets(options.photos or [])
         photographs = [photo for photos in sets.values() for photo in photos]
         photographs += read_portraits(options.portraits) if options.portraits else []
-        figures: dict[str, Any] = {}
-        if photographs:
-            figures["changes"] = measure_changes(recognizer, photographs, options.faces)
-            figures["turns"] = measure_turns(recognizer, photographs)
-        invented = {
-            "scenes": (make_empty_scene(np.random.default_rng((SEED, i))) for i in range(SCENES))
-        }
+        invented: dict[str, Iterable[UInt8Array]] = {}
         if options.emoji:
             invented["emoji"] = (image for _, image in draw_emoji(options.emoji))
         if options.fonts:
             fonts = sorted(options.fonts.rglob("*.ttf"))
             fonts = [font for font in fonts if "emoji" not in font.name.lower()]
             invented["words"] = (image for _, image in draw_words(fonts, WORDS, SEED))
-        figures["invented"] = {
-            name: measure_invented(recognizer, images, name) for name, images in invented.items()
+        invented["scenes"] = (
+            make_empty_scene(np.random.default_rng((SEED, i))) for i in range(SCENES)
+        )
+        figures: dict[str, Any] = {
+            "invented": {
+                name: measure_invented(recognizer, images, name)
+                for name, images in invented.items()
+            }
         }
+        if photographs:
+            figures["changes"] = measure_changes(recognizer, photographs, options.faces)
+            figures["turns"] = measure_turns(recognizer, photographs)
         print(describe(figures))
         if options.json is not None:
             replace_file(options.json, json.dumps(figures, indent=2) + "\n")

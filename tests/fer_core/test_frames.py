@@ -490,3 +490,9 @@ def test_no_decoded_frame_is_kept(tmp_path: Path) -> None:
         [sys.executable, "-c", code, str(path)], cwd=ROOT, check=True, capture_output=True
     ).stdout
     assert float(said) < 200 + 12 * image.nbytes / 2**20  # Python and FFmpeg, and a few frames
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks the scheduler of Linux")
+def test_making_av1_leaves_the_process_its_usual_priority(tmp_path: Path) -> None:
+    clip(tmp_path / "av1.mp4", 3, codec=CONTAINERS["av1.mp4"])
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER

@@ -313,7 +313,9 @@ class TestPaths:
         assert_refused(tmp_path / "empty.png")
 
     @pytest.mark.parametrize(
-        "source", [None, 3, 0.5, bytearray(b"x"), [[0, 1], [2, 3]], io.BytesIO(b"x")], ids=repr
+        "source",
+        [None, 3, 0.5, bytearray(b"x"), [[0, 1], [2, 3]], io.BytesIO(b"x")],
+        ids=lambda source: type(source).__name__,
     )
     def test_anything_else_is_refused(self, source):
         assert_refused(source)
