@@ -43,15 +43,15 @@ fix: $(VENV)/installed-tests
 	$(BIN)/ruff format .
 
 bench: $(VENV)/installed-tests
-	$(BIN)/python -m tests.benchmark_speed
-	$(BIN)/python -m tests.benchmark_server
+	$(BIN)/python -m benchmarks.recognition
+	$(BIN)/python -m benchmarks.server
 	$(BIN)/python -m benchmarks.video
 
 soak: $(VENV)/installed-tests
-	$(BIN)/python -m tests.soak
+	$(BIN)/python -m benchmarks.soak
 
 fuzz: $(VENV)/installed-tests
-	$(BIN)/python -m tests.fuzz
+	$(BIN)/python -m benchmarks.fuzz
 
 dist: $(VENV)/installed-tests
 	rm -rf dist

@@ -2,10 +2,10 @@
 
     PEER/bin/python benchmarks/fer_video.py CLIP
 
-train/peer_fer.py tells how to make the environment. Prints JSON: the package's version, the boxes
-that it found in each frame (x, y, width, height in pixels), and the seconds it took, by the clock
-and of all processors, not counting imports and the loading of models. It reads every frame with its
-default detector and writes no pictures.
+train/evaluation/peer_fer.py tells how to make the environment. Prints JSON: the package's version,
+the boxes that it found in each frame (x, y, width, height in pixels), and the seconds it took, by
+the clock and of all processors, not counting imports and the loading of models. It reads every
+frame with its default detector and writes no pictures.
 """
 
 import contextlib

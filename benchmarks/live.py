@@ -22,9 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 from playwright.sync_api import sync_playwright
 
+from benchmarks.page import live, open_page
 from fer_core import EmotionRecognizer, RecognitionResult, load_image
 from page.handlers import SEARCH_EVERY, SEVEN, Handlers, Shown, Source
-from tests.benchmark_page import live, open_page
 from tests.conftest import PORTRAITS, chromium_arguments, find_chromium, serve
 
 DISTANCES = (1.0, 1.5, 2.0, 2.5, 3.0)  # m

@@ -8,7 +8,7 @@ processors a frame, which other work on the machine disturbs less. The clips are
 portraits, one of them small and one rolled by 30 degrees, sway before a calm background, 30 frames
 a second. A face counts as found when the middle of a box lies nearer to it than half its width.
 `--fer-python` names the Python of another environment with the `fer` package (how to make one:
-train/peer_fer.py), whose own video reader then reads the same clips in the same run.
+train/evaluation/peer_fer.py), whose own video reader then reads the same clips in the same run.
 """
 
 import argparse

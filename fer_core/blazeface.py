@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_core.assets import read_verified
+from fer_core.boxes import intersection_over_union
 from fer_core.inference import Network
 
 DETECTOR_FILE = "face_detection_short_range.tflite"
@@ -147,7 +148,7 @@ def _merge(answers: NDArray[np.float64]) -> list[tuple[NDArray[np.float64], int]
     rest = answers[np.argsort(-answers[:, -1], kind="stable")]
     merged = []
     while len(rest):
-        same = _intersection_over_union(rest[0], rest) > SAME_PLACE
+        same = intersection_over_union(_corners(rest[0]), _corners(rest)) > SAME_PLACE
         same[0] = True
         scores = rest[same, -1]
         face = scores @ rest[same] / scores.sum()
@@ -157,14 +158,10 @@ def _merge(answers: NDArray[np.float64]) -> list[tuple[NDArray[np.float64], int]
     return merged
 
 
-def _intersection_over_union(
-    one: NDArray[np.float64], all_: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    low = np.maximum(one[:2] - one[2:4] / 2, all_[:, :2] - all_[:, 2:4] / 2)
-    high = np.minimum(one[:2] + one[2:4] / 2, all_[:, :2] + all_[:, 2:4] / 2)
-    common = np.maximum(0.0, high - low).prod(axis=1)
-    union = one[2:4].prod() + all_[:, 2:4].prod(axis=1) - common
-    return np.asarray(common / np.maximum(union, 1e-9))
+def _corners(answers: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(..., 4) edges of answers, which begin with a box's middle and its sides."""
+    middle, half = answers[..., :2], answers[..., 2:4] / 2
+    return np.concatenate([middle - half, middle + half], axis=-1)
 
 
 def _to_proposal(answer: NDArray[np.float64]) -> Proposal:

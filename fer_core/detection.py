@@ -8,15 +8,15 @@ proposal, says whether it is a face at all, and where exactly its parts are.
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_core.blazeface import STEP, WINDOW, BlazeFace, Proposal
+from fer_core.blazeface import WINDOW, BlazeFace, Proposal
+from fer_core.boxes import intersection_over_smaller
 from fer_core.given_boxes import GivenBox
 from fer_core.landmarks import INPUT_SIZE, LOOK_SIDE, FaceLandmarker, FaceMesh
+from fer_core.pyramid import PyramidLevel, level_of, level_sides, octaves_of, surroundings_of
 from fer_core.results import BoundingBox, FaceDetection
 
 # A proposal is a face when the mesh sees one, or when the detector is sure and the mesh does not
@@ -29,11 +29,7 @@ HOPELESS = 0.01  # presence at the first look, below which a second is not worth
 CONVERGENCE_PASSES = 2  # of the mesh in a given box, after those of a proposal
 MAX_FACES = 50
 MAX_PROPOSALS = 100  # that are looked at closely at each level; noise can raise hundreds
-FINEST = 204  # pixels of the picture that fill the window at the finest level
-LEVEL_RATIO = 3.2  # at most, between one level and the next
 LEFT_TO_FINER = 28  # pixels: what is smaller at one level is seen better, and larger, at the next
-MAX_FINE_SIDE = 1600  # pixels; of larger pictures the finest level is coarser, to keep its size
-NEAR = 3  # widths of a face around where it was in the frame before
 SAME_FACE = 0.25  # share of the smaller of two boxes that lies in the other
 SAME_WAY = 0.7  # cosine of the angle between two proposals, above which they stand alike
 FRAME = 0.25  # of the longer side, around a picture in which nothing was found
@@ -89,19 +85,19 @@ class FaceDetector:
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
             raise ValueError(f"image must be (H, W, 3) uint8, got {image.shape} {image.dtype}")
 
-        halves = _halves(image)
-        finer = _level_sides(max(image.shape[:2]))
+        octaves = octaves_of(image)
+        finer = level_sides(max(image.shape[:2]))
         least = LEFT_TO_FINER if finer and small_faces else 0
-        faces = self._confirm(halves, self._look(_level(halves, WINDOW), least), [])
+        faces = self._confirm(octaves, self._look(level_of(octaves, WINDOW), least), [])
         for box in near:
             if not _is_found(box, faces):
-                faces = self._confirm(halves, self._look_around(halves, box), faces)
+                faces = self._confirm(octaves, self._look_around(octaves, box), faces)
         if small_faces or not all(_is_found(box, faces) for box in near):
             for side in finer:
                 least = 0 if side == finer[-1] else LEFT_TO_FINER
-                faces = self._confirm(halves, self._look(_level(halves, side), least), faces)
+                faces = self._confirm(octaves, self._look(level_of(octaves, side), least), faces)
         if not faces:
-            faces = self._confirm(halves, self._search_harder(_level(halves, WINDOW)), [])
+            faces = self._confirm(octaves, self._search_harder(level_of(octaves, WINDOW)), [])
         height, width = image.shape[:2]
         found = [_to_detection(proposal, mesh, width, height) for proposal, mesh in faces]
         return sorted(
@@ -118,16 +114,16 @@ class FaceDetector:
         Returns:
             Faces that `detect` gives, and what only resembles one.
         """
-        halves = _halves(image)
-        sides = [WINDOW, *_level_sides(max(image.shape[:2]))]
-        proposals = [seen for side in sides for seen in self._look(_level(halves, side))]
+        octaves = octaves_of(image)
+        sides = [WINDOW, *level_sides(max(image.shape[:2]))]
+        proposals = [seen for side in sides for seen in self._look(level_of(octaves, side))]
         height, width = image.shape[:2]
         found = []
         for proposal in sorted(proposals, key=lambda proposal: -proposal.score)[:count]:
             side = LOOK_SIDE * proposal.side
-            mesh = self._look_closely(halves, proposal.center, side, proposal.roll)
+            mesh = self._look_closely(octaves, proposal.center, side, proposal.roll)
             if mesh.presence >= HOPELESS:
-                mesh = self._look_closely(halves, *mesh.square)
+                mesh = self._look_closely(octaves, *mesh.square)
             found.append(_to_detection(proposal, mesh, width, height))
         return [face for face in found if face is not None]
 
@@ -143,22 +139,22 @@ class FaceDetector:
             `box` is the given one and `score` the face mesh's probability that it shows a face:
             0 where the mesh sees none, and `keypoints` are then those of a typical upright face.
         """
-        halves = _halves(image)
-        found = [self._place(halves, given) for given in boxes]
+        octaves = octaves_of(image)
+        found = [self._place(octaves, given) for given in boxes]
         return sorted(found, key=lambda face: -face.box.area)
 
-    def _place(self, halves: list["_View"], given: GivenBox) -> FaceDetection:
+    def _place(self, octaves: list[PyramidLevel], given: GivenBox) -> FaceDetection:
         low, high = given.exact[:2], given.exact[2:]
         center, side = (low + high) / 2, float((high - low).max())
         for quarters in (0, 1, -1, 2):  # a box does not tell which way up the face is
             roll = quarters * math.pi / 2
-            mesh = self._examine(halves, Proposal(center, side, roll, SURE_SCORE))
+            mesh = self._examine(octaves, Proposal(center, side, roll, SURE_SCORE))
             if mesh is None:
                 continue
             # Boxes of other detectors are centred and scaled in other ways: the mesh converges on
             # the face with each pass, and where it has gone over to a neighbour this shows.
             for _ in range(CONVERGENCE_PASSES):
-                mesh = self._look_closely(halves, *mesh.square)
+                mesh = self._look_closely(octaves, *mesh.square)
             middle = _box_of(mesh).reshape(2, 2).mean(axis=0)
             is_inside = (low <= middle).all() and (middle <= high).all()
             if mesh.presence >= NOT_DENIED and is_inside:
@@ -167,17 +163,17 @@ class FaceDetector:
                 )
         return FaceDetection(given.box, given.typical_keypoints, 0.0)
 
-    def _look(self, view: "_View", least: float = 0) -> list[Proposal]:
+    def _look(self, view: PyramidLevel, least: float = 0) -> list[Proposal]:
         """Proposals with sides of at least so many pixels of the view, in pixels of the picture."""
         proposals = self._blazeface.look(view.image)
         return [seen.moved(view.scale) for seen in proposals if seen.side >= least]
 
-    def _look_around(self, halves: list["_View"], box: BoundingBox) -> list[Proposal]:
+    def _look_around(self, octaves: list[PyramidLevel], box: BoundingBox) -> list[Proposal]:
         """Proposals around a face of the frame before, in pixels of the picture."""
-        view, corner = _surroundings(halves, box)
+        view, corner = surroundings_of(octaves, box)
         return [seen.moved(view.scale, corner) for seen in self._blazeface.look(view.image)]
 
-    def _search_harder(self, whole: "_View") -> list[Proposal]:
+    def _search_harder(self, whole: PyramidLevel) -> list[Proposal]:
         """What to try when nothing was found: a frame, and the picture turned."""
         small, scale = whole
         # A face that fills the picture has no surroundings to be recognized by: lend it some.
@@ -197,7 +193,7 @@ class FaceDetector:
         return proposals
 
     def _confirm(
-        self, halves: list["_View"], proposals: list[Proposal], known: list["_Face"]
+        self, octaves: list[PyramidLevel], proposals: list[Proposal], known: list["_Face"]
     ) -> list["_Face"]:
         """Look closely at each proposal that is not known yet; each face once."""
         faces = list(known)
@@ -212,32 +208,32 @@ class FaceDetector:
             ):
                 continue
             tried.append(proposal)
-            mesh = self._examine(halves, proposal)
+            mesh = self._examine(octaves, proposal)
             if mesh is not None and not any(_is_same(_box_of(mesh), box) for box in boxes):
                 faces.append((proposal, mesh))
         return faces
 
-    def _examine(self, halves: list["_View"], proposal: Proposal) -> FaceMesh | None:
+    def _examine(self, octaves: list[PyramidLevel], proposal: Proposal) -> FaceMesh | None:
         """The face that a proposal promises, or None when it is no face."""
         side = LOOK_SIDE * proposal.side
-        first = self._look_closely(halves, proposal.center, side, proposal.roll)
+        first = self._look_closely(octaves, proposal.center, side, proposal.roll)
         if first.presence < HOPELESS:
             return None
         # The second look is upright and centred by the first: on press photographs rolled by 30
         # and 45 degrees it changed the answer in 3 to 4 % instead of 5 to 6.
-        second = self._look_closely(halves, *first.square)
+        second = self._look_closely(octaves, *first.square)
         presence = max(first.presence, second.presence)
         if presence >= WORTH_TURNING and second.presence < BEYOND_DOUBT:
             # The detector takes many a face that stands on its head for an upright one.
             turned = [
-                self._look_closely(halves, proposal.center, side, proposal.roll + turn)
+                self._look_closely(octaves, proposal.center, side, proposal.roll + turn)
                 for turn in np.arange(1, 6) * np.pi / 3
             ]
             best = max(turned, key=lambda mesh: mesh.presence)
             if best.presence > max(second.presence, MIN_PRESENCE):
                 # What was proposed for another way up lies aside: one look more to come close.
-                first = self._look_closely(halves, *best.square)
-                second = self._look_closely(halves, *first.square)
+                first = self._look_closely(octaves, *best.square)
+                second = self._look_closely(octaves, *first.square)
         presence = max(first.presence, second.presence)
         is_face = second.presence >= MIN_PRESENCE or (
             proposal.score >= SURE_SCORE and presence >= NOT_DENIED
@@ -245,88 +241,17 @@ class FaceDetector:
         return second if is_face else None
 
     def _look_closely(
-        self, halves: list["_View"], center: NDArray[np.float64], side: float, roll: float
+        self, octaves: list[PyramidLevel], center: NDArray[np.float64], side: float, roll: float
     ) -> FaceMesh:
         """The mesh in a square, out of the smallest half that is as large as the mesh sees."""
         image, scale = next(
-            (half for half in reversed(halves) if side / half.scale >= INPUT_SIZE), halves[0]
+            (octave for octave in reversed(octaves) if side / octave.scale >= INPUT_SIZE),
+            octaves[0],
         )
         return self._landmarker.look(image, center / scale, side / scale, roll).moved(scale)
 
 
-class _View(NamedTuple):
-    """A picture made smaller (or larger), and how many pixels of the original one of it covers."""
-
-    image: NDArray[np.uint8]
-    scale: float
-
-
 _Face = tuple[Proposal, FaceMesh]
-
-
-def _halves(image: NDArray[np.uint8]) -> list[_View]:
-    """The picture, and halves of it down to about the detector's window.
-
-    Exact halves cost next to nothing, and from the one that is less than twice as large as needed
-    anything can be drawn bilinearly without aliasing that these networks would mind. Averaging
-    over areas of other sizes took a third of the detector's time.
-    """
-    views = [_View(image, 1.0)]
-    height, width = image.shape[:2]
-    while max(height, width) >= 2 * WINDOW and min(height, width) >= 2:
-        even = views[-1].image[: height // 2 * 2, : width // 2 * 2]
-        height, width = height // 2, width // 2
-        half = cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA)
-        views.append(_View(np.asarray(half, np.uint8), 2 * views[-1].scale))
-    return views
-
-
-def _level(halves: list[_View], side: int) -> _View:
-    """The picture with a longer side of so many pixels."""
-    image, scale = next(
-        (half for half in reversed(halves) if max(half.image.shape[:2]) >= side), halves[0]
-    )
-    longest = max(image.shape[:2])
-    height, width = (max(1, round(side * length / longest)) for length in image.shape[:2])
-    level = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
-    return _View(np.asarray(level, np.uint8), scale * longest / side)
-
-
-def _surroundings(halves: list[_View], box: BoundingBox) -> tuple[_View, tuple[float, float]]:
-    """What is around a face of the frame before, about as large as the detector's window.
-
-    Returns:
-        The view, and x and y of its corner in the picture, in pixels of the view.
-    """
-    side = NEAR * max(box.width, box.height)
-    image, scale = next(
-        (half for half in reversed(halves) if side / half.scale >= WINDOW), halves[0]
-    )
-    middle = np.array([box.x_min + box.x_max, box.y_min + box.y_max]) / 2
-    low, high = (np.rint((middle + edge * side / 2) / scale).astype(int) for edge in (-1, 1))
-    size = np.array(image.shape[1::-1])
-    low = np.clip(low, 0, size - 1)  # at least one pixel, even of what lies outside
-    high = np.clip(high, low + 1, size)
-    part = image[low[1] : high[1], low[0] : high[0]]
-    ratio = side / scale / WINDOW  # pixels of the half to one of the view
-    width, height = np.maximum(1, np.rint((high - low) / ratio).astype(int)).tolist()
-    view = cv2.resize(part, (width, height), interpolation=cv2.INTER_LINEAR)
-    x, y = (low / ratio).tolist()
-    return _View(np.asarray(view, np.uint8), scale * ratio), (x, y)
-
-
-def _level_sides(longest: int) -> list[int]:
-    """Longer sides of the finer levels, the finest last; none for a small picture.
-
-    From the whole picture in one window to there in as few even steps as `LEVEL_RATIO` lets.
-    """
-    finest = FINEST * max(1.0, longest / MAX_FINE_SIDE)
-    if longest * WINDOW < (WINDOW + STEP) * finest:  # no larger than the window, in whole steps
-        return []
-    ratio = longest / finest  # between the finest level and the window
-    count = math.ceil(math.log(ratio) / math.log(LEVEL_RATIO))
-    sides = [WINDOW * ratio ** (level / count) for level in range(1, count + 1)]
-    return [int(side) // STEP * STEP for side in sides]
 
 
 def _box_of(mesh: FaceMesh) -> NDArray[np.float64]:
@@ -340,17 +265,8 @@ def _is_found(box: BoundingBox, faces: list[_Face]) -> bool:
     return any(_is_same(edges, _box_of(mesh)) for _, mesh in faces)
 
 
-def _area(box: NDArray[np.float64]) -> float:
-    return float((box[2] - box[0]) * (box[3] - box[1]))
-
-
-def _overlap(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
-    sides = np.minimum(first[2:], second[2:]) - np.maximum(first[:2], second[:2])
-    return float(np.prod(np.maximum(0.0, sides)))
-
-
 def _is_same(first: NDArray[np.float64], second: NDArray[np.float64]) -> bool:
-    return _overlap(first, second) > SAME_FACE * min(_area(first), _area(second))
+    return bool(intersection_over_smaller(first, second) > SAME_FACE)
 
 
 def _to_detection(

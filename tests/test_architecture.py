@@ -11,13 +11,14 @@ from types import CodeType
 import pytest
 
 from tests.conftest import ROOT
+from train.__main__ import COMMANDS, main
 
 # Inside fer_core: a module may import those of the levels before its own.
 LEVELS = [
-    {"errors", "emotions", "assets", "geometry", "filters", "inference"},
+    {"errors", "emotions", "assets", "geometry", "boxes", "filters", "inference"},
     {"preprocessing", "landmarks", "blazeface"},
     {"results"},
-    {"given_boxes"},
+    {"given_boxes", "pyramid"},
     {"images", "detection", "alignment", "calibration", "tracking", "table", "drawing", "summary"},
     {"model", "quality", "frames"},
     {"recognizer", "explanation"},
@@ -29,6 +30,24 @@ LEVELS = [
     {"__main__"},
 ]
 DRAWING_MAY_IMPORT = {"results", "emotions"}
+# Inside train: a package may import those before its own; so may a command, and no other command.
+BASE = {"errors", "files", "cli"}
+PACKAGES = [
+    "reporting",
+    "data",
+    "recipes",
+    "networks",
+    "inputs",
+    "artifacts",
+    "training",
+    "evaluation",
+    "calibration",
+    "robustness",
+    "eda",
+    "ingestion",
+    "workflow",
+]
+TRAIN = sorted((ROOT / "train").rglob("*.py"))
 FER_CORE = sorted(path.stem for path in (ROOT / "fer_core").glob("*.py"))
 HEAVY = {"ai_edge_litert", "av", "tensorflow", "keras", "mediapipe", "gradio", "matplotlib"}
 
@@ -44,14 +63,32 @@ def imports(path: Path) -> set[str]:
     while pending:
         code = pending.pop()
         pending += [inner for inner in code.co_consts if isinstance(inner, CodeType)]
-        names |= {
-            step.argval for step in dis.get_instructions(code) if step.opname == "IMPORT_NAME"
-        }
+        module = ""
+        for step in dis.get_instructions(code):
+            if step.opname == "IMPORT_NAME":
+                module = step.argval
+                names.add(module)
+            elif step.opname == "IMPORT_FROM" and is_module(f"{module}.{step.argval}"):
+                names.add(f"{module}.{step.argval}")
     return names
 
 
+def is_module(name: str) -> bool:
+    path = ROOT.joinpath(*name.split("."))
+    return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
+
+
+def module_name(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts)
+
+
+def room(name: str) -> str:
+    """The package, or the module outside of any, that a module of train belongs to."""
+    return name.split(".")[1] if "." in name else "__init__"
+
+
 @pytest.mark.parametrize(
-    "path", [*ROOT.glob("fer_core/*.py"), *ROOT.glob("train/*.py")], ids=lambda path: path.name
+    "path", [*ROOT.glob("fer_core/*.py"), *TRAIN, *ROOT.glob("benchmarks/*.py")], ids=module_name
 )
 def test_imports_are_absolute_so_that_these_tests_see_them(path: Path) -> None:
     assert not re.search(r"^\s*from\s+\.", path.read_text(encoding="utf-8"), re.MULTILINE)
@@ -90,29 +127,64 @@ def test_drawing_knows_only_results_and_emotions() -> None:
     assert used <= {f"fer_core.{name}" for name in DRAWING_MAY_IMPORT}
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "train").glob("*.py")), ids=lambda path: path.name)
-def test_train_does_not_know_the_page(path: Path) -> None:
-    assert not {name.split(".")[0] for name in imports(path)} & {"app", "page", "gradio"}
+@pytest.mark.parametrize("path", TRAIN, ids=module_name)
+def test_train_knows_neither_the_page_nor_benchmarks_nor_tests(path: Path) -> None:
+    roots = {name.split(".")[0] for name in imports(path)}
+    assert not roots & {"app", "page", "gradio", "benchmarks", "tests"}
+
+
+@pytest.mark.parametrize("path", TRAIN, ids=module_name)
+def test_packages_of_train_import_only_what_lies_below_them(path: Path) -> None:
+    used = {room(name) for name in imports(path) if name.startswith("train.")}
+    own = room(module_name(path))
+    if own in BASE:
+        assert used <= BASE
+    elif own in PACKAGES:
+        assert used <= BASE | set(PACKAGES[: PACKAGES.index(own) + 1])
+    else:
+        assert used <= BASE | set(PACKAGES), "a command imports no other command"
+
+
+def test_no_modules_of_train_import_each_other_in_a_circle() -> None:
+    pending = {
+        module_name(path): {name for name in imports(path) if name.startswith("train.")}
+        for path in TRAIN
+    }
+    while free := {name for name, used in pending.items() if not used & pending.keys()}:
+        pending = {name: used for name, used in pending.items() if name not in free}
+    assert not pending
+
+
+def test_every_command_is_listed() -> None:
+    flat = {path.stem for path in (ROOT / "train").glob("*.py")}
+    assert flat - BASE - {"__init__", "__main__"} == set(COMMANDS)
+    assert {path.name for path in (ROOT / "train").iterdir() if path.is_dir()} - {
+        "__pycache__"
+    } == set(PACKAGES)
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "page").glob("*.py")), ids=lambda path: path.name)
 def test_the_page_does_not_know_the_training(path: Path) -> None:
-    assert not {name.split(".")[0] for name in imports(path)} & {"app", "train", "tests"}
+    assert not {name.split(".")[0] for name in imports(path)} & {
+        "app",
+        "train",
+        "benchmarks",
+        "tests",
+    }
 
 
 def test_explanations_are_for_the_page_and_the_figure_of_features() -> None:
-    others = {*ROOT.glob("fer_core/*.py"), *ROOT.glob("train/*.py")} - {ROOT / "train/features.py"}
-    assert not any("fer_core.explanation" in imports(path) for path in others)
+    modules = [*ROOT.glob("fer_core/*.py"), *TRAIN]
+    users = {path for path in modules if "fer_core.explanation" in imports(path)}
+    assert users == {ROOT / "train/evaluation/feature_figure.py"}
 
 
-def test_networks_and_augmentation_run_on_any_keras_backend() -> None:
-    for name in ("networks", "augmentation", "batches", "training", "fit", "dataset", "config"):
-        assert "tensorflow" not in {n.split(".")[0] for n in imports(ROOT / f"train/{name}.py")}
+def test_training_runs_on_any_keras_backend() -> None:
+    users = {path for path in TRAIN if "tensorflow" in {n.split(".")[0] for n in imports(path)}}
+    assert users == {ROOT / "train/artifacts/tflite.py", ROOT / "train/training/distribution.py"}
 
 
-@pytest.mark.parametrize(
-    "module", ["fer_core", "train.fit", "train.evaluate", "train.dataset", "train.gap"]
-)
+@pytest.mark.parametrize("module", ["fer_core", *(f"train.{command}" for command in COMMANDS)])
 def test_importing_loads_nothing_heavy(module: str) -> None:
     code = f"import sys, {module}; print(sorted({HEAVY!r} & set(sys.modules)))"
     finished = subprocess.run(
@@ -121,15 +193,11 @@ def test_importing_loads_nothing_heavy(module: str) -> None:
     assert finished.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize(
-    "command",
-    ["fit", "evaluate", "calibrate", "export", "gap", "clean", "average", "explore", "ingest",
-     "compare", "features", "speed", "trust", "quality"],
-)  # fmt: skip
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself(command: str) -> None:
     environment = {key: value for key, value in os.environ.items() if key != "FER_DATA"}
     finished = subprocess.run(
-        [sys.executable, "-m", f"train.{command}", "--help"],
+        [sys.executable, "-m", "train", command, "--help"],
         cwd=ROOT,
         env=environment,
         capture_output=True,
@@ -137,3 +205,15 @@ def test_every_command_explains_itself(command: str) -> None:
         check=True,
     )
     assert f"python -m train.{command}" in finished.stdout
+
+
+def test_train_lists_its_commands_with_a_line_each(capsys: pytest.CaptureFixture[str]) -> None:
+    main([])
+    lines = capsys.readouterr().out.splitlines()
+    for command in COMMANDS:
+        assert any(re.fullmatch(rf"  {command} +\w.+\.", line) for line in lines)
+
+
+def test_an_unknown_command_is_told_in_one_sentence() -> None:
+    with pytest.raises(SystemExit, match="error: there is no command fits; known: explore, "):
+        main(["fits"])

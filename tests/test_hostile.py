@@ -1,6 +1,6 @@
 """A public page is sent everything: it refuses in one sentence, stays small, and goes on.
 
-`python -m tests.fuzz` does the same at length.
+`python -m benchmarks.fuzz` does the same at length.
 """
 
 import os
@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.fuzz import SECONDS, Worker
 from tests.conftest import PORTRAITS, ROOT
-from tests.fuzz import SECONDS, Worker
 from tests.hostile import META, Item, Visitor, corpus, mutations
 
 ROOMY = 2 * SECONDS  # a processor that is shared counts up to twice the time

@@ -1,13 +1,13 @@
-"""Many programs at once, and a server that is killed: the short form of tests/soak.py."""
+"""Many programs at once, and a server that is killed: the short form of benchmarks/soak.py."""
 
 from pathlib import Path
 
 import pytest
 
+from benchmarks.soak import kill_and_restart, under_load
 from fer_core import EmotionRecognizer
 from tests.pictures import Picture, mixed
 from tests.serving import served
-from tests.soak import kill_and_restart, under_load
 
 CLIENTS, SECONDS = 8, 6
 

@@ -12,83 +12,16 @@ result is a folder like a run's, with temperature and threshold fitted on Public
 `train.calibrate --photos DIR` fits them on photographs.
 """
 
-import argparse
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
-from fer_core.errors import ModelLoadError
-from fer_core.model import EmotionModel, ModelInfo
-from train.arguments import add_data_argument, data_dir, need
-from train.errors import DataError
-from train.networks import mean_of_answers
-from train.runs import RunError, git_commit, load_network, refuse_run
-
-
-def average(
-    folders: Sequence[Path], data: Path, out: Path, command: str = "", *, answers: bool = False
-) -> ModelInfo:
-    """Write the averaged model, in a folder like a run's.
-
-    Args:
-        folders: two or more runs or published models of one preprocessing and, unless `answers`,
-            of one network.
-        data: a folder as `train.dataset` describes it.
-        out: where to.
-        command: what to type to do this again, for model.json.
-        answers: average the logits instead of the weights.
-
-    Raises:
-        DataError: the data cannot be read.
-        ModelLoadError: a model cannot be loaded.
-        RunError: the models do not belong together, or `out` is one of them.
-    """
-    import numpy as np
-
-    from train.dataset import load_splits
-    from train.export import export_network
-
-    infos = [EmotionModel.load(folder).info for folder in folders]
-    networks = [load_network(folder) for folder in folders]
-    shapes = [[weight.shape for weight in network.get_weights()] for network in networks]
-    if any(info.preprocessing != infos[0].preprocessing for info in infos):
-        raise RunError("only models of the same preprocessing have a mean.")
-    if not answers and any(shape != shapes[0] for shape in shapes):
-        raise RunError("only models of the same network have a mean of weights; see --answers.")
-    if any(out.resolve() == folder.resolve() for folder in folders):
-        raise RunError(f"{out} is one of the models; name another folder with --out.")
-    refuse_run(out)
-    public = load_splits(data)["PublicTest"]
-    if answers:
-        mean = mean_of_answers(networks)
-    else:
-        mean = networks[0]
-        together = zip(*(network.get_weights() for network in networks), strict=True)
-        mean.set_weights([np.mean(weights, axis=0) for weights in together])
-    out.mkdir(parents=True, exist_ok=True)
-    training = {
-        "command": command,
-        "commit": git_commit(),
-        "mean": "answers" if answers else "weights",
-        "mean_of": [{"version": info.version, **info.training} for info in infos],
-    }
-    return export_network(
-        mean,
-        out,
-        public,
-        name=infos[0].name,
-        spec=infos[0].preprocessing,
-        training=training,
-    )
+from train.artifacts.averaging import average
+from train.cli import add_data_argument, check_folder, command_parser, data_dir, explained, need
 
 
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m train.average",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("train.average", __doc__)
     parser.add_argument(
         "--models", type=Path, nargs="+", required=True, metavar="DIR", help="two or more"
     )
@@ -106,10 +39,9 @@ def main(arguments: list[str] | None = None) -> None:
     words = " ".join(str(folder) for folder in options.models)
     command = f"python -m train.average --models {words} --data DIR --out {options.out}"
     command += " --answers" if options.answers else ""
-    try:
+    with explained():
+        check_folder(options.out)
         info = average(options.models, data, options.out, command, answers=options.answers)
-    except (DataError, ModelLoadError, RunError) as error:
-        raise SystemExit(f"error: {error}") from error
     print(
         f"{options.out} holds {info.name} {info.version}, calibrated on PublicTest; for the answer "
         "on photographs: python -m train.calibrate --photos DIR"

@@ -25,144 +25,43 @@ and threshold are fitted on PublicTest. The arithmetic needs train/requirements.
 """
 
 import argparse
-import json
 from pathlib import Path
 
-from fer_core.calibration import Calibration
-from fer_core.emotions import FER2013_LABELS
-from fer_core.errors import FerError
-from fer_core.model import (
-    CONVERTIBLE_VERSION,
-    FORMAT_VERSION,
-    MODEL_JSON,
-    EmotionModel,
-    ModelInfo,
+from fer_core.model import FORMAT_VERSION, MODEL_JSON
+from train.artifacts.model_folder import convert, write_info
+from train.calibration.photographs import NEUTRAL_WEIGHT
+from train.calibration.recalibration import recalibrate
+from train.cli import (
+    add_data_argument,
+    add_model_argument,
+    command_parser,
+    data_dir,
+    explained,
+    need,
 )
-from fer_core.recognizer import EmotionRecognizer
-from train.arguments import add_data_argument, add_model_argument, data_dir, need
-from train.calibration import calibrate_on_dataset, dataset_logits
-from train.dataset import DataError, load_splits
-from train.evaluate_answers import answer_photographs
-from train.photo_calibration import (
-    NEUTRAL_WEIGHT,
-    calibrate_on_photographs,
-    judge_on_dataset,
-    trade_off,
-)
-from train.photographs import read_photograph_sets
-
-SHOWN = {
-    "mean_recall": "mean recall",
-    "ece": "calibration error",
-    "answered": "answered",
-    "accuracy_answered": "accuracy of these",
-}
-"""Figures that are printed, with their words."""
-
-
-def convert(folder: Path) -> ModelInfo:
-    """Read a model.json of format 2, whose answer was a temperature and a share of the heads.
-
-    Raises:
-        DataError: it is of another format, or malformed.
-    """
-    try:
-        values = json.loads((folder / MODEL_JSON).read_text(encoding="utf-8"))
-        version = values["format_version"]
-        if version != CONVERTIBLE_VERSION:
-            raise DataError(
-                f"{MODEL_JSON} of {folder} has format {version}; only format "
-                f"{CONVERTIBLE_VERSION} can be converted to {FORMAT_VERSION}."
-            )
-        calibration = Calibration.temperature(
-            float(values.pop("temperature")), float(values.pop("fer2013_share"))
-        )
-        converted = {
-            **values,
-            "format_version": FORMAT_VERSION,
-            "calibration": calibration.to_dict(),
-        }
-        return ModelInfo.from_dict(converted)
-    except (OSError, AttributeError, KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{MODEL_JSON} of {folder} cannot be converted: {error}.") from error
+from train.data.fer2013 import load_splits
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
-    from train.export import write_info
-
     parser, options = _parse(arguments)
-    try:
+    with explained():
         if options.convert:
             write_info(options.model, convert(options.model))
             print(f"{options.model} now has {MODEL_JSON} of format {FORMAT_VERSION}")
             return
         if options.photos:
-            info = _with_photographs(options)
-        else:
-            public = load_splits(data_dir(parser, options))["PublicTest"]
-            info = calibrate_on_dataset(EmotionModel.load(options.model), public)
-    except (DataError, FerError) as error:
-        raise SystemExit(f"error: {error}") from error
-    write_info(options.model, info)
-    print(
-        f"wrote the calibration, {info.calibration.form}, and the abstention threshold, "
-        f"{info.abstention_threshold}, into {MODEL_JSON} of {options.model}; figures of other "
-        "answers are gone: python -m train.evaluate --record"
-    )
-
-
-def _with_photographs(options: argparse.Namespace) -> ModelInfo:
-    from train.markdown import table
-
-    need("calibration on photographs", "scipy", "sklearn", "matplotlib")
-    folders = read_photograph_sets(options.photos)
-    public_split = load_splits(options.data)["PublicTest"] if options.data else None
-    recognizer = EmotionRecognizer.load(options.model)
-    sets = {name: answer_photographs(recognizer, photos) for name, photos in folders.items()}
-    special = dict(options.weight or ())
-    neutral = FER2013_LABELS.index("neutral")
-    if any((said.labels[said.found] == neutral).any() for said in sets.values()):
-        special = {"neutral": NEUTRAL_WEIGHT, **special}
-    elif options.trade_off:
-        raise DataError("--trade-off needs photographs of neutral faces.")
-    info, candidates = calibrate_on_photographs(recognizer.model.info, sets, special)
-    rows = [
-        (one.form, f"{one.strength:g}", f"{one.loss:.4f}", f"{one.behind:.4f}", f"{one.error:.4f}")
-        for one in candidates
-    ]
-    print("Cross-validated loss by form and strength; the last columns: behind the best, ± error")
-    print(table(("form", "strength", "loss", "behind", "±"), rows))
-    for name, told in info.calibration.figures["cross_validated"].items():
-        recalls = "  ".join(f"{label} {value:.3f}" for label, value in told["recall"].items())
-        # What has no value, such as the accuracy where nothing is answered, is not there.
-        shown = {key: f"{told[key]:.3f}" if key in told else "-" for key in SHOWN}
-        words = ", ".join(f"{SHOWN[key]} {value}" for key, value in shown.items())
-        print(f"{name}, cross-validated: {words}\n  {recalls}")
-    public = None
-    if public_split is not None:
-        heads = dataset_logits(recognizer.model, public_split)
-        public = public_split, heads
-        told = judge_on_dataset(info.calibration, public_split, heads)
-        print(", ".join(f"{key} {value:.3f}" for key, value in told.items()))
-    if options.trade_off:
-        lines = trade_off(info, sets, special, public)
-        print(table(list(lines[0]), [[f"{value:.3f}" for value in row.values()] for row in lines]))
-        from train import plots
-
-        title = "What the weight of calm faces does, cross-validated"
-        plots.trade_off(lines, special["neutral"], options.trade_off, title)
-    return info
+            need("calibration on photographs", "scipy", "sklearn", "matplotlib")
+        data = options.data if options.photos else data_dir(parser, options)
+        public = load_splits(data)["PublicTest"] if data else None
+        weights = dict(options.weight or ())
+        recalibrate(options.model, public, options.photos or (), weights, options.trade_off)
 
 
 def _parse(
     arguments: list[str] | None,
 ) -> tuple[argparse.ArgumentParser, argparse.Namespace]:
-    parser = argparse.ArgumentParser(
-        prog="python -m train.calibrate",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("train.calibrate", __doc__)
     add_model_argument(parser)
     add_data_argument(parser)
     parser.add_argument(

@@ -9,124 +9,16 @@ those of a run's fastest, in which other work on the machine counts least. With 
 table replaces what stands between `<!-- compare NAME -->` and `<!-- end -->` in that file.
 """
 
-import argparse
-import math
-import re
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from train.arguments import add_data_argument, data_dir
-from train.config import TrainConfig
-from train.errors import DataError
-
-REPORTED = {
-    "predecessor_a": "17 %, labels and predictions out of step",
-    "predecessor_b": "not stated",
-    "happy_sad": "not stated",
-    "resnet50": "48 %",
-}
-"""What a predecessor's authors said of their accuracy."""
-
-COLUMNS = (
-    "run", "network", "parameters", "trained on", "epochs", "seconds an epoch", "FER+", "FER2013",
-    "happy or sad", "reported by its authors",
-)  # fmt: skip
-
-
-def compare(runs: Sequence[Path], data: Path) -> list[dict[str, str]]:
-    """A row for each run, by column; scores are accuracies on PublicTest.
-
-    Raises:
-        DataError: the data cannot be read.
-        ModelLoadError: a run has no model.
-    """
-    from train.dataset import load_splits
-
-    splits = load_splits(data)
-    return [_row(run, splits) for run in runs]
-
-
-def _row(run: Path, splits: dict[str, Any]) -> dict[str, str]:
-    from fer_core.model import EmotionModel
-    from train.batches import select_faces, select_training_faces
-    from train.evaluate import evaluate
-    from train.runs import read_history
-
-    model = EmotionModel.load(run)
-    training = model.info.training
-    config = training.get("config", {})
-    emotions = tuple(config.get("emotions", ()))
-    chosen = select_faces(splits, emotions)
-    figures = evaluate(model, chosen, public_only=True)
-    history = read_history(run)
-    network = config.get("network", model.info.name)
-    faces, _ = select_training_faces(chosen, TrainConfig(faces=config.get("faces", 0)))
-    scores = {
-        name: f"{figures[key]['accuracy']:.3f}" if key in figures and not emotions else "-"
-        for name, key in (("FER+", "ferplus_public"), ("FER2013", "fer2013_public"))
-    }
-    happy_sad = figures["happy_sad_public"]["accuracy"]
-    cells = (
-        run.name + _differences(config),
-        network,
-        f"{training.get('parameters', 0):,}",
-        f"{len(faces):,} {'faces' if not emotions else ' and '.join(emotions) + ' faces'}",
-        f"{len(history)}" if history else "-",
-        _fastest(history),
-        scores["FER+"],
-        scores["FER2013"],
-        "-" if happy_sad is None else f"{happy_sad:.3f}",
-        REPORTED.get(network, "-"),
-    )
-    return dict(zip(COLUMNS, cells, strict=True))
-
-
-def _fastest(history: Sequence[dict[str, Any]]) -> str:
-    """Seconds of the fastest epoch; older runs did not note them."""
-    noted = [row["seconds"] for row in history if math.isfinite(row["seconds"])]
-    return f"{min(noted):.0f}" if noted else "-"
-
-
-def _differences(config: dict[str, Any]) -> str:
-    """Filters, and pretrained weights, which a run's name may not tell."""
-    filters = config.get("preprocessing", {}).get("filters", ())
-    told = [", ".join(filters)] if filters else []
-    told += [f"weights: {Path(config['pretrained']).name}"] if config.get("pretrained") else []
-    if config.get("network") == "resnet50" and not config.get("pretrained"):
-        told.append("random weights")
-    return f" ({'; '.join(told)})" if told else ""
-
-
-def markdown(rows: Sequence[dict[str, str]]) -> str:
-    """The rows as a Markdown table, without columns that say nothing."""
-    columns = [name for name in COLUMNS if any(row[name] != "-" for row in rows)]
-    lines = [columns, ["---"] * len(columns), *([row[name] for name in columns] for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def put_into(path: Path, name: str, table: str) -> None:
-    """Replace what stands between the marks of a file.
-
-    Raises:
-        DataError: the file has no such marks.
-    """
-    text = path.read_text(encoding="utf-8")
-    mark = f"<!-- compare {name} -->"
-    pattern = re.compile(rf"({re.escape(mark)}\n).*?(<!-- end -->)", re.DOTALL)
-    if not pattern.search(text):
-        raise DataError(f"{path} has no lines {mark} and <!-- end --> to write between.")
-    written = pattern.sub(lambda marks: f"{marks[1]}{table}\n{marks[2]}", text, count=1)
-    path.write_text(written, encoding="utf-8")
+from train.cli import add_data_argument, command_parser, data_dir, explained
+from train.evaluation.comparison import compare, markdown
+from train.reporting.markdown import replace_marked
 
 
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m train.compare",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("train.compare", __doc__)
     add_data_argument(parser)
     parser.add_argument(
         "--runs", type=Path, nargs="+", required=True, metavar="DIR", help="runs or models"
@@ -135,15 +27,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--name", default="networks", help="of its marks (default: networks)")
     options = parser.parse_args(arguments)
     data = data_dir(parser, options)
-    from fer_core.errors import ModelLoadError
-
-    try:
+    with explained():
         table = markdown(compare(options.runs, data))
         print(table)
         if options.into is not None:
-            put_into(options.into, options.name, table)
-    except (DataError, ModelLoadError, OSError) as error:
-        raise SystemExit(f"error: {error}") from error
+            replace_marked(options.into, f"compare {options.name}", table)
 
 
 if __name__ == "__main__":

@@ -17,8 +17,8 @@ fitted on are recognized: where all of them are named, their answers are cross-v
 `--data DIR` names FER2013 and the FER+ votes. With `--photos` it may be left out: the dataset is
 then not read, even where FER_DATA is set. Its faces go through fer_core's preparation, flip
 averaging and temperature included. PrivateTest is for reporting: `--public-only` leaves it unread,
-and each reading of it belongs into the log in RUNS.md (the row to add is printed). Without FER+
-votes there are no ferplus figures, and the answer is judged by FER2013's labels.
+and each reading of it belongs into experiments/private-test.toml (the entry is printed). Without
+FER+ votes there are no ferplus figures, and the answer is judged by FER2013's labels.
 
 `--json OUT` writes every figure, those of photographs under `photos` by set; of the dataset
 accuracy, precision, recall, F1 and AUC by class and averaged, confusion matrices, calibration,
@@ -32,7 +32,7 @@ A copy has equal pixels. With `--faults DIR`, what `python -m train.clean` wrote
 scores without near copies: pictures of a photograph that Training shows too, cut or lit otherwise.
 
 `--fer-python` names the Python of another environment with the `fer` package (how to make one:
-train/peer_fer.py) and sets its answers to the same pictures beside ours.
+train/evaluation/peer_fer.py) and sets its answers to the same pictures beside ours.
 
 A model that answers no better than chance, or whose answers fit other rows or other class names
 far better, gives a warning: labels and pictures are then out of step.
@@ -45,42 +45,46 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from fer_core.errors import FerError
-from fer_core.model import EmotionModel, ModelInfo
+from fer_core.model import ModelInfo
 from fer_core.recognizer import EmotionRecognizer
-from train.arguments import add_data_argument, add_model_argument, data_dir, need
-from train.clean import load_faults
-from train.dataset import DataError, Dataset, load_splits
-from train.evaluate_answers import (
+from train.calibration.photographs import held_out_answers, sets_fitted_on
+from train.cli import (
+    add_data_argument,
+    add_model_argument,
+    check_file,
+    check_folder,
+    command_parser,
+    data_dir,
+    explained,
+    need,
+)
+from train.data.fer2013 import load_splits
+from train.data.label_faults import load_faults
+from train.data.photographs import read_photograph_sets
+from train.evaluation.figures import all_figures, compact
+from train.evaluation.predictions import (
     Answers,
     PhotographAnswers,
     answer_photographs,
     answer_splits,
     ask_fer,
 )
-from train.evaluate_figures import all_figures, compact, log_row, side_by_side, summary
-from train.peer_fer import PeerError
-from train.photo_calibration import held_out_answers, sets_fitted_on
-from train.photographs import read_photograph_sets
-
-
-def evaluate(
-    model: EmotionModel, splits: dict[str, Dataset], *, public_only: bool = False
-) -> dict[str, Any]:
-    """All figures of a model; the arguments are `answer_splits`', the result `all_figures`'."""
-    return all_figures(
-        answer_splits(model, splits, public_only=public_only), model.info.abstention_threshold
-    )
+from train.evaluation.tables import log_entry, side_by_side, summary
+from train.files import replace_file
 
 
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
-    from train.export import write_info
+    from train.artifacts.model_folder import write_info
 
     options = _parse(arguments)
     need("evaluation", "sklearn", "scipy", *(["matplotlib"] if options.report else []))
     answers: dict[str, Answers] = {}
-    try:
+    with explained():
+        if options.json is not None:
+            check_file(options.json)
+        if options.report is not None:
+            check_folder(options.report)
         sets = read_photograph_sets(options.photos)
         if options.data is not None:
             print(f"reading {options.data}", flush=True)
@@ -101,24 +105,22 @@ def main(arguments: list[str] | None = None) -> None:
             print("asking fer for its answers", flush=True)
             version, of_faces, of_photographs = ask_fer(options.fer_python, answers, sets)
             figures["peers"] = {f"fer {version}": all_figures(of_faces, 0.0, of_photographs)}
-    except (DataError, FerError, PeerError) as error:
-        raise SystemExit(f"error: {error}") from error
-    figures["file_bytes"] = (options.model / model.info.file).stat().st_size
-    print(summary(figures))
-    if "peers" in figures:
-        print(side_by_side(figures))
-    origin = _origin(options, model.info)
-    if "PrivateTest" in answers:
-        print("PrivateTest was read; the row for the log in train/RUNS.md:")
-        print(log_row(figures, origin))
-    for path in _write(options, figures, answers, photographs, origin):
-        print(f"wrote {path}")
-    if options.record:
-        # What was not measured this time stays: the same answers gave it.
-        known = model.info.figures
-        new = {name: {**known.get(name, {}), **row} for name, row in compact(figures).items()}
-        write_info(options.model, replace(model.info, figures={**known, **new}))
-        print(f"wrote the figures into model.json of {options.model}")
+        figures["file_bytes"] = (options.model / model.info.file).stat().st_size
+        print(summary(figures))
+        if "peers" in figures:
+            print(side_by_side(figures))
+        origin = _origin(options, model.info)
+        if "PrivateTest" in answers:
+            print("PrivateTest was read; the entry for experiments/private-test.toml:")
+            print(log_entry(figures, origin))
+        for path in _write(options, figures, answers, photographs, origin):
+            print(f"wrote {path}")
+        if options.record:
+            # What was not measured this time stays: the same answers gave it.
+            known = model.info.figures
+            new = {name: {**known.get(name, {}), **row} for name, row in compact(figures).items()}
+            write_info(options.model, replace(model.info, figures={**known, **new}))
+            print(f"wrote the figures into model.json of {options.model}")
 
 
 def _held_out(
@@ -148,12 +150,11 @@ def _write(
     written = []
     if options.json is not None:
         text = json.dumps({**figures, "origin": origin}, indent=2, allow_nan=False) + "\n"
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(text, encoding="utf-8")
+        replace_file(options.json, text)
         written.append(options.json)
     if options.report is not None:
-        from train.report import write_report
-        from train.runs import read_history
+        from train.artifacts.run_folder import read_history
+        from train.evaluation.report import write_report
 
         written += write_report(
             options.report,
@@ -168,7 +169,7 @@ def _write(
 
 def _origin(options: argparse.Namespace, info: ModelInfo) -> dict[str, str]:
     """Which model was measured, when, by which code; without this machine's data folders."""
-    from train.runs import git_commit
+    from train.artifacts.provenance import git_commit
 
     words = [f"python -m train.evaluate --model {options.model}"]
     words += ["--data DIR"] if options.data else []
@@ -187,11 +188,7 @@ def _origin(options: argparse.Namespace, info: ModelInfo) -> dict[str, str]:
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m train.evaluate",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("train.evaluate", __doc__)
     add_model_argument(parser)
     parser.add_argument(
         "--photos",

@@ -21,55 +21,31 @@ quarter of a minute for FER2013, most of it for reading a CSV.
 """
 
 import argparse
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from train.arguments import add_data_argument, data_dir, need
-from train.clean import load_faults
-from train.dataset import DataError, Dataset, load_splits
-from train.explore_numbers import explore
-from train.explore_plots import draw_figures
-from train.explore_report import NO_VOTES, markdown
-
-
-def write_report(
-    splits: Mapping[str, Dataset], numbers: Mapping[str, Any], out: Path, seed: int = 0
-) -> list[Path]:
-    """Write everything into a folder, made when missing; the files, report.md first.
-
-    Args:
-        splits: from `load_splits`.
-        numbers: from `explore` of the same.
-        out: where to.
-        seed: decides which faces are shown.
-    """
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "explore.json").write_text(json.dumps(numbers, indent=2) + "\n", "utf-8")
-    drawings = draw_figures(splits, numbers, out, seed)
-    (out / "report.md").write_text(markdown(numbers, drawings), "utf-8")
-    return [out / "report.md", out / "explore.json", *(drawing.path for drawing in drawings)]
+from train.cli import add_data_argument, check_folder, command_parser, data_dir, explained, need
+from train.data.fer2013 import load_splits
+from train.data.label_faults import load_faults
+from train.eda.report import NO_VOTES, write_report
+from train.eda.statistics import explore
 
 
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
     options, data = _parse(arguments)
     need("exploring", "matplotlib")
-    try:
+    with explained():
         print(f"reading {data}", flush=True)
         splits = load_splits(data)
         faults = load_faults(options.faults, splits) if options.faults else None
-        options.out.mkdir(parents=True, exist_ok=True)
+        check_folder(options.out)
         print(f"counting {sum(map(len, splits.values())):,} pictures and their copies", flush=True)
         numbers = explore(splits, faults)
         print("drawing", flush=True)
         for path in write_report(splits, numbers, options.out, options.seed):
             print(f"wrote {path}")
-    except DataError as error:
-        raise SystemExit(f"error: {error}") from error
-    except OSError as error:
-        raise SystemExit(f"error: {options.out} cannot be written to ({error}).") from error
     print(_in_short(numbers))
 
 
@@ -86,11 +62,7 @@ def _in_short(numbers: Mapping[str, Any]) -> str:
 
 
 def _parse(arguments: list[str] | None) -> tuple[argparse.Namespace, Path]:
-    parser = argparse.ArgumentParser(
-        prog="python -m train.explore",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("train.explore", __doc__)
     add_data_argument(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="OUTDIR", help="for the report")
     parser.add_argument("--faults", type=Path, metavar="DIR", help="what train.clean wrote")

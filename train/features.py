@@ -18,272 +18,10 @@ is, while the answer is also that of its mirror image. About ten seconds, most o
 
 import argparse
 import os
-from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from fer_core.emotions import BY_NAME
-from fer_core.errors import FerError
-from fer_core.explanation import draw_evidence, evidence_for, evidence_maps
-from fer_core.model import EmotionModel
-from fer_core.preprocessing import Float32Array, UInt8Array, preprocess
-from fer_core.results import EmotionPrediction, FaceResult
-from train.arguments import add_model_argument, need
-from train.networks import members_of
-
-CHANNELS = 16  # shown of a layer, at most
-CHANNELS_A_ROW = 8
-STAGE_SHRINK = 2 / 3  # a picture of this share of the side or less begins a new stage
-EVIDENCE_SIZE = 240  # pixels
-
-
-class FeatureError(Exception):
-    """There is nothing to show; the message says why."""
-
-
-def find_members(network: Any) -> list[Any]:
-    """The networks of one trunk each that a model's network is or is made of, at least one.
-
-    Raises:
-        FeatureError: the network is neither.
-    """
-    members = members_of(network)
-    if not all(_computes_heads(member) for member in members):
-        raise FeatureError("this network has no heads of its own, so its layers cannot be shown.")
-    return members
-
-
-def _computes_heads(part: Any) -> bool:
-    """Whether the head ferplus is computed here, not averaged over members."""
-    layers = getattr(part, "layers", [])
-    return any(layer.name == "ferplus" and hasattr(layer, "kernel") for layer in layers)
-
-
-def map_layers(member: Any) -> dict[str, Any]:
-    """Layers that give (N, h, w, c), by name, from input to output; those of inner trunks, too."""
-    import keras
-
-    found: dict[str, Any] = {}
-    for layer in member.layers:
-        if isinstance(layer, keras.Model):
-            found |= map_layers(layer)
-        elif not isinstance(layer, keras.layers.InputLayer) and _is_map(layer.output):
-            found[layer.name] = layer
-    return found
-
-
-def _is_map(output: Any) -> bool:
-    return len(getattr(output, "shape", ())) == 4
-
-
-def stage_layers(member: Any) -> list[str]:
-    """Names of the last activations before each reduction of the picture, from input to output.
-
-    Raises:
-        FeatureError: the network has no activations that are maps.
-    """
-    last: list[str] = []
-    side = np.inf
-    for name, layer in map_layers(member).items():
-        height = layer.output.shape[1]
-        if height == 1 or not _is_activation(layer):
-            continue
-        if height <= STAGE_SHRINK * side:
-            last.append(name)
-            side = height
-        last[-1] = name
-    if not last:
-        raise FeatureError("this network has no activations that are maps; name layers.")
-    return last
-
-
-def _is_activation(layer: Any) -> bool:
-    from keras import activations, layers
-
-    if isinstance(layer, layers.ReLU | layers.LeakyReLU | layers.PReLU | layers.ELU):
-        return True
-    return getattr(layer, "activation", activations.linear) is not activations.linear
-
-
-def feature_maps(
-    member: Any, inputs: Float32Array, names: Sequence[str]
-) -> dict[str, Float32Array]:
-    """What layers answer to one face.
-
-    Args:
-        member: of `find_members`.
-        inputs: (1, h, w, 1) float32, from `preprocess`.
-        names: of `map_layers`.
-
-    Returns:
-        (h, w, c) float32 by name, in the order of `names`.
-
-    Raises:
-        FeatureError: the network has no such layer; the message names those that it has.
-    """
-    known = map_layers(member)
-    if unknown := [name for name in names if name not in known]:
-        raise FeatureError(
-            f"this network has no layer {', '.join(unknown)}; it has {', '.join(known)}."
-        )
-    found = _maps_within(member, inputs, set(names))
-    return {name: found[name] for name in names}
-
-
-def _maps_within(part: Any, inputs: Any, names: set[str]) -> dict[str, Float32Array]:
-    import keras
-
-    outputs = {layer.name: layer.output for layer in part.layers if layer.name in names}
-    found: dict[str, Float32Array] = {}
-    if outputs:
-        answers = keras.Model(part.inputs, outputs)([inputs], training=False)
-        found = {name: np.asarray(maps, np.float32)[0] for name, maps in answers.items()}
-    # The graph of a trunk that is called as a layer is its own: what comes before it is its input.
-    for before, trunk in zip(part.operations, part.operations[1:], strict=False):
-        if isinstance(trunk, keras.Model) and names & map_layers(trunk).keys():
-            arriving = keras.Model(part.inputs, before.output)([inputs], training=False)
-            found |= _maps_within(trunk, arriving, names)
-    return found
-
-
-def strongest_channels(maps: Float32Array, count: int = CHANNELS) -> NDArray[np.int64]:
-    """(at most count,) channels of (h, w, c) maps by mean magnitude, the strongest first."""
-    strength = np.abs(maps).mean(axis=(0, 1))
-    return np.argsort(-strength, kind="stable")[:count]
-
-
-def evidence_picture(model: EmotionModel, face: FaceResult) -> UInt8Array | None:
-    """(240, 240, 3) uint8 RGB as the app draws it, or None where the network has no such map."""
-    try:
-        maps = evidence_maps(model, face.aligned)
-    except ValueError:  # how it says that the heads do not stand on pooled maps
-        return None
-    evidence = evidence_for(maps, face.emotion.probabilities, face.emotion.label)
-    return draw_evidence(face.aligned, evidence, EVIDENCE_SIZE)
-
-
-def find_face(recognizer: Any, picture: Path) -> FaceResult:
-    """The largest face of a photograph.
-
-    Raises:
-        FeatureError: there is none.
-        InvalidImageError: not a picture that can be read.
-    """
-    faces = recognizer.recognize(picture).faces
-    if not faces:
-        raise FeatureError(f"no face was found in {picture}.")
-    if len(faces) > 1:
-        print(f"{len(faces)} faces were found, the largest is shown")
-    largest: FaceResult = faces[0]
-    return largest
-
-
-def show_features(
-    model: EmotionModel,
-    network: Any,
-    face: FaceResult,
-    path: Path,
-    *,
-    layers: Sequence[str] | None = None,
-    member: int = 1,
-) -> dict[str, Float32Array]:
-    """Write the figure.
-
-    Args:
-        model: that answered.
-        network: the same in Keras.
-        face: its answer to one face.
-        path: of the PNG.
-        layers: names of `map_layers`; those of `stage_layers` when None.
-        member: which of several networks, from 1.
-
-    Returns:
-        (h, w, c) float32 by name of the layer: what is shown, all channels.
-
-    Raises:
-        FeatureError: there is no such layer or member.
-    """
-    members = find_members(network)
-    if not 1 <= member <= len(members):
-        raise FeatureError(f"there is no member {member}; this model has 1 to {len(members)}.")
-    chosen = members[member - 1]
-    inputs = preprocess(face.aligned[np.newaxis], model.info.preprocessing)
-    maps = feature_maps(chosen, inputs, layers or stage_layers(chosen))
-    whose = f", network {member} of {len(members)}" if len(members) > 1 else ""
-    title = f"{model.info.name} {model.info.version}{whose}"
-    evidence = evidence_picture(model, face)
-    _draw(face, inputs[0, ..., 0], evidence, maps, path=path, title=title)
-    return maps
-
-
-def _draw(
-    face: FaceResult,
-    inputs: Float32Array,
-    evidence: UInt8Array | None,
-    maps: Mapping[str, Float32Array],
-    *,
-    path: Path,
-    title: str,
-) -> None:
-    """Three large pictures, and below a block of small ones for each layer; measures in inches."""
-    from matplotlib.figure import Figure
-
-    from train.plots import DPI
-
-    large, side, step, tall, left, block = 2.3, 0.95, 1.0, 1.15, 0.15, 0.35
-    downs = [-(-min(values.shape[-1], CHANNELS) // CHANNELS_A_ROW) for values in maps.values()]
-    width = 2 * left + CHANNELS_A_ROW * step
-    height = 0.85 + large + sum(block + down * tall for down in downs) + 0.1
-    figure = Figure(figsize=(width, height))
-    figure.suptitle(
-        title, fontsize=12, weight="bold", x=left / width, ha="left", y=1 - 0.1 / height
-    )
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.axis("off")
-
-    def show(picture: Any, x: float, y: float, size: float, **style: Any) -> None:
-        axes.imshow(picture, extent=(x, x + size, y + size, y), aspect="auto", **style)
-
-    grey = {"cmap": "gray", "interpolation": "bicubic"}
-    tops: Iterable[tuple[str, Any, dict[str, Any]]] = (
-        ("Aligned face", face.aligned, {**grey, "vmin": 0, "vmax": 255}),
-        ("Network's input", inputs, grey),
-        (_evidence_title(face.emotion), evidence, {}),
-    )
-    y = 0.75
-    for column, (name, picture, style) in enumerate(tops):
-        x = left + column * (width - 2 * left - large) / 2
-        axes.text(x, y - 0.06, name, va="bottom", fontsize=10)
-        if picture is None:
-            words = "This network's answer\nhas no such map."
-            axes.text(x + large / 2, y + large / 2, words, ha="center", va="center", fontsize=9)
-        else:
-            show(picture, x, y, large, **style)
-    y += large
-    for (name, values), down in zip(maps.items(), downs, strict=True):
-        channels = strongest_channels(values)
-        rows, columns, count = values.shape
-        words = f"{name}: {rows}x{columns}, the strongest {len(channels)} of {count} channels"
-        axes.text(left, y + block - 0.06, words, va="bottom", fontsize=10)
-        for index, channel in enumerate(channels):
-            x = left + index % CHANNELS_A_ROW * step
-            top = y + block + index // CHANNELS_A_ROW * tall
-            one = values[..., channel]
-            low, high = min(0.0, float(one.min())), float(one.max())
-            scale = {"vmin": low, "vmax": high if high > low else low + 1}  # a silent one is dark
-            show(one, x, top, side, cmap="inferno", interpolation="nearest", **scale)
-            axes.text(x + side / 2, top + side + 0.02, str(channel), ha="center", va="top", size=7)
-        y += block + down * tall
-    axes.set(xlim=(0, width), ylim=(height, 0))
-    figure.savefig(path, dpi=DPI)
-
-
-def _evidence_title(emotion: EmotionPrediction) -> str:
-    unsure = ", not sure" if emotion.is_uncertain else ""
-    return f"What speaks for {BY_NAME[emotion.label].title} ({emotion.confidence:.1%}{unsure})"
+from train.cli import add_model_argument, check_file, command_parser, explained, need
+from train.evaluation.feature_figure import find_face, show_features
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -292,13 +30,13 @@ def main(arguments: list[str] | None = None) -> None:
     need("drawing features", "matplotlib", "keras", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from fer_core.recognizer import EmotionRecognizer
-    from train.runs import RunError, load_network
+    from train.artifacts.model_folder import load_network
 
-    try:
+    with explained():
         print(f"loading the model of {options.model}", flush=True)
         recognizer = EmotionRecognizer.load(options.model)
         face = find_face(recognizer, options.picture)
-        options.out.parent.mkdir(parents=True, exist_ok=True)
+        check_file(options.out)
         network = load_network(options.model)
         maps = show_features(
             recognizer.model,
@@ -308,19 +46,11 @@ def main(arguments: list[str] | None = None) -> None:
             layers=options.layers,
             member=options.member,
         )
-    except (FeatureError, FerError, RunError) as error:
-        raise SystemExit(f"error: {error}") from error
-    except OSError as error:
-        raise SystemExit(f"error: {options.out} cannot be written to ({error}).") from error
     print(f"wrote {options.out} with the layers {', '.join(maps)}")
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m train.features",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("train.features", __doc__)
     add_model_argument(parser)
     parser.add_argument(
         "--picture", type=Path, required=True, metavar="FILE", help="a photograph with a face"

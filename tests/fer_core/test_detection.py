@@ -7,8 +7,8 @@ import pytest
 
 from fer_core import detection
 from fer_core.assets import MODELS_DIR
-from fer_core.blazeface import DETECTOR_FILE, STEP, WINDOW
-from fer_core.detection import FINEST, MAX_FACES, FaceDetector, _halves, _level, _level_sides
+from fer_core.blazeface import DETECTOR_FILE
+from fer_core.detection import MAX_FACES, FaceDetector
 from fer_core.errors import ChecksumMismatchError, ModelLoadError
 from fer_core.geometry import apply, cut_square, similarity
 from fer_core.given_boxes import check_boxes
@@ -16,7 +16,8 @@ from fer_core.images import load_image
 from fer_core.landmarks import LANDMARKER_FILE, LOOK_SIDE
 from fer_core.results import BoundingBox
 from tests.conftest import EXAMPLES, PORTRAITS
-from train.scenes import background, make_empty_scene
+from train.robustness.backgrounds import background
+from train.robustness.scenes import make_empty_scene
 
 GROUP = EXAMPLES / "group_happy-surprise-angry_01.jpg"
 each_portrait = pytest.mark.parametrize("path", PORTRAITS, ids=lambda path: path.stem)
@@ -238,7 +239,7 @@ class TestNear:
         frame, points = far
         near = boxes_of(detector.detect(frame))
         step = np.array(way) * near[0].width // 2
-        monkeypatch.setattr(detection, "_level_sides", lambda longest: [])  # no other search
+        monkeypatch.setattr(detection, "level_sides", lambda longest: [])  # no other search
         for count in range(1, 5):
             moved = np.roll(frame, count * step, axis=(1, 0))
             (face,) = detector.detect(moved, small_faces=False, near=near)
@@ -491,36 +492,3 @@ def test_a_missing_directory_is_refused_as_missing(tmp_path):
     with pytest.raises(ModelLoadError) as caught:
         FaceDetector.load(tmp_path / "nowhere")
     assert caught.type is ModelLoadError
-
-
-class TestLevels:
-    @pytest.mark.parametrize("shape", [(1, 1), (97, 130), (481, 641), (1, 900), (1201, 799)])
-    def test_halves_lie_exactly_over_the_picture(self, shape):
-        rows, columns = np.mgrid[: shape[0], : shape[1]]
-        picture = np.stack([rows // 5, columns // 5, rows * 0], axis=-1).astype(np.uint8)
-        halves = _halves(picture)
-        assert len(halves) == (1 if min(shape) < 2 else 1 + max(0, int(np.log2(max(shape) / 128))))
-        for image, scale in halves[1:]:
-            length = int(scale)
-            assert image.shape[:2] == (shape[0] // length, shape[1] // length)
-            # A pixel is the mean of the square that it covers, the last one, too.
-            for y, x in ((0, 0), (image.shape[0] - 1, image.shape[1] - 1)):
-                square = picture[y * length : (y + 1) * length, x * length : (x + 1) * length]
-                mean = square.reshape(-1, 3).mean(axis=0)
-                np.testing.assert_allclose(image[y, x], mean, atol=0.6 * np.log2(length))
-
-    @pytest.mark.parametrize("side", [128, 200, 384, 640, 900])
-    def test_a_level_has_the_side_that_is_asked_for(self, portrait, side):
-        picture = cv2.resize(portrait, (640, 480))
-        image, scale = _level(_halves(picture), side)
-        assert image.shape[:2] == (round(0.75 * side), side)
-        assert scale == pytest.approx(640 / side)
-
-    def test_the_finest_level_comes_last_and_grows_with_the_picture_up_to_a_limit(self):
-        for longest in (300, 640, 1280, 1600):
-            sides = _level_sides(longest)
-            assert sides == sorted(sides)
-            assert WINDOW * longest / FINEST - STEP < sides[-1] <= WINDOW * longest / FINEST
-        assert _level_sides(4000) == _level_sides(1600)
-        assert not any(WINDOW in _level_sides(longest) for longest in range(1, 400))
-        assert _level_sides(200) == []

@@ -29,7 +29,7 @@ from fer_core.quality import (
 )
 from fer_core.results import BoundingBox, FaceDetection
 from tests.conftest import EXAMPLES, PORTRAITS
-from train.hidden_faces import CHANGES
+from train.robustness.hidden_faces import CHANGES
 
 HAPPY = EXAMPLES / "happy_f_asian_01.jpg"
 CLEAR = np.eye(len(CLASSES))[0]

@@ -15,13 +15,7 @@ from fer_core import (
 )
 from fer_core.calibration import Calibration
 from fer_core.emotions import FER2013_LABELS
-from fer_core.results import (
-    QUALITY_REASONS,
-    BoundingBox,
-    FaceDetection,
-    FaceQuality,
-    FaceResult,
-)
+from fer_core.results import QUALITY_REASONS, BoundingBox, FaceDetection, FaceQuality, FaceResult
 from page.handlers import EXAMPLES
 from page.texts import (
     LANGUAGES,

@@ -18,12 +18,13 @@ from fer_core.emotions import FER2013_LABELS
 from fer_core.errors import ModelLoadError
 from fer_core.model import EmotionModel, read_info
 from tests.conftest import EXAMPLES, PORTRAITS
-from train import calibration
-from train.calibrate import convert, main
+from train.artifacts.model_folder import convert
+from train.calibrate import main
+from train.calibration import fitting as calibration
+from train.calibration.photographs import NEUTRAL_WEIGHT
+from train.data.synthetic import write_synthetic_dataset
 from train.errors import DataError
 from train.evaluate import main as evaluate
-from train.photo_calibration import NEUTRAL_WEIGHT
-from train.synthetic import write_synthetic_dataset
 
 HAPPY = [path for path in PORTRAITS if path.name.startswith("happy")]
 NEUTRAL = [path for path in PORTRAITS if path.name.startswith("neutral")]

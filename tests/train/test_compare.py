@@ -3,11 +3,13 @@ from pathlib import Path
 
 import pytest
 
-from train.compare import compare, main, markdown, put_into
-from train.config import PRESETS
+from train.compare import main
+from train.data.synthetic import write_synthetic_dataset
 from train.errors import DataError
-from train.fit import fit
-from train.synthetic import write_synthetic_dataset
+from train.evaluation.comparison import compare, markdown
+from train.recipes.presets import PRESETS
+from train.reporting.markdown import replace_marked
+from train.training.fitting import fit
 
 
 @pytest.fixture(scope="module")
@@ -48,14 +50,14 @@ def test_a_run_of_two_emotions_is_judged_on_those_alone(rows: list[dict[str, str
 def test_the_table_stands_between_its_marks(rows: list[dict[str, str]], tmp_path: Path) -> None:
     path = tmp_path / "README.md"
     path.write_text("a\n<!-- compare one -->\nold\n<!-- end -->\nb\n<!-- end -->\n")
-    put_into(path, "one", markdown(rows))
+    replace_marked(path, "compare one", markdown(rows))
     text = path.read_text()
     assert text.startswith("a\n<!-- compare one -->\n| run | network |")
     assert text.endswith("<!-- end -->\nb\n<!-- end -->\n")
     assert "old" not in text
     assert "reported" not in text  # nobody reported anything of these
     with pytest.raises(DataError, match="has no lines <!-- compare two -->"):
-        put_into(path, "two", "")
+        replace_marked(path, "compare two", "")
 
 
 def test_a_folder_without_a_model_is_told(data: Path, tmp_path: Path) -> None:

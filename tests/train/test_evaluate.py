@@ -2,6 +2,7 @@ import json
 import re
 import shutil
 import sys
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote
@@ -18,21 +19,23 @@ from fer_core.preprocessing import PreprocessingSpec, prepare_dataset_face, prep
 from fer_core.results import EmotionPrediction
 from tests.conftest import EXAMPLES, ROOT
 from tests.test_architecture import imports
-from tests.train.test_in_step import random_labels
-from train import metrics, peer_fer
-from train.dataset import DataError, Dataset, load_splits
-from train.evaluate import evaluate, main
-from train.evaluate_answers import answer_photographs
-from train.evaluate_figures import compact, summary
-from train.metrics import (
+from tests.train.evaluation.test_label_check import random_labels
+from train.data.dataset import Dataset
+from train.data.fer2013 import load_splits
+from train.data.photographs import Photograph, read_photographs
+from train.data.synthetic import write_synthetic_dataset
+from train.errors import DataError, PeerError
+from train.evaluate import main
+from train.evaluation import metrics, peer_fer
+from train.evaluation.figures import compact, evaluate
+from train.evaluation.metrics import (
     answer_figures,
     classification_figures,
     confident_mistakes,
     roc_curves,
 )
-from train.peer_fer import PeerError
-from train.photographs import Photograph, read_photographs
-from train.synthetic import write_synthetic_dataset
+from train.evaluation.predictions import answer_photographs
+from train.evaluation.tables import summary
 
 ABC = ("a", "b", "c")
 
@@ -649,7 +652,10 @@ class TestCommand:
         assert figures["ferplus_public"]["auc"]["contempt"] is None
         assert str(data) not in out.read_text()
         assert list(out.parent.iterdir()) == [out]
-        assert "PrivateTest was read; the row for the log" in capsys.readouterr().out
+        said = capsys.readouterr().out
+        assert "PrivateTest was read; the entry for experiments/private-test.toml" in said
+        entry = tomllib.loads(said.partition("[[readings]]")[2].partition("\nwrote ")[0])
+        assert entry["fer2013_accuracy"] == round(figures["fer2013_private"]["accuracy"], 4)
 
     def test_public_only_says_and_reports_nothing_of_private_test(
         self,
@@ -659,7 +665,7 @@ class TestCommand:
         capsys: pytest.CaptureFixture[str],
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        monkeypatch.setattr("train.plots._save", lambda figure, path: path)
+        monkeypatch.setattr("train.reporting.plots._save", lambda figure, path: path)
         words = ["--model", str(smoke_run), "--data", str(data), "--report", str(tmp_path)]
         main([*words, "--public-only"])
         output, text = capsys.readouterr().out, (tmp_path / "report.md").read_text()
@@ -686,7 +692,13 @@ class TestCommand:
 def test_training_and_serving_do_without_scikit_learn(module: str) -> None:
     known = imports(ROOT / "train" / f"{module}.py")
     assert not {name.split(".")[0] for name in known} & {"sklearn", "scipy", "matplotlib"}
-    assert not known & {"train", "train.evaluate", "train.metrics", "train.report", "train.plots"}
+    assert not known & {
+        "train",
+        "train.evaluate",
+        "train.evaluation.metrics",
+        "train.evaluation.report",
+        "train.reporting.plots",
+    }
 
 
 def test_evaluation_and_the_app_give_the_same_answers(

@@ -13,15 +13,15 @@ from PIL import Image
 from fer_core.emotions import FER2013_LABELS, FERPLUS_LABELS
 from fer_core.filters import FILTERS
 from tests.conftest import ROOT
-from train import explore_plots
-from train.clean import Faults, data_digest, save_faults
-from train.dataset import SPLITS, Dataset
-from train.duplicates import NearPairs
-from train.explore import main, write_report
-from train.explore_numbers import brightness_and_contrast, explore
-from train.explore_plots import SAMPLES, Drawing, draw_figures
-from train.explore_report import NO_VOTES
-from train.synthetic import draw_face, write_synthetic_dataset
+from train.data.dataset import SPLITS, Dataset, data_digest
+from train.data.duplicates import NearPairs
+from train.data.label_faults import Faults, save_faults
+from train.data.synthetic import draw_face, write_synthetic_dataset
+from train.eda import figures as eda_figures
+from train.eda.figures import SAMPLES, Drawing, draw_figures
+from train.eda.report import NO_VOTES, write_report
+from train.eda.statistics import brightness_and_contrast, explore
+from train.explore import main
 
 ANGRY, DISGUST, FEAR, HAPPY, SAD, SURPRISE, NEUTRAL, CONTEMPT = range(8)
 
@@ -97,7 +97,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> dict[str, Figure]:
     """The figures by file name, which are not saved: that takes seconds."""
     figures: dict[str, Figure] = {}
     monkeypatch.setattr(
-        explore_plots, "_save", lambda figure, path: figures.setdefault(path.name, figure)
+        eda_figures, "_save", lambda figure, path: figures.setdefault(path.name, figure)
     )
     return figures
 
@@ -301,7 +301,7 @@ def test_histograms_are_of_the_class_and_its_mean_is_marked(
         for patch in axes.patches:  # of the class, and of all: shares that sum up to 1
             x, y = patch.get_path().vertices.T
             area = abs(np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y)) / 2
-            assert area == pytest.approx(np.ptp(axes.get_xlim()) / explore_plots.BINS)
+            assert area == pytest.approx(np.ptp(axes.get_xlim()) / eda_figures.BINS)
 
 
 def test_white_pictures_are_in_the_histogram(
@@ -418,7 +418,7 @@ def test_a_missing_folder_is_one_sentence(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
     write_synthetic_dataset(tmp_path, (7, 7, 7))
     out = tmp_path / "fer2013.csv"
-    with pytest.raises(SystemExit, match=r"error: .*fer2013\.csv cannot be written to"):
+    with pytest.raises(SystemExit, match=r"error: .*fer2013\.csv is a file; name a folder"):
         main(["--data", str(tmp_path), "--out", str(out)])
 
 

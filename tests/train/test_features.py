@@ -19,22 +19,25 @@ from fer_core.model import EmotionModel
 from fer_core.preprocessing import PreprocessingSpec, preprocess
 from fer_core.results import FaceResult
 from tests.conftest import EXAMPLES, ROOT
-from train.features import (
-    CHANNELS,
+from train.artifacts.model_folder import load_network
+from train.errors import FeatureError
+from train.evaluation.feature_figure import (
     EVIDENCE_SIZE,
-    FeatureError,
     evidence_picture,
-    feature_maps,
     find_face,
-    find_members,
-    main,
-    map_layers,
     show_features,
+)
+from train.features import main
+from train.networks.build import build_network
+from train.networks.ensemble import mean_of_answers
+from train.networks.feature_maps import (
+    CHANNELS,
+    feature_maps,
+    find_members,
+    map_layers,
     stage_layers,
     strongest_channels,
 )
-from train.networks import build_network, mean_of_answers
-from train.runs import load_network
 
 PICTURE = EXAMPLES / "happy_f_asian_01.jpg"
 

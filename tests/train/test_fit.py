@@ -21,19 +21,22 @@ from fer_core.calibration import CALIBRATION_SHAPES
 from fer_core.emotions import CONTEMPT
 from fer_core.model import EmotionModel, read_info
 from tests.conftest import ROOT
-from tests.train.tables import few_faces
-from train.batches import select_training_faces, training_targets
+from tests.train.inputs.tables import few_faces
+from train.artifacts.model_folder import load_network, publish, save_network, write_info
+from train.artifacts.run_folder import best, claim
+from train.artifacts.temperature import dataset_logits
 from train.calibrate import main as calibrate_main
-from train.calibration import dataset_logits
-from train.config import PRESETS, TrainConfig
-from train.dataset import load_splits
-from train.export import publish, write_info
-from train.fit import fit
+from train.data.fer2013 import load_splits
+from train.data.synthetic import draw_face, write_synthetic_dataset
+from train.errors import RunError
 from train.fit import main as fit_main
-from train.networks import build_network, mean_of_answers
-from train.runs import RunError, best, claim, load_network, save_network
-from train.synthetic import draw_face, write_synthetic_dataset
-from train.training import Training
+from train.inputs.targets import select_training_faces, training_targets
+from train.networks.build import build_network
+from train.networks.ensemble import mean_of_answers
+from train.recipes.config import TrainConfig
+from train.recipes.presets import PRESETS
+from train.training.fitting import fit
+from train.training.trainer import Training
 
 CHANCE = 1 / 7
 
@@ -150,6 +153,32 @@ def test_a_folder_of_another_config_is_not_overwritten(smoke_run: Path, data: Pa
     assert (smoke_run / "model.json").read_bytes() == before
 
 
+def test_a_finished_run_is_not_repeated_on_other_data(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config, run = replace(PRESETS["smoke"], epochs=1), tmp_path / "run"
+    fit(config, data, run)
+    other = tmp_path / "other"
+    other.mkdir()
+    write_synthetic_dataset(other, faces_per_split=(70, 35, 35))
+    with pytest.raises(RunError, match="run holds a run on other data; name that or choose"):
+        fit(config, other, run)
+    assert "going on" not in capsys.readouterr().out
+    origin = json.loads((run / "origin.json").read_text())
+    del origin["data"]  # a run that was begun before it was noted
+    (run / "origin.json").write_text(json.dumps(origin))
+    fit(config, data, run)
+
+
+def test_a_damaged_checkpoint_is_told(smoke_run: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(smoke_run, run)
+    (path,) = run.glob("checkpoint-0005*")
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(SystemExit, match=r"^error: .*checkpoint-0005\S* is missing or damaged"):
+        fit_main(["--smoke", "--out", str(run)])
+
+
 def test_a_run_learns_from_its_teacher(smoke_run: Path, data: Path, tmp_path: Path) -> None:
     run = tmp_path / "taught"
     words = ["--data", str(data), "--preset", "smoke", "--epochs", "1", "--out", str(run)]
@@ -213,6 +242,8 @@ def test_best_takes_the_earlier_of_equal_epochs() -> None:
         ("epoch=3", "error: there is no setting 'epoch'"),
         ("epochs=many", "error: epochs must look like 5"),
         ("teacher_share=1.5", "error: teacher_share must be 0 to 1"),
+        ("seed=-1", "error: seed must be 0 or more, got -1"),
+        ("learning_rate=-0.01", "error: learning_rate must be 0 or more, got -0.01"),
         ("preprocessing.std_offset=-1", "error: std_offset must be within"),
     ],
 )
@@ -348,6 +379,7 @@ def test_wrong_use_is_one_sentence_without_a_traceback(
     assert finished.returncode != 0
     assert said in finished.stderr
     assert "Traceback" not in finished.stderr
+    assert not (tmp_path / "run").exists()  # nothing is claimed for data that is not there
 
 
 def test_without_the_packages_of_training_it_says_where_to_get_them(

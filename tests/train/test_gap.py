@@ -18,19 +18,21 @@ from fer_core.geometry import cut_square, similarity
 from fer_core.model import EmotionModel, ModelInfo
 from fer_core.preprocessing import PreprocessingSpec, to_grey
 from tests.conftest import EXAMPLES
-from train import gap, gap_photographs, gap_scenes, gap_time
-from train.corruptions import CORRUPTIONS, STRENGTHS
-from train.dataset import Dataset
-from train.gap import PARTS
-from train.gap_photographs import PORTRAIT_CHANGES, turn
-from train.gap_report import SECTIONS, write_report
-from train.gap_scenes import match
-from train.photographs import Photograph, mean_recall
-from train.pipelines import BOX, HAAR, OUR_BOX, OURS, WHOLE, Cut
-from train.scenes import KnownFace, PlacedFace, Scene, dataset_face
-from train.synthetic import write_synthetic_dataset
+from train import gap
+from train.data.dataset import Dataset
+from train.data.photographs import Photograph
+from train.data.synthetic import write_synthetic_dataset
+from train.evaluation.metrics import mean_recall
+from train.robustness import on_photographs, on_scenes
+from train.robustness.corruptions import CORRUPTIONS, STRENGTHS
+from train.robustness.on_photographs import PORTRAIT_CHANGES, turn
+from train.robustness.on_scenes import match
+from train.robustness.pipelines import BOX, HAAR, OUR_BOX, OURS, WHOLE, Cut
+from train.robustness.report import SECTIONS, write_report
+from train.robustness.scenes import KnownFace, PlacedFace, Scene, dataset_face
+from train.robustness.suite import PARTS, measure
 
-QUICK = tuple(part for part in PARTS if part not in {"empty", "time"})
+QUICK = tuple(part for part in PARTS if part != "empty")
 PORTRAITS = ("angry_f_african_02", "happy_f_asian_01", "neutral_m_european_01")
 ROLLED = EXAMPLES / "happy_f_african_roll30_01.jpg"
 SIDES = {"happy": HAPPY, "sad": SAD}  # bright on the left, bright on the right
@@ -95,13 +97,13 @@ def dataset(labels: list[int], votes: list[int | None] | None = None) -> Dataset
 def last_scene(monkeypatch: pytest.MonkeyPatch) -> list[Scene]:
     """The scene that the measure made last, smaller and so sooner made than usual."""
     made: list[Scene] = []
-    real = gap_scenes.make_scene
+    real = on_scenes.make_scene
 
     def remember(*arguments: Any, **options: Any) -> Scene:
         made[:] = [real(*arguments, **({"sizes": ((640, 480),)} | options))]
         return made[0]
 
-    monkeypatch.setattr(gap_scenes, "make_scene", remember)
+    monkeypatch.setattr(on_scenes, "make_scene", remember)
     return made
 
 
@@ -180,9 +182,9 @@ def test_without_faces_every_cut_is_invented() -> None:
 def figures(
     found: list[bool], right: list[bool], ceiling: list[bool], chosen: list[bool]
 ) -> dict[str, Any]:
-    rows = gap_scenes._Rows()
+    rows = on_scenes._Rows()
     rows.found, rows.right, rows.invented = np.array(found), np.array(right), 2
-    return gap_scenes._figures(rows, np.array(ceiling), np.array(chosen))
+    return on_scenes._figures(rows, np.array(ceiling), np.array(chosen))
 
 
 def test_a_miss_is_wrong_or_left_out_and_the_loss_is_that_of_the_faces_found() -> None:
@@ -228,19 +230,19 @@ def test_recall_is_that_of_each_label_and_its_mean_weighs_them_alike() -> None:
 
 
 def test_the_ceiling_judges_by_the_majority_and_leaves_out_what_has_none() -> None:
-    faces, rows = gap_scenes.ceiling_faces(dataset([HAPPY, SAD, SAD], [SAD, CONTEMPT, None]))
+    faces, rows = on_scenes.ceiling_faces(dataset([HAPPY, SAD, SAD], [SAD, CONTEMPT, None]))
     assert rows.tolist() == [0]
     assert faces[0].label == SAD
 
 
 def test_without_votes_the_ceiling_judges_by_the_labels() -> None:
-    faces, rows = gap_scenes.ceiling_faces(dataset([HAPPY, SAD]))
+    faces, rows = on_scenes.ceiling_faces(dataset([HAPPY, SAD]))
     assert rows.tolist() == [0, 1]
     assert [face.label for face in faces] == [HAPPY, SAD]
 
 
 def test_no_crops_have_no_answers() -> None:
-    assert gap_scenes.probabilities(model_that_sees_sides(), []).shape == (0, 7)
+    assert on_scenes.probabilities(model_that_sees_sides(), []).shape == (0, 7)
 
 
 # Turning
@@ -305,7 +307,7 @@ def test_the_wall_is_measured_against_the_truth_of_the_scenes(last_scene: list[S
         BOX: lambda _: true_cuts(last_scene[0]) if next(calls) % 5 else [],
         OURS: lambda _: [NOWHERE, *true_cuts(last_scene[0])],
     }
-    result = strict(gap_scenes.measure_scenes(looker(), pipelines, known_faces(), 10))
+    result = strict(on_scenes.measure_scenes(looker(), pipelines, known_faces(), 10))
     assert (result["n"], result["ceiling"], result["ceiling_upright_96"]) == (10, 1.0, 1.0)
     whole, haar, box, ours = (result["pipelines"][name]["all"] for name in pipelines)
     assert (whole["found"], whole["invented"]) == (1.0, 0)
@@ -324,8 +326,8 @@ def test_ways_that_find_nothing_are_measured_and_reported_too(
     last_scene: list[Scene], tmp_path: Path
 ) -> None:
     pipelines = {WHOLE: lambda _: [NOWHERE], **dict.fromkeys((HAAR, BOX, OURS), lambda _: [])}
-    scenes = gap_scenes.measure_scenes(looker(), pipelines, known_faces(), 3)
-    strengths = gap_scenes.measure_strengths(looker(), pipelines, known_faces(), 2)
+    scenes = on_scenes.measure_scenes(looker(), pipelines, known_faces(), 3)
+    strengths = on_scenes.measure_strengths(looker(), pipelines, known_faces(), 2)
     result = strict({"origin": ORIGIN, "split": "x", "scenes": scenes, "strengths": strengths})
     assert result["scenes"]["pipelines"][OURS]["all"]["accuracy"] is None
     assert result["scenes"]["pipelines"][OURS]["common"]["n"] == 0
@@ -341,7 +343,7 @@ def test_each_strength_shows_the_same_faces_at_the_same_places(last_scene: list[
         seen.append(last_scene[0].faces)
         return true_cuts(last_scene[0])
 
-    result = strict(gap_scenes.measure_strengths(looker(), {OURS: ours}, known_faces(), 2))
+    result = strict(on_scenes.measure_strengths(looker(), {OURS: ours}, known_faces(), 2))
     assert seen == seen[:2] * len(result["strengths"])
     assert (result["strengths"][0], result["strengths"][-1], result["n"]) == (0.0, 2.0, 2)
     assert result["accuracy_misses_wrong"] == {OURS: [1.0] * 5}
@@ -354,7 +356,7 @@ def test_of_several_faces_the_missed_and_the_invented_are_counted(
         first, *_others = true_cuts(last_scene[0])
         return [first, first, NOWHERE]
 
-    result = strict(gap_scenes.measure_several(ours, known_faces(), 4, heights=(50.0, 70.0)))
+    result = strict(on_scenes.measure_several(ours, known_faces(), 4, heights=(50.0, 70.0)))
     assert result["pictures"] == 4
     assert 8 <= result["faces"] <= 20
     assert result["found"] == pytest.approx(4 / result["faces"])
@@ -367,7 +369,7 @@ def test_of_several_faces_the_missed_and_the_invented_are_counted(
 
 def test_an_empty_picture_counts_for_the_ways_that_find_something() -> None:
     pipelines = {WHOLE: lambda _: [NOWHERE], HAAR: lambda _: [NOWHERE, NOWHERE], OURS: lambda _: []}
-    assert gap_scenes.measure_empty(pipelines, 2) == {
+    assert on_scenes.measure_empty(pipelines, 2) == {
         "pictures": 2,
         "with_a_face": {HAAR: 2, OURS: 0},
     }
@@ -377,7 +379,7 @@ def test_of_a_photograph_the_largest_cut_is_read(tmp_path: Path) -> None:
     small, large = (Cut((0, 0, s, s), half_bright(label)) for s, label in ((9, SAD), (30, HAPPY)))
     pipelines = {"first": lambda _: [small, large], "none": lambda _: []}
     photographs = [Photograph(EXAMPLES / f"{PORTRAITS[1]}.jpg", name) for name in SIDES]
-    result = strict(gap_photographs.measure_photographs(looker(), pipelines, photographs))
+    result = strict(on_photographs.measure_photographs(looker(), pipelines, photographs))
     assert result == {
         "n": 2,
         "pipelines": {
@@ -390,7 +392,7 @@ def test_of_a_photograph_the_largest_cut_is_read(tmp_path: Path) -> None:
 def test_a_corrupted_face_is_judged_against_the_clean_one() -> None:
     """Of six, two have the wrong label; no fault of the ten hides which side is bright."""
     wrong = dataset([HAPPY, SAD] * 3, [SAD, HAPPY, HAPPY, SAD, HAPPY, SAD])
-    result = strict(gap_scenes.measure_corruptions(model_that_sees_sides(), wrong, 100))
+    result = strict(on_scenes.measure_corruptions(model_that_sees_sides(), wrong, 100))
     assert (result["n"], result["clean"]) == (6, pytest.approx(2 / 3))
     assert result["kept"] == {name: [1.0] * len(STRENGTHS) for name in CORRUPTIONS}
 
@@ -399,15 +401,15 @@ def test_a_photograph_is_set_in_by_the_square_and_the_roll_of_our_crop(
     recognizer: EmotionRecognizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     set_in: list[KnownFace] = []
-    real = gap_photographs.make_scene
+    real = on_photographs.make_scene
 
     def remember(faces: list[KnownFace], *rest: Any, **options: Any) -> Scene:
         set_in.extend(faces)
         return real(faces, *rest, **options)
 
-    monkeypatch.setattr(gap_photographs, "make_scene", remember)
+    monkeypatch.setattr(on_photographs, "make_scene", remember)
     result = strict(
-        gap_photographs.measure_photographs_in_scenes(recognizer, [Photograph(ROLLED, "happy")])
+        on_photographs.measure_photographs_in_scenes(recognizer, [Photograph(ROLLED, "happy")])
     )
     (face,) = recognizer.recognize(ROLLED).faces
     spec = recognizer.model.info.preprocessing
@@ -433,13 +435,13 @@ def test_portraits_are_told_apart_by_expression_and_person(
         return SimpleNamespace(emotion=SimpleNamespace(label=emotion, probabilities=probabilities))
 
     changes = {"as it is": lambda name, _: name, "as Ann": lambda *_: "happy_ann_1"}
-    monkeypatch.setattr(gap_photographs, "load_image", lambda path: path.stem)
-    monkeypatch.setattr(gap_photographs, "largest", read)
-    monkeypatch.setattr(gap_photographs, "PORTRAIT_CHANGES", changes)
+    monkeypatch.setattr(on_photographs, "load_image", lambda path: path.stem)
+    monkeypatch.setattr(on_photographs, "largest", read)
+    monkeypatch.setattr(on_photographs, "PORTRAIT_CHANGES", changes)
     portraits = [
         Photograph(Path(f"{name}.jpg"), name.split("_")[0], name.split("_")[1]) for name in surest
     ]
-    result = strict(gap_photographs.measure_portraits(looker(), portraits))
+    result = strict(on_photographs.measure_portraits(looker(), portraits))
     assert result["accuracy"] == {"as it is": 0.5, "as Ann": 0.25}
     assert result["by_expression"] == {"happy": 0.5, "neutral": 0.5}
     assert result["by_person"]["ann"] == {"n": 2, "accuracy": 1.0, "probability": approx(0.85)}
@@ -480,60 +482,36 @@ def test_portraits_are_changed_as_their_names_say(recognizer: EmotionRecognizer)
         assert all(np.array_equal(changed[name][y, x], before[y, x]) for x, y in shown)
 
 
-def test_the_time_of_every_step_is_taken(recognizer: EmotionRecognizer) -> None:
-    content = (EXAMPLES / f"{PORTRAITS[1]}.jpg").read_bytes()
-    result = strict(gap_time.measure_time(recognizer, {"portrait": content}, repeats=1))
-    assert (result["portrait"]["size"], result["portrait"]["faces"]) == ([512, 512], 1)
-    times = result["portrait"]["milliseconds"]
-    assert min(times.values()) > 0
-    assert times["whole way"] > times["align"]
-
-
-def test_the_pictures_to_time_are_files_of_two_sizes() -> None:
-    files = gap_time.scene_files(known_faces())
-    sizes = {name: load_image(content).shape for name, content in files.items()}
-    assert sizes == {"one face": (480, 640, 3), "four faces": (1080, 1920, 3)}
-
-
 # Where nothing is found, a part still comes out
 
 
 def test_rolling_without_a_right_answer_is_null(
     recognizer: EmotionRecognizer, blank: Photograph
 ) -> None:
-    assert strict(gap_photographs.measure_rolls(recognizer, [blank]))["right_upright"] == 0
+    assert strict(on_photographs.measure_rolls(recognizer, [blank]))["right_upright"] == 0
 
 
 def test_setting_in_photographs_without_a_face_is_null(
     recognizer: EmotionRecognizer, blank: Photograph
 ) -> None:
-    result = strict(gap_photographs.measure_photographs_in_scenes(recognizer, [blank]))
+    result = strict(on_photographs.measure_photographs_in_scenes(recognizer, [blank]))
     assert result["set in"]["found"] == 0
 
 
 def test_portraits_without_a_face_are_wrong(
     recognizer: EmotionRecognizer, blank: Photograph
 ) -> None:
-    result = strict(gap_photographs.measure_portraits(recognizer, [blank]))
+    result = strict(on_photographs.measure_portraits(recognizer, [blank]))
     assert set(result["accuracy"].values()) == {0.0}
-
-
-def test_the_time_of_a_picture_without_a_face_is_taken(
-    recognizer: EmotionRecognizer, blank: Photograph
-) -> None:
-    result = strict(
-        gap_time.measure_time(recognizer, {"blank": blank.path.read_bytes()}, repeats=1)
-    )
-    assert result["blank"]["faces"] == 0
 
 
 def test_corruptions_of_faces_that_are_wrong_when_clean_are_null() -> None:
     wrong = dataset([HAPPY, SAD], [SAD, HAPPY])
-    assert strict(gap_scenes.measure_corruptions(model_that_sees_sides(), wrong, 2))["clean"] == 0
+    assert strict(on_scenes.measure_corruptions(model_that_sees_sides(), wrong, 2))["clean"] == 0
 
 
 def test_fewer_known_faces_than_a_scene_may_hold_are_enough() -> None:
-    result = gap_scenes.measure_several(lambda _: [], known_faces()[:3], 4, sizes=((640, 480),))
+    result = on_scenes.measure_several(lambda _: [], known_faces()[:3], 4, sizes=((640, 480),))
     assert result["found"] == 0
 
 
@@ -651,12 +629,6 @@ def test_a_report_without_scenes_has_no_figures(tmp_path: Path) -> None:
     assert ".png" not in text
 
 
-def test_the_time_is_reported(tmp_path: Path) -> None:
-    row = {"size": [640, 480], "faces": 1, "milliseconds": {"decode": 1.26, "whole way": 30.0}}
-    write_report({"origin": ORIGIN, "split": "x", "time": {"one.jpg": row}}, tmp_path)
-    assert "| decode | 1.3 |" in (tmp_path / "gap.md").read_text()
-
-
 def canned(part: str, found: int) -> dict[str, Any]:
     return {part: {"pictures": 3, "with_a_face": {"ours": found}}}
 
@@ -673,20 +645,20 @@ def run_canned(
 def test_merging_keeps_earlier_parts_and_renews_those_measured_again(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    timed = {"x": {"size": [1, 1], "faces": 0, "milliseconds": {"decode": 1.0}}}
-    run_canned(monkeypatch, tmp_path, 1, time=timed)
+    rolls = {"right_upright": 0, "changed_up_to_45": 0.0, "changed": {}, "missed": {}}
+    run_canned(monkeypatch, tmp_path, 1, rolls=rolls)
     merged = run_canned(monkeypatch, tmp_path, 2, "--merge")
-    assert merged["time"] == timed
+    assert merged["rolls"] == rolls
     assert merged["empty"]["with_a_face"] == {"ours": 2}
-    assert "## Time" in (tmp_path / "gap.md").read_text()
+    assert "## Photographs rolled" in (tmp_path / "gap.md").read_text()
 
 
 def test_without_merging_a_report_begins_anew(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    timed = {"x": {"size": [1, 1], "faces": 0, "milliseconds": {"decode": 1.0}}}
-    run_canned(monkeypatch, tmp_path, 1, time=timed)
-    assert "time" not in run_canned(monkeypatch, tmp_path, 2)
+    rolls = {"right_upright": 0, "changed_up_to_45": 0.0, "changed": {}, "missed": {}}
+    run_canned(monkeypatch, tmp_path, 1, rolls=rolls)
+    assert "rolls" not in run_canned(monkeypatch, tmp_path, 2)
 
 
 def test_merging_into_nothing_is_a_report(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -705,11 +677,11 @@ def test_faces_come_from_public_test_unless_the_private_one_is_asked_for(
     smoke_run: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(gap_scenes, "measure_several", lambda _, faces, *__: {"n": len(faces)})
-    monkeypatch.setattr(gap_scenes, "measure_corruptions", lambda _, rows, __: {"n": len(rows)})
+    monkeypatch.setattr(on_scenes, "measure_several", lambda _, faces, *__: {"n": len(faces)})
+    monkeypatch.setattr(on_scenes, "measure_corruptions", lambda _, rows, __: {"n": len(rows)})
     arguments = ["--data", str(data), "--model", str(smoke_run), "--out", "unwritten"]
     arguments += ["--only", "several, corruptions", *words]
-    result = gap.measure(*gap._parse(arguments))
+    result = measure(*gap._parse(arguments))
     assert (result["split"], result["several"]["n"], result["corruptions"]["n"]) == expected
 
 

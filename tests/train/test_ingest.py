@@ -23,16 +23,28 @@ from fer_core.images import load_image
 from fer_core.preprocessing import PreprocessingSpec
 from fer_core.results import BoundingBox, FaceDetection
 from tests.conftest import EXAMPLES, PORTRAITS, ROOT
-from tests.train.test_clean import CHANGES, different_faces
-from train import ingest_faces
-from train.config import PRESETS
-from train.dataset import SPLITS, DataError, load_splits
-from train.fit import fit
-from train.folders import find_pictures
-from train.ingest import Options, ingest, main
-from train.ingest_boxes import judge_boxes, match_boxes, read_boxes
-from train.ingest_faces import BLURRED, NO_FACE, SMALL, UNREADABLE, Face, Source, find_sources
-from train.ingest_splits import CONFLICT, EQUAL, NEAR, Copies, draw, find_copies, hold_out, lot
+from tests.train.data.test_label_faults import CHANGES, different_faces
+from train.data.class_folders import find_pictures
+from train.data.dataset import SPLITS
+from train.data.fer2013 import load_splits
+from train.errors import DataError
+from train.ingest import main
+from train.ingestion import faces as faces_module
+from train.ingestion.boxes import judge_boxes, match_boxes, read_boxes
+from train.ingestion.collect import ingest
+from train.ingestion.faces import (
+    BLURRED,
+    NO_FACE,
+    SMALL,
+    UNREADABLE,
+    Face,
+    Options,
+    Source,
+    find_sources,
+)
+from train.ingestion.splits import CONFLICT, EQUAL, NEAR, Copies, draw, find_copies, hold_out, lot
+from train.recipes.presets import PRESETS
+from train.training.fitting import fit
 
 PATCHES = different_faces(60, seed=5)
 GROUP, LAKE = EXAMPLES / "group_happy-surprise-angry_01.jpg", EXAMPLES / "lake_01.jpg"
@@ -533,7 +545,7 @@ def test_a_frame_is_the_one_of_its_second_in_right_colours(tmp_path: Path) -> No
     frames = [np.full((64, 64, 3), colour, np.uint8) for colour in colours for _ in range(4)]
     film(tmp_path / "sad/a.avi", frames, 4)
     sources, _ = find_sources(tmp_path)
-    looked = list(ingest_faces._pictures(sources[0], 1.0))
+    looked = list(faces_module._pictures(sources[0], 1.0))
     assert [seconds for seconds, _ in looked] == [0.0, 1.0, 2.0]
     for (_, picture), colour in zip(looked, colours, strict=True):
         assert np.abs(picture.mean(axis=(0, 1)) - colour).max() < 12
@@ -693,7 +705,7 @@ def test_the_command_says_what_it_did(
     put(photos, "sad/small.png", spot(50, 35))
     asked = (str(photos), "--out", str(out), "--min-face", "36", "--test", "0")
     said = command(monkeypatch, capsys, *asked)
-    assert "looking for faces: 13 of 13 files, 13 found\n" in said
+    assert "13 faces found in 13 files\n" in said
     assert "train: 10 faces\nvalidation: 2 faces\ntest: 0 faces\n" in said
     assert f"left out, {SMALL}: 1\n" in said
     assert "WARNING: No face is left for test" in said

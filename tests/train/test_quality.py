@@ -10,7 +10,9 @@ from fer_core.drawing import FONT
 from fer_core.quality import CLASSES, QUALITY_JSON, QualityModel
 from tests.conftest import EXAMPLES
 from train import quality
-from train.synthetic import write_synthetic_dataset
+from train.data.synthetic import write_synthetic_dataset
+from train.inputs import quality_faces
+from train.training import quality_network
 
 
 @pytest.fixture
@@ -30,17 +32,18 @@ def drawings(tmp_path: Path) -> Path:
 def test_an_epoch_has_every_class_in_its_share() -> None:
     faces = np.random.default_rng(0).integers(0, 255, (3, 48, 48)).astype(np.uint8)
     drawn = np.zeros((1, 48, 48), np.uint8)
-    made, labels = quality.make_epoch(faces, faces, drawn, np.random.default_rng(1))
-    assert made.shape == (quality.FACES_AN_EPOCH, 48, 48)
+    made, labels = quality_faces.make_epoch(faces, faces, drawn, np.random.default_rng(1))
+    assert made.shape == (quality_faces.FACES_AN_EPOCH, 48, 48)
     shares = np.bincount(labels, minlength=len(CLASSES)) / len(labels)
-    np.testing.assert_allclose(shares, quality.SHARES, atol=0.02)
+    np.testing.assert_allclose(shares, quality_faces.SHARES, atol=0.02)
 
 
 def test_the_command_writes_a_network_that_loads(
     tmp_path: Path, drawings: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(quality, "FACES_AN_EPOCH", 128)
-    monkeypatch.setattr(quality, "WORDS", 3)
+    monkeypatch.setattr(quality_faces, "FACES_AN_EPOCH", 128)
+    monkeypatch.setattr(quality_network, "FACES_AN_EPOCH", 128)
+    monkeypatch.setattr(quality_faces, "WORDS", 3)
     data, fonts, out = tmp_path / "data", tmp_path / "fonts", tmp_path / "out"
     for folder in (data, fonts):
         folder.mkdir()

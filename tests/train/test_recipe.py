@@ -13,14 +13,18 @@ from fer_core import EmotionRecognizer
 from fer_core.assets import MODELS_DIR
 from fer_core.model import read_info
 from tests.conftest import ROOT
-from train.answers import Answers
-from train.dataset import digests, load_splits
-from train.face_sets import read_face_set
-from train.recipe import Workshop, adjust, follow
+from train.artifacts.model_folder import load_network
+from train.artifacts.run_folder import read_history
+from train.data.dataset import digests
+from train.data.face_sets import read_face_set
+from train.data.fer2013 import load_splits
+from train.data.synthetic import draw_face, write_synthetic_dataset
+from train.errors import RunError
+from train.inputs.teachers import Answers
 from train.recipe import main as recipe_main
-from train.recipes import RECIPES
-from train.runs import RunError, load_network, read_history
-from train.synthetic import draw_face, write_synthetic_dataset
+from train.recipes.distillation import RECIPES, adjust
+from train.workflow.recipe_run import RecipeRun
+from train.workflow.steps import follow
 
 
 @pytest.fixture(scope="module")
@@ -123,11 +127,11 @@ def test_a_killed_recipe_goes_on(tmp_path: Path) -> None:
 
 
 def test_a_student_without_answers_is_told(data: Path, tmp_path: Path) -> None:
-    workshop = Workshop(RECIPES["smoke"], "smoke", data, tmp_path / "out")
+    recipe_run = RecipeRun(RECIPES["smoke"], "smoke", data, tmp_path / "out")
     with pytest.raises(RunError, match="make the step answers first"):
-        follow(workshop, ["student"])
+        follow(recipe_run, ["student"])
     with pytest.raises(RunError, match="make the step teachers first"):
-        follow(workshop, ["answers"])
+        follow(recipe_run, ["answers"])
 
 
 def test_answers_may_travel_without_the_teachers(made: Path, tmp_path: Path, data: Path) -> None:
@@ -141,9 +145,9 @@ def test_answers_may_travel_without_the_teachers(made: Path, tmp_path: Path, dat
         "fer2013": np.zeros((len(faces), 7), np.float32),
     }
     Answers(known, logits, ("someone",)).save(out / "answers.npz")
-    workshop = Workshop(adjust(RECIPES["smoke"], "student.epochs=1"), "smoke", data, out)
-    assert follow(workshop, ["student"])
-    origin = json.loads((workshop.student / "origin.json").read_text())
+    recipe_run = RecipeRun(adjust(RECIPES["smoke"], "student.epochs=1"), "smoke", data, out)
+    assert follow(recipe_run, ["student"])
+    origin = json.loads((recipe_run.student / "origin.json").read_text())
     assert origin["teachers"] == ["someone"]
 
 
@@ -159,9 +163,9 @@ def test_a_field_of_one_step_can_be_set() -> None:
 
 
 def test_a_teacher_whose_weights_are_not_named_is_left_out(tmp_path: Path) -> None:
-    workshop = Workshop(RECIPES["product"], "product", tmp_path, tmp_path)
-    assert workshop.teachers() == ["plain"]
-    named = replace(workshop, weights=(("face", tmp_path / "weights.dat"),))
+    recipe_run = RecipeRun(RECIPES["product"], "product", tmp_path, tmp_path)
+    assert recipe_run.teachers() == ["plain"]
+    named = replace(recipe_run, weights=(("face", tmp_path / "weights.dat"),))
     assert named.teachers() == ["plain", "face"]
 
 
@@ -171,11 +175,11 @@ def test_the_published_model_can_be_teacher_and_beginning(data: Path, tmp_path: 
     settings = {"epochs": 1, "batch_size": 32, "learning_rate": 0.0, "averaging": 0.0}
     for name, value in settings.items():
         recipe = adjust(recipe, f"student.{name}={value}")
-    workshop = Workshop(recipe, "fine-tune", data, tmp_path / "out")
-    assert follow(workshop, ["teachers", "answers", "student"])
+    recipe_run = RecipeRun(recipe, "fine-tune", data, tmp_path / "out")
+    assert follow(recipe_run, ["teachers", "answers", "student"])
     published = read_info(MODELS_DIR)
     named = f"{published.name} {published.version}"
-    assert list(Answers.load(workshop.answers).teachers) == [named]
-    trained, begun = load_network(workshop.student), load_network(MODELS_DIR)
+    assert list(Answers.load(recipe_run.answers).teachers) == [named]
+    trained, begun = load_network(recipe_run.student), load_network(MODELS_DIR)
     for ours, theirs in zip(trained.trainable_weights, begun.trainable_weights, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-6)

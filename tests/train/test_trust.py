@@ -10,9 +10,10 @@ import pytest
 from fer_core import EmotionRecognizer
 from fer_core.results import BoundingBox, FaceDetection
 from tests.conftest import EXAMPLES
-from train.hidden_faces import CHANGES
-from train.photographs import Photograph
-from train.trust import main, measure_changes, measure_invented, measure_turns
+from train.data.photographs import Photograph
+from train.robustness.doubt import measure_changes, measure_invented, measure_turns
+from train.robustness.hidden_faces import CHANGES
+from train.trust import main
 
 PHOTOGRAPHS = [
     Photograph(EXAMPLES / "happy_f_asian_01.jpg", "happy"),

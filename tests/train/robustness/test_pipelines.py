@@ -1,0 +1,161 @@
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from fer_core import EmotionRecognizer, load_image
+from fer_core.model import EmotionModel
+from fer_core.preprocessing import to_grey
+from tests.conftest import EXAMPLES
+from train.robustness.pipelines import (
+    BOX,
+    HAAR,
+    OUR_BOX,
+    OURS,
+    WHOLE,
+    Cut,
+    Pipeline,
+    _cut,
+    build_pipelines,
+)
+
+ALL = (WHOLE, HAAR, BOX, OUR_BOX, OURS)
+every_pipeline = pytest.mark.parametrize("name", ALL)
+
+
+@pytest.fixture(scope="module")
+def pipelines(recognizer: EmotionRecognizer) -> dict[str, Pipeline]:
+    return build_pipelines(recognizer)
+
+
+@pytest.fixture(scope="module")
+def group() -> np.ndarray:
+    picture = load_image(EXAMPLES / "group_happy-surprise-angry_01.jpg").copy()
+    picture.flags.writeable = False  # who touches the picture is told
+    return picture
+
+
+def grey(picture: np.ndarray) -> np.ndarray:
+    return to_grey(picture[np.newaxis])[0]
+
+
+def colors(height: int, width: int) -> np.ndarray:
+    y, x = np.mgrid[:height, :width]
+    return np.dstack([x * 255 // width, y * 255 // height, (x + y) % 256]).astype(np.uint8)
+
+
+def test_the_five_ways_are_named_as_the_report_knows_them(pipelines: dict[str, Pipeline]) -> None:
+    assert tuple(pipelines) == ALL
+
+
+@every_pipeline
+def test_a_cut_is_a_grey_crop_of_the_size_that_the_network_wants(
+    name: str, pipelines: dict[str, Pipeline], group: np.ndarray
+) -> None:
+    cuts = pipelines[name](group)
+    assert cuts
+    assert {(cut.crop.shape, cut.crop.dtype) for cut in cuts} == {((48, 48), np.dtype(np.uint8))}
+
+
+def no_opinion(inputs: np.ndarray) -> dict[str, np.ndarray]:
+    shape = (len(inputs),)
+    return {
+        "ferplus": np.zeros((*shape, 8), np.float32),
+        "fer2013": np.zeros((*shape, 7), np.float32),
+    }
+
+
+def test_another_crop_size_is_heard(recognizer: EmotionRecognizer, group: np.ndarray) -> None:
+    info = recognizer.model.info
+    larger = replace(info, preprocessing=replace(info.preprocessing, crop_size=64))
+    other = EmotionRecognizer(
+        recognizer.detector, recognizer.quality, EmotionModel(no_opinion, larger)
+    )
+    for name, pipeline in build_pipelines(other).items():
+        assert {cut.crop.shape for cut in pipeline(group)} == {(64, 64)}, name
+
+
+@pytest.mark.parametrize("name", [HAAR, BOX, OUR_BOX, OURS])
+def test_the_faces_of_a_group_are_found_where_they_are(
+    name: str, pipelines: dict[str, Pipeline], recognizer: EmotionRecognizer, group: np.ndarray
+) -> None:
+    middles = [face.detection.keypoints[2] for face in recognizer.recognize(group).faces]
+    assert len(middles) == 3
+    for cut in pipelines[name](group):
+        distances = np.hypot(*(np.array(middles) - cut.center).T) / cut.height
+        assert distances.min() < 0.35
+    assert len(pipelines[name](group)) == 3
+
+
+def test_the_whole_picture_is_resized_and_nothing_else(pipelines: dict[str, Pipeline]) -> None:
+    picture = colors(300, 500)
+    (cut,) = pipelines[WHOLE](picture)
+    assert cut.box == (0, 0, 500, 300)
+    shrunk = cv2.resize(picture, (48, 48), interpolation=cv2.INTER_AREA)
+    assert np.array_equal(cut.crop, grey(np.asarray(shrunk, np.uint8)))
+
+
+def test_ours_is_what_the_recognizer_shows_as_aligned(
+    pipelines: dict[str, Pipeline], recognizer: EmotionRecognizer, group: np.ndarray
+) -> None:
+    faces = recognizer.recognize(group).faces
+    cuts = pipelines[OURS](group)
+    assert len(faces) == len(cuts) == 3
+    for face, cut in zip(faces, cuts, strict=True):
+        box = face.detection.box
+        assert cut.box == (box.x_min, box.y_min, box.x_max, box.y_max)
+        assert np.array_equal(cut.crop, face.aligned)
+
+
+def test_our_boxes_are_cut_without_alignment(
+    pipelines: dict[str, Pipeline], group: np.ndarray
+) -> None:
+    for ours, box in zip(pipelines[OURS](group), pipelines[OUR_BOX](group), strict=True):
+        assert ours.box == box.box
+        assert np.array_equal(box.crop, _cut(group, ours.box, 48).crop)
+        assert not np.array_equal(box.crop, ours.crop)
+
+
+@pytest.mark.parametrize("name", [HAAR, BOX, OUR_BOX, OURS])
+def test_no_face_is_no_cut(name: str, pipelines: dict[str, Pipeline]) -> None:
+    assert pipelines[name](np.full((200, 300, 3), 128, np.uint8)) == []
+
+
+def test_a_box_of_the_crop_size_is_cut_pixel_by_pixel() -> None:
+    picture = colors(200, 200)
+    cut = _cut(picture, (30.4, 49.6, 78.4, 97.6), 48)
+    assert np.array_equal(cut.crop, grey(picture[50:98, 30:78]))
+
+
+def test_a_small_box_is_enlarged() -> None:
+    picture = colors(200, 200)
+    part = cv2.resize(picture[50:80, 30:60], (48, 48), interpolation=cv2.INTER_LINEAR)
+    assert np.array_equal(_cut(picture, (30, 50, 60, 80), 48).crop, grey(np.asarray(part)))
+
+
+@pytest.mark.parametrize(
+    ("box", "rows", "columns"),
+    [
+        ((-20, -10, 76, 86), slice(0, 86), slice(0, 76)),
+        ((150, 120, 260, 230), slice(120, 160), slice(150, 200)),
+    ],
+)
+def test_a_box_beyond_the_edge_is_clipped(
+    box: tuple[float, float, float, float], rows: slice, columns: slice
+) -> None:
+    picture = colors(160, 200)
+    cut = _cut(picture, box, 48)
+    inside = _cut(picture[rows, columns], (0, 0, 10_000, 10_000), 48)
+    assert cut.box == box
+    assert np.array_equal(cut.crop, inside.crop)
+
+
+def test_a_box_wholly_outside_still_gives_a_crop() -> None:
+    assert _cut(colors(160, 200), (300, 300, 350, 350), 48).crop.shape == (48, 48)
+
+
+def test_center_and_height_are_those_of_the_box() -> None:
+    cut = Cut((10, 20, 30, 60), np.zeros((48, 48), np.uint8))
+    assert cut.center == (20, 40)
+    assert cut.height == 40

@@ -1,0 +1,67 @@
+"""One model out of several: the mean of their weights, or of their answers."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from fer_core.model import EmotionModel, ModelInfo
+from train.artifacts.model_folder import load_network, refuse_run
+from train.artifacts.provenance import git_commit
+from train.errors import RunError
+from train.networks.ensemble import mean_of_answers
+
+
+def average(
+    folders: Sequence[Path], data: Path, out: Path, command: str = "", *, answers: bool = False
+) -> ModelInfo:
+    """Write the averaged model, in a folder like a run's.
+
+    Args:
+        folders: two or more runs or published models of one preprocessing and, unless `answers`,
+            of one network.
+        data: a folder as `train.data.fer2013` describes it.
+        out: where to.
+        command: what to type to do this again, for model.json.
+        answers: average the logits instead of the weights.
+
+    Raises:
+        DataError: the data cannot be read.
+        ModelLoadError: a model cannot be loaded.
+        RunError: the models do not belong together, or `out` is one of them.
+    """
+    import numpy as np
+
+    from train.artifacts.export import export_network
+    from train.data.fer2013 import load_splits
+
+    infos = [EmotionModel.load(folder).info for folder in folders]
+    networks = [load_network(folder) for folder in folders]
+    shapes = [[weight.shape for weight in network.get_weights()] for network in networks]
+    if any(info.preprocessing != infos[0].preprocessing for info in infos):
+        raise RunError("only models of the same preprocessing have a mean.")
+    if not answers and any(shape != shapes[0] for shape in shapes):
+        raise RunError("only models of the same network have a mean of weights; see --answers.")
+    if any(out.resolve() == folder.resolve() for folder in folders):
+        raise RunError(f"{out} is one of the models; name another folder with --out.")
+    refuse_run(out)
+    public = load_splits(data)["PublicTest"]
+    if answers:
+        mean = mean_of_answers(networks)
+    else:
+        mean = networks[0]
+        together = zip(*(network.get_weights() for network in networks), strict=True)
+        mean.set_weights([np.mean(weights, axis=0) for weights in together])
+    out.mkdir(parents=True, exist_ok=True)
+    training = {
+        "command": command,
+        "commit": git_commit(),
+        "mean": "answers" if answers else "weights",
+        "mean_of": [{"version": info.version, **info.training} for info in infos],
+    }
+    return export_network(
+        mean,
+        out,
+        public,
+        name=infos[0].name,
+        spec=infos[0].preprocessing,
+        training=training,
+    )

@@ -1,0 +1,89 @@
+"""From a training run, or any network, to the files that the app loads."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fer_core.calibration import Calibration
+from fer_core.model import EmotionModel, ModelInfo
+from fer_core.preprocessing import PreprocessingSpec
+from train.artifacts.model_folder import SERVED_FILE, save_network, write_info
+from train.artifacts.run_folder import load_best
+from train.artifacts.temperature import calibrate_on_dataset
+from train.data.dataset import Dataset
+from train.recipes.config import TrainConfig
+
+if TYPE_CHECKING:
+    import keras
+
+
+def export_run(config: TrainConfig, run: Path, public: Dataset, best: dict[str, Any]) -> ModelInfo:
+    """Write the model of a run's best epoch.
+
+    The network is stored in float32 whatever precision it was trained in, without optimizer and
+    without the training-only penalties.
+
+    Args:
+        config: of the run.
+        run: its folder, with origin.json and what `load_best` reads.
+        public: PublicTest, for temperature and threshold.
+        best: the best epoch's row of the history.
+
+    Returns:
+        What model.json says.
+    """
+    network = load_best(run, config, best["epoch"])
+    origin = json.loads((run / "origin.json").read_text(encoding="utf-8"))
+    training = {**origin, "epoch": best["epoch"], "config": config.to_dict()}
+    return export_network(
+        network,
+        run,
+        public,
+        name=f"fer-{config.network}",
+        spec=config.preprocessing,
+        training=training,
+    )
+
+
+def export_network(
+    network: "keras.Model",
+    to: Path,
+    public: Dataset,
+    *,
+    name: str,
+    spec: PreprocessingSpec,
+    training: dict[str, Any],
+) -> ModelInfo:
+    """Write emotion.keras, emotion.tflite and model.json, with flip averaging.
+
+    Args:
+        network: on Keras's TensorFlow backend.
+        to: the folder, which exists.
+        public: PublicTest, for temperature and threshold.
+        name: of the model.
+        spec: that the network was trained with.
+        training: where it comes from.
+    """
+    from train.artifacts.tflite import to_tflite
+
+    save_network(network, to)
+    content = to_tflite(network)
+    (to / SERVED_FILE).write_bytes(content)
+    sha256 = hashlib.sha256(content).hexdigest()
+    info = ModelInfo(
+        name=name,
+        version="",  # until it is calibrated
+        file=SERVED_FILE,
+        sha256=sha256,
+        preprocessing=spec,
+        flip_averaging=True,
+        calibration=Calibration.temperature(1.0),
+        abstention_threshold=0.0,
+        figures={},
+        training={**training, "parameters": network.count_params()},
+    )
+    write_info(to, info)
+    info = calibrate_on_dataset(EmotionModel.load(to), public)
+    write_info(to, info)
+    return info

@@ -1,0 +1,140 @@
+"""A model's folder: its networks for Keras, and model.json for the app."""
+
+import json
+import shutil
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import count, takewhile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fer_core.calibration import Calibration
+from fer_core.errors import ModelLoadError
+from fer_core.model import CONVERTIBLE_VERSION, FORMAT_VERSION, MODEL_JSON, EmotionModel, ModelInfo
+from train.artifacts.half_precision import halve
+from train.errors import DataError, RunError
+from train.files import replace_file
+from train.networks.ensemble import mean_of_answers, members_of
+
+if TYPE_CHECKING:
+    import keras
+
+NETWORK_FILE = "emotion.keras"
+MEMBER_FILE = "emotion-{}.keras"
+SERVED_FILE = "emotion.tflite"
+
+
+def network_files(folder: Path) -> list[Path]:
+    """The files of a model's networks: one, or those of the members of a mean, in order."""
+    if (folder / NETWORK_FILE).exists():
+        return [folder / NETWORK_FILE]
+    numbered = (folder / MEMBER_FILE.format(number) for number in count(1))
+    return list(takewhile(Path.exists, numbered))
+
+
+def save_network(network: "keras.Model", folder: Path) -> None:
+    """Write a model's networks, in the place of those that the folder had.
+
+    Kernels are stored as float16 and load as float32. A kill leaves each file as it was or as it
+    is to be.
+    """
+    parts = members_of(network)
+    names = [MEMBER_FILE.format(number) for number in range(1, len(parts) + 1)]
+    names = names if len(parts) > 1 else [NETWORK_FILE]
+    for name, part in zip(names, parts, strict=True):
+        temporary = folder / f"new-{name}"
+        part.save(temporary)
+        halve(temporary)
+        temporary.replace(folder / name)
+    drop_networks(folder, but=names)
+
+
+def drop_networks(folder: Path, but: Iterable[str]) -> None:
+    """Delete the networks of a model that the folder held before, but not those of these names."""
+    for path in folder.glob("emotion*.keras"):
+        if path.name not in but:
+            path.unlink()
+
+
+def refuse_run(folder: Path) -> None:
+    """See that a folder may be written to by other commands than `train.fit`.
+
+    Raises:
+        RunError: a training run lives there, whose model it would replace.
+    """
+    if (folder / "config.json").exists():
+        raise RunError(f"{folder} holds a training run; name another folder with --out.")
+
+
+def load_network(folder: Path) -> "keras.Model":
+    """The network of a finished run or a published model, to look into or to train on.
+
+    Raises:
+        RunError: the folder holds none that this Keras can load.
+    """
+    import keras
+
+    try:
+        parts = [
+            keras.saving.load_model(path := file, compile=False)
+            for file in network_files(folder) or [folder / NETWORK_FILE]
+        ]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise RunError(f"{folder} holds no {path.name} that can be loaded.") from error
+    return parts[0] if len(parts) == 1 else mean_of_answers(parts)
+
+
+def write_info(directory: Path, info: ModelInfo) -> None:
+    """Write model.json in one step."""
+    text = json.dumps(info.to_dict(), indent=2, ensure_ascii=False) + "\n"
+    replace_file(directory / MODEL_JSON, text)
+
+
+def publish(run: Path, to: Path, name: str | None = None) -> ModelInfo:
+    """Copy a run's model to another folder, after it loaded.
+
+    Raises:
+        ModelLoadError: the run's model cannot be loaded, or both folders are the same.
+    """
+    info = EmotionModel.load(run).info
+    to.mkdir(parents=True, exist_ok=True)
+    if run.samefile(to):
+        raise ModelLoadError(
+            f"{run} cannot be published into itself; name another folder with --to."
+        )
+    files = [run / info.file, *network_files(run)]
+    for file in files:
+        temporary = to / f"{file.name}.tmp"
+        shutil.copyfile(file, temporary)
+        temporary.replace(to / file.name)
+    drop_networks(to, but=[file.name for file in files])
+    info = replace(info, name=name or info.name)
+    write_info(to, info)
+    return info
+
+
+def convert(folder: Path) -> ModelInfo:
+    """Read a model.json of format 2, whose answer was a temperature and a share of the heads.
+
+    Raises:
+        DataError: it is of another format, or malformed.
+    """
+    try:
+        values = json.loads((folder / MODEL_JSON).read_text(encoding="utf-8"))
+        version = values["format_version"]
+        if version != CONVERTIBLE_VERSION:
+            raise DataError(
+                f"{MODEL_JSON} of {folder} has format {version}; only format "
+                f"{CONVERTIBLE_VERSION} can be converted to {FORMAT_VERSION}."
+            )
+        calibration = Calibration.temperature(
+            float(values.pop("temperature")), float(values.pop("fer2013_share"))
+        )
+        converted = {
+            **values,
+            "format_version": FORMAT_VERSION,
+            "calibration": calibration.to_dict(),
+        }
+        return ModelInfo.from_dict(converted)
+    except (OSError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{MODEL_JSON} of {folder} cannot be converted: {error}.") from error

@@ -1,0 +1,227 @@
+"""A training run's folder: what lies in it, and how a killed run finds its way back.
+
+- config.json: the TrainConfig; a folder belongs to one config for good
+- origin.json: the command and the commit that began the run, its teachers and a digest of its data
+- samples.png: faces as they are and as the run changes them
+- history.csv: a row for each finished epoch
+- checkpoint-NNNN.weights.h5: weights and optimizer state after an epoch; the last and the best one
+- averaged-NNNN.weights.h5: beside it, the moving average that is judged, in runs that have one
+- lock: held by the process that trains
+- emotion.keras, at the end: the network of the best epoch, to look into or to train on; where the
+  model is the mean of the answers of several, emotion-1.keras and so on, one each
+- emotion.tflite and model.json: what the app loads
+"""
+
+import csv
+import json
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
+
+from train.artifacts.model_folder import load_network, network_files
+from train.artifacts.provenance import git_commit
+from train.errors import RunError
+from train.files import replace_file
+from train.networks.ensemble import members_of
+from train.recipes.config import TrainConfig
+
+if TYPE_CHECKING:
+    import keras
+
+HISTORY_FIELDS = (
+    "epoch", "loss", "public_ferplus", "public_fer2013", "score", "learning_rate", "seconds",
+)  # fmt: skip
+
+
+@contextmanager
+def claim(
+    out: Path,
+    config: TrainConfig,
+    command: str,
+    teachers: list[str] | None = None,
+    data: str | None = None,
+) -> Iterator[None]:
+    """Make the run's folder and note how it began, or see that it belongs to the same run.
+
+    While the block lasts no other process may claim it; however this one ends, it is free then.
+
+    Args:
+        out: the folder.
+        config: of the run.
+        command: that begins it.
+        teachers: name and version of each, for a folder may hold another model tomorrow; None where
+            it no longer matters who they are.
+        data: digest of the dataset; None where it does not matter.
+
+    Raises:
+        RunError: the folder belongs to another config, to other teachers or other data, or another
+            process trains in it now.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(out / "lock")
+    try:
+        lock.acquire(blocking=False)
+    except Timeout as error:
+        raise RunError(f"another process is training in {out}; wait for it or stop it.") from error
+    try:
+        _begin_or_check(out, config, {"command": command, "teachers": teachers, "data": data})
+        yield
+    finally:
+        lock.release()
+
+
+def _begin_or_check(out: Path, config: TrainConfig, origin: dict[str, Any]) -> None:
+    path, wanted = out / "config.json", json.dumps(config.to_dict(), indent=2) + "\n"
+    teachers, data = origin["teachers"], origin["data"]
+    if not path.exists():
+        noted = {name: value for name, value in origin.items() if value}
+        noted["commit"] = git_commit()
+        replace_file(out / "origin.json", json.dumps(noted, indent=2) + "\n")
+        replace_file(path, wanted)
+        return
+    if path.read_text(encoding="utf-8") != wanted:
+        raise RunError(f"{out} holds a run with another config; choose another --out or remove it.")
+    # Older runs did not note teachers and data.
+    began = json.loads((out / "origin.json").read_text(encoding="utf-8"))
+    taught_by = began.get("teachers", teachers or [])
+    if teachers is not None and taught_by != teachers:
+        raise RunError(
+            f"{out} learns from {', '.join(taught_by)}, not from {', '.join(teachers)}; "
+            "name those teachers or choose another --out."
+        )
+    if data is not None and began.get("data", data) != data:
+        raise RunError(f"{out} holds a run on other data; name that or choose another --out.")
+
+
+def load_best(run: Path, config: TrainConfig, epoch: int) -> "keras.Model":
+    """The network of a run's best epoch in float32, on any backend.
+
+    Out of the epoch's checkpoint, or else, where the run comes from another machine without its
+    checkpoints, out of emotion.keras.
+
+    Raises:
+        RunError: it is in neither.
+    """
+    from train.networks.build import build_network
+
+    path = judged_weights(run, epoch)
+    if not path.exists():
+        return load_network(run)
+    network = build_network(config.network, config.preprocessing, shape=config.shape)
+    read_weights(network, path)
+    return network
+
+
+def read_weights(network: "keras.Model", path: Path) -> None:
+    """Load a checkpoint into a network that is built as it was.
+
+    Raises:
+        RunError: the file is missing or damaged.
+    """
+    try:
+        network.load_weights(path)
+    except (OSError, ValueError, KeyError) as error:
+        raise RunError(
+            f"{path} is missing or damaged, so the run cannot go on; choose another --out."
+        ) from error
+
+
+def load_weights(network: "keras.Model", folder: Path) -> None:
+    """Give a network the weights of a run's best epoch, or of a model's last network that fits.
+
+    Raises:
+        RunError: the folder has no weights, or those of another network.
+    """
+    history = read_history(folder)
+    if history:
+        weights_file = judged_weights(folder, best(history)["epoch"])
+        if not weights_file.exists():
+            raise RunError(f"{weights_file} is missing, which holds the run's best epoch.")
+        with warnings.catch_warnings(), suppress(ValueError, UserWarning):
+            warnings.simplefilter("error", UserWarning)  # of layers that keep what they began with
+            network.load_weights(weights_file)
+            return
+    elif network_files(folder):
+        shapes = [weight.shape for weight in network.get_weights()]
+        for member in reversed(members_of(load_network(folder))):
+            weights = member.get_weights()
+            if [weight.shape for weight in weights] == shapes:
+                network.set_weights(weights)
+                return
+    else:
+        raise RunError(f"{folder} holds neither a finished epoch nor a model to begin with.")
+    raise RunError(
+        f"{folder} holds the weights of another network than {network.name}; name the one it has."
+    )
+
+
+def read_history(run: Path) -> list[dict[str, Any]]:
+    """The finished epochs, none for a new folder.
+
+    history.csv is the commit point: an epoch counts once its row is there, and the checkpoint of
+    that epoch was complete before the row was written.
+    """
+    path = run / "history.csv"
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8", newline="") as stream:
+        return [
+            # Older runs have fewer columns.
+            {"epoch": int(row["epoch"])}
+            | {key: float(row.get(key) or "nan") for key in HISTORY_FIELDS[1:]}
+            for row in csv.DictReader(stream)
+        ]
+
+
+def save_epoch(
+    network: "keras.Model",
+    out: Path,
+    history: list[dict[str, Any]],
+    swap_average: Callable[[], None] | None = None,
+) -> None:
+    """Write the checkpoint, then the history that counts it, then drop what nobody needs.
+
+    Args:
+        network: after the epoch.
+        out: the run's folder.
+        history: all finished epochs, this one last.
+        swap_average: exchanges the moving average with the network's weights, and back, in runs
+            that have one.
+    """
+    network.save_weights(checkpoint(out, len(history)))
+    if swap_average is not None:
+        swap_average()
+        network.save_weights(averaged(out, len(history)))
+        swap_average()
+    lines = [",".join(HISTORY_FIELDS)]
+    lines += [",".join(repr(row[key]) for key in HISTORY_FIELDS) for row in history]
+    replace_file(out / "history.csv", "\n".join(lines) + "\n")
+    epochs = (len(history), best(history)["epoch"])
+    needed = {path(out, epoch) for epoch in epochs for path in (checkpoint, averaged)}
+    for path in set(out.glob("*-[0-9]*.weights.h5")) - needed:
+        path.unlink()
+
+
+def best(history: list[dict[str, Any]]) -> dict[str, Any]:
+    """The row of the best epoch by PublicTest; the earlier one of equals."""
+    return max(history, key=lambda row: (row["score"], -row["epoch"]))
+
+
+def checkpoint(out: Path, epoch: int) -> Path:
+    """Where weights and optimizer state after an epoch (from 1) lie."""
+    return out / f"checkpoint-{epoch:04d}.weights.h5"
+
+
+def averaged(out: Path, epoch: int) -> Path:
+    """Where the moving average of the weights after an epoch (from 1) lies, if there is one."""
+    return out / f"averaged-{epoch:04d}.weights.h5"
+
+
+def judged_weights(out: Path, epoch: int) -> Path:
+    """The weights that an epoch's score is about."""
+    average = averaged(out, epoch)
+    return average if average.exists() else checkpoint(out, epoch)

@@ -1,0 +1,91 @@
+"""The calibration of a model without photographs: temperature scaling on PublicTest."""
+
+import hashlib
+import json
+import math
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from fer_core.calibration import Calibration, fit_temperature, risk_coverage
+from fer_core.emotions import FER2013_LABELS
+from fer_core.model import EmotionModel, ModelInfo
+from fer_core.preprocessing import Float32Array, prepare_dataset_faces, preprocess
+from train.data.dataset import Dataset, need_judged
+
+COVERAGE = 0.9
+"""Share of PublicTest that is answered by a model without photographs; the rest is "not sure"."""
+
+
+def dataset_logits(model: EmotionModel, dataset: Dataset) -> dict[str, Float32Array]:
+    """Compute both heads for every face, prepared and averaged as the app does for such a face."""
+    spec = model.info.preprocessing
+    return model.logits(preprocess(prepare_dataset_faces(dataset.faces, spec), spec))
+
+
+def floored(threshold: float) -> float:
+    """Round a threshold down, so that the last face that it is to leave answered is."""
+    return math.floor(1e4 * threshold) / 1e4
+
+
+def stamped(info: ModelInfo) -> ModelInfo:
+    """Give a model the version that belongs to its answers: the day, and a digest.
+
+    The digest is of all that an answer depends on, so that other answers have another version.
+    """
+    answers = {
+        name: value
+        for name, value in info.to_dict().items()
+        if name not in ("name", "version", "figures", "training")
+    }
+    digest = hashlib.sha256(json.dumps(answers, sort_keys=True).encode()).hexdigest()
+    return replace(info, version=f"{datetime.now(UTC):%Y.%m.%d}+{digest[:8]}")
+
+
+def figures_of_heads(info: ModelInfo) -> dict[str, Any]:
+    """Keep the figures of the heads, which no calibration changes; the others are of the answer."""
+    return {
+        name: values
+        for name, values in info.figures.items()
+        if name.startswith(("fer2013_", "ferplus_"))
+    }
+
+
+def calibrate_on_dataset(model: EmotionModel, public: Dataset) -> ModelInfo:
+    """Fit temperature and abstention threshold on PublicTest.
+
+    Judged are the seven emotions of the ferplus head on faces whose annotators have a majority
+    among the seven.
+
+    Args:
+        model: as the app would load it.
+        public: PublicTest.
+
+    Returns:
+        The model's info with the new calibration, without figures of other answers.
+
+    Raises:
+        DataError: no face of PublicTest has a majority among its votes.
+    """
+    reference = public.reference
+    judged = need_judged(reference, "PublicTest")
+    labels = reference[judged]
+    heads = dataset_logits(model, public.subset(judged))
+    temperature = fit_temperature(heads["ferplus"][:, : len(FER2013_LABELS)], labels)
+    calibration = replace(
+        rounded(Calibration.temperature(temperature)), fitted_on={"PublicTest": len(labels)}
+    )
+    probabilities = calibration.probabilities(heads)
+    curve = risk_coverage(probabilities.max(axis=1), probabilities.argmax(axis=1) == labels)
+    info = replace(
+        model.info,
+        calibration=calibration,
+        abstention_threshold=floored(curve.threshold_at(COVERAGE)),
+        figures=figures_of_heads(model.info),
+    )
+    return stamped(info)
+
+
+def rounded(calibration: Calibration) -> Calibration:
+    """Make it what model.json will say, so that figures belong to the very numbers served."""
+    return Calibration.from_dict(calibration.to_dict())

@@ -1,0 +1,84 @@
+"""From a Keras network to the TFLite file that the app runs."""
+
+import tempfile
+from typing import TYPE_CHECKING, Any
+
+from fer_core.model import MAPS
+from train.networks.blocks import HEADS
+from train.networks.ensemble import members_of
+
+if TYPE_CHECKING:
+    import keras
+
+FEATURES = "features"
+"""Name of the global average pooling in the networks whose heads stand right on it."""
+
+
+def to_tflite(network: "keras.Model") -> bytes:
+    """The network for LiteRT, with signature: `faces` -> the heads' logits.
+
+    Weights are stored as int8, a scale for each output channel, and what goes into a layer is
+    quantized as it comes (dynamic range quantization): a quarter of the size and of the time.
+
+    Where each head is linear in the mean of the last feature maps, and these have one size, the
+    heads' maps are outputs, too, named head and `MAPS`: (N, h, w, classes), a head's logits at each
+    place, without bias. Mean over the places and bias are the logits.
+
+    Args:
+        network: on Keras's TensorFlow backend; one, or a mean of several.
+    """
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    parts = members_of(network)
+    sides = {_map_side(part) for part in parts}
+    linear = len(sides) == 1 and None not in sides
+
+    def answer(faces: Any) -> dict[str, Any]:
+        if not linear:
+            return dict(network(faces, training=False))
+        answers = [_linear_outputs(part, faces) for part in parts]
+        return {name: sum(answer[name] for answer in answers) / len(answers) for name in answers[0]}
+
+    shape = tf.TensorSpec((None, *network.input_shape[1:]), name="faces")
+    concrete = tf.function(answer, input_signature=[shape]).get_concrete_function()
+    # The converter would leave the weights out, as variables that somebody sets later.
+    frozen = convert_variables_to_constants_v2(concrete)
+
+    def serve(faces: Any) -> Any:
+        # Freezing forgets the names of the outputs.
+        return tf.nest.pack_sequence_as(concrete.structured_outputs, frozen(faces))
+
+    module = tf.Module()
+    module.serve = tf.function(serve, input_signature=[shape])
+    with tempfile.TemporaryDirectory() as folder:
+        tf.saved_model.save(module, folder, signatures=module.serve)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        content: bytes = converter.convert()
+    return content
+
+
+def _map_side(member: Any) -> int | None:
+    """Height of the last feature maps, or None where a head is not linear in their mean."""
+    if FEATURES not in {layer.name for layer in member.layers}:
+        return None
+    pooling = member.get_layer(FEATURES)
+    channels = pooling.output.shape[-1]
+    if any(member.get_layer(head).kernel.shape[0] != channels for head in HEADS):
+        return None
+    return int(pooling.input.shape[1])
+
+
+def _linear_outputs(member: Any, faces: Any) -> dict[str, Any]:
+    import keras
+
+    trunk = keras.Model(member.inputs, member.get_layer(FEATURES).input)
+    features = trunk(faces, training=False)
+    outputs = {}
+    for head in HEADS:
+        layer = member.get_layer(head)
+        maps = keras.ops.matmul(features, layer.kernel)
+        outputs[head + MAPS] = maps
+        outputs[head] = keras.ops.mean(maps, axis=(1, 2)) + layer.bias
+    return outputs

@@ -1,0 +1,270 @@
+"""Fits the calibration that turns both heads into seven probabilities.
+
+A run without photographs gets temperature scaling on PublicTest. With photographs, four forms of a
+linear layer compete by cross-validation; see `choose`. Solvers are SciPy's, folds scikit-learn's.
+"""
+
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fer_core.calibration import CALIBRATION_SHAPES, Calibration, log_softmax
+from fer_core.emotions import FER2013_LABELS, FERPLUS_LABELS
+from train.errors import DataError
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+
+FORMS = ("temperature", "bias", "vector", "matrix")
+"""From the simplest to the one with most numbers: 2, 9, 21 and 112."""
+STRENGTHS = (0.001, 0.003, 0.01, 0.03, 0.1)
+"""Weights of the L2 penalty that are tried for each form but "temperature"."""
+FOLDS, REPEATS, SEED = 5, 4, 2013
+SEVEN, EIGHT = len(FER2013_LABELS), len(FERPLUS_LABELS)
+
+
+@dataclass(frozen=True, eq=False)
+class Faces:
+    """Faces of photographs on which a calibration is fitted or judged, row by row.
+
+    Attributes:
+        heads: "ferplus" (N, 8) and "fer2013" (N, 7) logits.
+        labels: (N,) indices into `FER2013_LABELS`.
+        sets: (N,) name of the set that a face belongs to.
+        people: (N,) keys, equal for faces of one person; folds keep them together.
+        weights: (N,) of the faces in the loss; see `cell_weights`.
+    """
+
+    heads: Mapping[str, NDArray[np.floating]]
+    labels: IntArray
+    sets: NDArray[np.str_]
+    people: NDArray[np.str_]
+    weights: FloatArray
+
+    def subset(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> "Faces":
+        """Take some rows; the weights stay as they are."""
+        heads = {name: logits[rows] for name, logits in self.heads.items()}
+        return Faces(
+            heads, self.labels[rows], self.sets[rows], self.people[rows], self.weights[rows]
+        )
+
+
+def cell_weights(
+    labels: IntArray, sets: NDArray[np.str_], special: Mapping[str, float]
+) -> FloatArray:
+    """Let every cell, the faces of one label in one set, weigh the same; mean weight 1.
+
+    Args:
+        labels: (N,) indices into `FER2013_LABELS`.
+        sets: (N,) names.
+        special: weights of cells other than 1, by "LABEL" or "SET/LABEL", of which the latter
+            counts where both are there.
+
+    Returns:
+        (N,) weights.
+
+    Raises:
+        DataError: `special` names no cell that occurs, or leaves nothing.
+    """
+    weights = np.zeros(len(labels))
+    used: set[str] = set()
+    for name in np.unique(sets):
+        for label in np.unique(labels[sets == name]):
+            keys = (f"{name}/{FER2013_LABELS[label]}", FER2013_LABELS[label])
+            used.update(keys)
+            chosen = (sets == name) & (labels == label)
+            weight = next((special[key] for key in keys if key in special), 1.0)
+            weights[chosen] = weight / chosen.sum()
+    if unknown := sorted(set(special) - used):
+        raise DataError(f"no photograph belongs to {', '.join(unknown)}; name LABEL or SET/LABEL.")
+    if not weights.sum() > 0:
+        raise DataError("all photographs have weight 0; give one of their labels more.")
+    return np.asarray(weights * len(weights) / weights.sum())
+
+
+def fit(form: str, strength: float, faces: Faces) -> Calibration:
+    """Fit one form by least weighted negative log-likelihood with an L2 penalty.
+
+    The penalty pulls towards temperature scaling of both pooled heads, fitted on the same faces: a
+    form with more numbers departs from what the heads say only as far as the faces demand.
+
+    Args:
+        form: of `FORMS`.
+        strength: of the penalty, per unit of squared distance and mean loss.
+        faces: to fit on.
+    """
+    inputs = np.hstack([log_softmax(faces.heads["ferplus"]), log_softmax(faces.heads["fer2013"])])
+    start = _minimize(_basis("temperature"), np.ones(2), 0.0, inputs, faces)
+    if form != "temperature":
+        basis = _basis(form)
+        origin = np.asarray(np.linalg.lstsq(basis, start, rcond=None)[0], np.float64)
+        start = _minimize(basis, origin, strength, inputs, faces)
+    weights = start[: SEVEN * (EIGHT + SEVEN)].reshape(SEVEN, EIGHT + SEVEN)
+    return Calibration(
+        form=form,
+        ferplus=weights[:, :EIGHT],
+        fer2013=weights[:, EIGHT:],
+        bias=start[SEVEN * (EIGHT + SEVEN) :],
+    )
+
+
+def cross_validate(form: str, strength: float, faces: Faces) -> FloatArray:
+    """Predict every face by calibrations that were fitted without its person.
+
+    Returns:
+        (N, 7) probabilities, the mean over `REPEATS` divisions into folds.
+
+    Raises:
+        DataError: there are too few faces or people.
+    """
+    probabilities = np.zeros((len(faces.labels), SEVEN))
+    for folds in _divisions(faces):
+        for fitted, held_out in folds:
+            calibration = fit(form, strength, faces.subset(fitted))
+            probabilities[held_out] += calibration.probabilities(faces.subset(held_out).heads)
+    return probabilities / REPEATS
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A form and a strength with its cross-validated loss.
+
+    Attributes:
+        form: of `FORMS`.
+        strength: of the penalty; 0 for "temperature".
+        loss: weighted mean negative log-likelihood of faces held out, in nats.
+        behind: how much that is above the best candidate's, and
+        error: the standard error of this difference, over people.
+        held_out: (N, 7) probabilities, of `cross_validate`.
+    """
+
+    form: str
+    strength: float
+    loss: float
+    behind: float
+    error: float
+    held_out: FloatArray
+
+
+def compare(faces: Faces, forms: Iterable[str] = FORMS) -> list[Candidate]:
+    """Cross-validate every form with every strength, simplest form first.
+
+    Raises:
+        DataError: there are too few faces or people.
+    """
+    tried = [
+        (form, strength, cross_validate(form, strength, faces))
+        for form in forms
+        for strength in ((0.0,) if form == "temperature" else STRENGTHS)
+    ]
+    rows = np.arange(len(faces.labels))
+    losses = np.array(
+        [-np.log(np.maximum(held_out[rows, faces.labels], 1e-12)) for _, _, held_out in tried]
+    )
+    means = (losses * faces.weights).mean(axis=1)
+    best = losses[means.argmin()]
+    return [
+        Candidate(
+            form,
+            strength,
+            float(mean),
+            float(mean - means.min()),
+            _error_of_mean((row - best) * faces.weights, faces.people),
+            held_out,
+        )
+        for (form, strength, held_out), mean, row in zip(tried, means, losses, strict=True)
+    ]
+
+
+def choose(candidates: Sequence[Candidate]) -> Candidate:
+    """Take the simplest form whose best strength is within one standard error of the best loss."""
+    by_form = {
+        form: min((c for c in candidates if c.form == form), key=lambda c: c.loss)
+        for form in dict.fromkeys(candidate.form for candidate in candidates)
+    }
+    return next(one for one in by_form.values() if one.behind <= one.error)
+
+
+def _basis(form: str) -> FloatArray:
+    """(112, k): all weights, row by row, then the biases, as linear functions of k numbers."""
+    diagonals = np.zeros((2, SEVEN, SEVEN, EIGHT + SEVEN))
+    for emotion in range(SEVEN):
+        diagonals[0, emotion, emotion, emotion] = 1
+        diagonals[1, emotion, emotion, EIGHT + emotion] = 1
+    of_weights = diagonals.reshape(2, SEVEN, -1)  # head, emotion, weight
+    count = of_weights.shape[-1]
+    weights = {
+        "temperature": of_weights.sum(axis=1),
+        "bias": of_weights.sum(axis=1),
+        "vector": of_weights.reshape(2 * SEVEN, -1),
+        "matrix": np.eye(count),
+    }[form]
+    if form == "temperature":
+        return np.vstack([weights.T, np.zeros((SEVEN, 2))])
+    (bias,) = CALIBRATION_SHAPES["bias"]
+    return np.block(
+        [
+            [weights.T, np.zeros((count, bias))],
+            [np.zeros((bias, len(weights))), np.eye(bias)],
+        ]
+    )
+
+
+def _minimize(
+    basis: FloatArray, origin: FloatArray, strength: float, inputs: FloatArray, faces: Faces
+) -> FloatArray:
+    """The (112,) numbers of least loss, a linear function of as many as the basis has columns."""
+    from scipy.optimize import minimize
+    from threadpoolctl import threadpool_limits
+
+    rows, labels = np.arange(len(inputs)), faces.labels
+    weights = faces.weights / faces.weights.sum()
+    count = SEVEN * (EIGHT + SEVEN)
+
+    def loss(numbers: FloatArray) -> tuple[float, FloatArray]:
+        full = basis @ numbers
+        logs = log_softmax(inputs @ full[:count].reshape(SEVEN, -1).T + full[count:])
+        residuals = np.exp(logs)
+        residuals[rows, labels] -= 1
+        residuals *= weights[:, None]
+        gradient = np.concatenate([(residuals.T @ inputs).ravel(), residuals.sum(axis=0)])
+        away = numbers - origin
+        value = -float(weights @ logs[rows, labels]) + strength * float(away @ away)
+        return value, basis.T @ gradient + 2 * strength * away
+
+    with threadpool_limits(1):  # matrices so small are multiplied fastest by one thread
+        return np.asarray(basis @ minimize(loss, origin, jac=True, method="L-BFGS-B").x)
+
+
+def _divisions(faces: Faces) -> Iterable[list[tuple[NDArray[np.intp], NDArray[np.intp]]]]:
+    """Folds that keep people together and cells evenly spread, `REPEATS` times.
+
+    Raises:
+        DataError: there are too few people, or no cell reaches into every fold.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    cells = np.char.add(np.char.add(faces.sets, "/"), faces.labels.astype(str))
+    largest = np.unique(cells, return_counts=True)[1].max(initial=0)
+    if min(largest, len(np.unique(faces.people))) < FOLDS:
+        raise DataError(
+            f"there are too few photographs to cross-validate: name folders with at least "
+            f"{FOLDS} photographs of one label and {FOLDS} people."
+        )
+    for repeat in range(REPEATS):
+        splitter = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=SEED + repeat)
+        with warnings.catch_warnings():  # a rare cell is missing from some folds
+            warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+            folds = list(splitter.split(cells, cells, faces.people))
+        yield folds
+
+
+def _error_of_mean(values: FloatArray, people: NDArray[np.str_]) -> float:
+    """Standard error of the mean of values that belong to people (clustered)."""
+    _, index = np.unique(people, return_inverse=True)
+    sums = np.bincount(index, values - values.mean())
+    return float(np.sqrt((sums**2).sum()) / len(values))

@@ -1,0 +1,118 @@
+"""What a network tells apart on photographs, and what its calibrated answers are worth there.
+
+Discrimination is the area under the ROC curve, which no change of prior moves: disgust against
+angry and sad, fear against surprise, sad against neutral.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fer_core.calibration import Calibration, log_softmax, log_sum_exp
+from fer_core.emotions import FER2013_LABELS
+from fer_core.preprocessing import Float32Array
+from train.calibration.fitting import Faces, cell_weights, cross_validate, fit
+from train.calibration.photographs import NEUTRAL_WEIGHT
+from train.data.face_sets import FaceSet
+
+if TYPE_CHECKING:
+    from train.inputs.teachers import Answers
+
+CONTESTS = (
+    ("disgust", ("angry", "sad")),
+    ("fear", ("surprise",)),
+    ("sad", ("neutral",)),
+)
+"""An emotion, and those that it is to be told from."""
+# One form for all networks, so that their figures compare; `train.calibrate` chooses what ships.
+FORM, STRENGTH = "matrix", 0.01
+
+Heads = Mapping[str, Float32Array]
+
+
+def judged_faces(sets: Mapping[str, FaceSet], answers: "Answers") -> Faces | None:
+    """Collect the photographs with a known emotion and their answers; None if there are none.
+
+    Neutral faces weigh as in the shipped calibration.
+
+    Raises:
+        RunError: the answers leave a face out.
+    """
+    known = {name: np.isin(one.labels, FER2013_LABELS) for name, one in sets.items()}
+    if not any(rows.any() for rows in known.values()):
+        return None
+    heads = {name: answers.to(one.faces) for name, one in sets.items()}
+    labels = np.concatenate(
+        [
+            [FER2013_LABELS.index(label) for label in np.asarray(one.labels)[known[name]]]
+            for name, one in sets.items()
+        ]
+    ).astype(np.int64)
+    names = np.repeat(list(sets), [rows.sum() for rows in known.values()])
+    people = [
+        f"{name}/{person or one.files[row]}"
+        for name, one in sets.items()
+        for row, person in enumerate(one.people)
+        if known[name][row]
+    ]
+    special = {"neutral": NEUTRAL_WEIGHT} if FER2013_LABELS.index("neutral") in labels else {}
+    return Faces(
+        {
+            head: np.concatenate([heads[name][head][known[name]] for name in sets])
+            for head in ("ferplus", "fer2013")
+        },
+        labels,
+        names,
+        np.array(people),
+        cell_weights(labels, names, special),
+    )
+
+
+def discrimination(faces: Faces) -> dict[str, float]:
+    """Area under the curve of each contest, by the mean of both heads' log-probabilities.
+
+    Returns:
+        By "disgust against angry, sad" and the like, 0..1; those contests that the faces hold.
+    """
+    from sklearn.metrics import roc_auc_score
+
+    count = len(FER2013_LABELS)
+    logits = log_softmax(faces.heads["ferplus"])[:, :count] + log_softmax(faces.heads["fer2013"])
+    areas = {}
+    for one, others in CONTESTS:
+        columns = [FER2013_LABELS.index(other) for other in others]
+        wanted = FER2013_LABELS.index(one)
+        chosen = np.isin(faces.labels, (wanted, *columns))
+        is_one = faces.labels[chosen] == wanted
+        if is_one.any() and not is_one.all():
+            score = logits[chosen, wanted] / 2 - log_sum_exp(logits[chosen][:, columns] / 2)[:, 0]
+            areas[f"{one} against {', '.join(others)}"] = float(roc_auc_score(is_one, score))
+    return areas
+
+
+def fit_calibration(faces: Faces) -> Calibration:
+    """Fit the calibration by which unlabelled photographs are answered."""
+    return fit(FORM, STRENGTH, faces)
+
+
+def cross_validated(faces: Faces) -> dict[str, float]:
+    """Judge calibrated answers to faces of people whom the calibration has not seen.
+
+    Returns:
+        For each set `NAME mean recall`, `NAME log loss` (each emotion weighing the same) and
+        `NAME recall of EMOTION`.
+    """
+    answers = cross_validate(FORM, STRENGTH, faces)
+    figures: dict[str, float] = {}
+    for name in dict.fromkeys(faces.sets.tolist()):
+        recalls, losses = {}, []
+        for index, emotion in enumerate(FER2013_LABELS):
+            chosen = (faces.sets == name) & (faces.labels == index)
+            if chosen.any():
+                recalls[emotion] = float((answers[chosen].argmax(axis=1) == index).mean())
+                losses.append(-np.log(np.maximum(answers[chosen, index], 1e-12)).mean())
+        figures[f"{name} mean recall"] = float(np.mean(list(recalls.values())))
+        figures[f"{name} log loss"] = float(np.mean(losses))
+        figures |= {f"{name} recall of {key}": value for key, value in recalls.items()}
+    return figures

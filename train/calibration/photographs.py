@@ -1,0 +1,280 @@
+"""Calibrates the answer on photographs, and judges it there by cross-validation.
+
+Here photographs with their answers (`train.evaluation.predictions.PhotographAnswers`) meet the
+fitting of `train.calibration`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from fer_core.calibration import Calibration, risk_coverage
+from fer_core.emotions import FER2013_LABELS
+from fer_core.model import ModelInfo
+from fer_core.preprocessing import DATASET_FACE_SIZE, UInt8Array
+from train.artifacts.temperature import figures_of_heads, floored, rounded, stamped
+from train.calibration.fitting import (
+    FORMS,
+    Candidate,
+    Faces,
+    FloatArray,
+    cell_weights,
+    choose,
+    compare,
+    cross_validate,
+    fit,
+)
+from train.data.dataset import Dataset
+from train.data.duplicates import connected_groups, near_pairs
+from train.data.photographs import digest, person_keys
+from train.errors import DataError
+from train.evaluation.predictions import PhotographAnswers
+
+NEUTRAL_WEIGHT = 2.0
+"""Chosen on the trade-off that the model card shows; `--weight neutral=NUMBER` sets another."""
+TRADE_OFF = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0)
+RAREST = ("disgust", "fear", "sad")
+"""The emotions that FER2013's crowds name least often beside neutral."""
+ANSWERED = 0.75
+"""Share of the faces found in photographs that is answered; the rest is "not sure"."""
+MANY_EMOTIONS = 5
+"""Of sets whose photographs decide the threshold: posed calm faces say little about doubt."""
+
+Sets = Mapping[str, PhotographAnswers]
+
+
+def faces_of(sets: Sets, special: Mapping[str, float]) -> Faces:
+    """Collect the faces found in sets of photographs.
+
+    Raises:
+        DataError: no face was found, or `special` names a cell that does not occur.
+    """
+    found = {name: said.found for name, said in sets.items()}
+    if not any(rows.any() for rows in found.values()):
+        raise DataError("no face was found in the photographs; there is nothing to fit.")
+    labels = np.concatenate([said.labels[found[name]] for name, said in sets.items()])
+    names = np.repeat(list(sets), [rows.sum() for rows in found.values()])
+    people = np.concatenate(
+        [
+            np.char.add(f"{name}/", person_keys(said.photographs)[found[name]])
+            for name, said in sets.items()
+        ]
+    )
+    crops = np.concatenate(
+        [said.crops[found[name]] for name, said in sets.items() if said.crops is not None]
+    )
+    heads = {
+        head: np.concatenate([said.logits[head][found[name]] for name, said in sets.items()])
+        for head in ("ferplus", "fer2013")
+    }
+    weights = cell_weights(labels, names, special)
+    return Faces(heads, labels, names, join_copies(people, crops), weights)
+
+
+def join_copies(people: NDArray[np.str_], crops: UInt8Array) -> NDArray[np.str_]:
+    """Give faces that show one photograph, cut or printed over otherwise, the same person's key.
+
+    Without this a fold would be judged by photographs that another fold was fitted on.
+
+    Args:
+        people: (N,) keys.
+        crops: (N, h, w) uint8 grey.
+
+    Returns:
+        (N,) keys, equal where people or photographs are the same, also by way of others.
+    """
+    _, numbers = np.unique(people, return_inverse=True)
+    size = (DATASET_FACE_SIZE, DATASET_FACE_SIZE)
+    small = [cv2.resize(crop, size, interpolation=cv2.INTER_AREA) for crop in crops]
+    near = near_pairs(np.array(small, np.uint8))
+    pairs = [*zip(near.first.tolist(), near.second.tolist(), strict=True)]
+    first = {number: row for row, number in reversed(list(enumerate(numbers.tolist())))}
+    pairs += [(first[number], row) for row, number in enumerate(numbers.tolist())]
+    return connected_groups(len(people), pairs).astype(str)
+
+
+def sets_fitted_on(info: ModelInfo, sets: Sets) -> list[str]:
+    """Name the sets that a calibration was fitted on; others of the same name are not meant."""
+    digests = info.calibration.figures.get("digests", {})
+    return [
+        name
+        for name, said in sets.items()
+        if name in digests and digests[name] == digest(said.photographs)
+    ]
+
+
+def held_out_answers(info: ModelInfo, sets: Sets) -> dict[str, PhotographAnswers]:
+    """Answer photographs by calibrations that were fitted without the same people.
+
+    Args:
+        info: with a calibration fitted on photographs.
+        sets: all those that it was fitted on, by name.
+
+    Returns:
+        The same with other probabilities.
+    """
+    calibration = info.calibration
+    fitted = {name: sets[name] for name in calibration.fitted_on}
+    faces = faces_of(fitted, calibration.figures["weights"])
+    probabilities = cross_validate(calibration.form, calibration.figures["strength"], faces)
+    return _with_probabilities(fitted, probabilities, info.abstention_threshold)
+
+
+def _with_probabilities(
+    sets: Sets, probabilities: FloatArray, threshold: float
+) -> dict[str, PhotographAnswers]:
+    """The answers with other probabilities of the faces found, row by row."""
+    ends = np.cumsum([said.found.sum() for said in sets.values()])[:-1]
+    answers = {}
+    for (name, said), rows in zip(sets.items(), np.split(probabilities, ends), strict=True):
+        full = np.full((len(said.found), len(FER2013_LABELS)), np.nan)
+        full[said.found] = rows
+        unsure = (np.nan_to_num(full).max(axis=1) < threshold) | ~said.reliable
+        answers[name] = replace(said, probabilities=full, uncertain=unsure)
+    return answers
+
+
+def choose_threshold(sets: Sets, probabilities: FloatArray) -> float:
+    """Find the confidence from which on `ANSWERED` of the faces are answered.
+
+    Args:
+        sets: of the faces.
+        probabilities: (N, 7) of the faces found, row by row.
+
+    Returns:
+        The threshold; 0 where no set has `MANY_EMOTIONS`, or too few of its faces are reliable.
+    """
+    counted = np.concatenate(
+        [
+            np.full(said.found.sum(), len(set(said.labels)) >= MANY_EMOTIONS)
+            for said in sets.values()
+        ]
+    )
+    reliable = np.concatenate([said.reliable[said.found] for said in sets.values()])
+    confidence = np.where(reliable, probabilities.max(axis=1), 0.0)[counted]
+    if not len(confidence):
+        return 0.0
+    return risk_coverage(confidence, confidence > 0).threshold_at(ANSWERED)
+
+
+def calibrate_on_photographs(
+    info: ModelInfo, sets: Sets, special: Mapping[str, float], forms: Sequence[str] = FORMS
+) -> tuple[ModelInfo, list[Candidate]]:
+    """Choose, fit and judge a calibration on photographs.
+
+    Args:
+        info: of the model that gave the logits.
+        sets: from `train.evaluation.predictions.answer_photographs`, by name.
+        special: weights of cells, as `calibration.cell_weights`.
+        forms: that compete.
+
+    Returns:
+        The new info, its calibration with cross-validated figures and without figures of other
+        answers; the candidates.
+
+    Raises:
+        DataError: no face was found, or too few; or `special` names a cell that does not occur.
+    """
+    from train.evaluation.photograph_metrics import photograph_figures
+
+    faces = faces_of(sets, special)
+    candidates = compare(faces, forms)
+    best = choose(candidates)
+    # Rounded down, so that no face falls below it.
+    threshold = floored(choose_threshold(sets, best.held_out))
+    answers = _with_probabilities(sets, best.held_out, threshold)
+    figures = {name: _compact(photograph_figures(said)) for name, said in answers.items()}
+    counts = dict(zip(*np.unique(faces.sets, return_counts=True), strict=True))
+    calibration = replace(
+        rounded(fit(best.form, best.strength, faces)),
+        fitted_on={name: int(counts[name]) for name in sets if name in counts},
+        figures={
+            "strength": best.strength,
+            "weights": dict(special),
+            "loss": round(best.loss, 4),
+            "digests": {name: digest(said.photographs) for name, said in sets.items()},
+            "cross_validated": figures,
+        },
+    )
+    new = replace(
+        info,
+        calibration=calibration,
+        abstention_threshold=threshold,
+        figures=figures_of_heads(info),
+    )
+    return stamped(new), candidates
+
+
+def trade_off(
+    info: ModelInfo,
+    sets: Sets,
+    special: Mapping[str, float],
+    public: tuple[Dataset, Mapping[str, Any]] | None,
+) -> list[dict[str, Any]]:
+    """Tell what the weight of neutral faces does, by the form and strength of a calibration.
+
+    Args:
+        info: with a calibration fitted on photographs.
+        sets: that it was fitted on.
+        special: weights of cells; that of "neutral" is varied.
+        public: PublicTest and its logits, to be judged by the FER+ majority, or None.
+
+    Returns:
+        For each weight, cross-validated: mean recall of sets with `MANY_EMOTIONS`, that of the
+        rarest three, and recall of neutral faces by set; on PublicTest accuracy, mean recall and
+        recall of neutral.
+    """
+    from train.evaluation.photograph_metrics import photograph_figures
+
+    form, strength = info.calibration.form, info.calibration.figures["strength"]
+    rows = []
+    for weight in TRADE_OFF:
+        faces = faces_of(sets, {**special, "neutral": weight})
+        answers = _with_probabilities(sets, cross_validate(form, strength, faces), 0.0)
+        row: dict[str, Any] = {"weight of neutral": weight}
+        for name, said in answers.items():
+            told = photograph_figures(said)
+            recall = told["recall"]
+            if len(recall) >= MANY_EMOTIONS:
+                row[f"{name}: mean recall"] = told["mean_recall"]
+            if set(RAREST) <= set(recall):
+                rare = float(np.mean([recall[emotion] for emotion in RAREST]))
+                row[f"{name}: {', '.join(RAREST)}"] = rare
+            if "neutral" in recall:
+                row[f"{name}: neutral"] = recall["neutral"]
+        if public is not None:
+            dataset, heads = public
+            row |= judge_on_dataset(fit(form, strength, faces), dataset, heads)
+        rows.append(row)
+    return rows
+
+
+def judge_on_dataset(
+    calibration: Calibration, dataset: Dataset, heads: Mapping[str, Any]
+) -> dict[str, float]:
+    """Compare the answer with the FER+ majority: accuracy, mean recall, recall of neutral."""
+    from train.evaluation.metrics import answer_figures
+
+    no_copies = np.zeros(len(dataset), bool)
+    probabilities = calibration.probabilities(heads)
+    answer = answer_figures(probabilities, dataset.reference, 0.0, no_copies)["answer"]
+    return {
+        "PublicTest: accuracy": answer["accuracy"],
+        "PublicTest: mean recall": answer["macro_recall"],
+        "PublicTest: neutral": answer["recall"].get("neutral", float("nan")),
+    }
+
+
+def _compact(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """The figures that model.json keeps: numbers, rounded, and the recall by emotion."""
+    return {
+        key: {name: round(share, 4) for name, share in value.items()}
+        if key == "recall"
+        else round(value, 4)
+        for key, value in figures.items()
+        if key == "recall" or isinstance(value, int | float)
+    }

@@ -1,0 +1,108 @@
+"""The calibration of a model's folder, from photographs or PublicTest to model.json."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from fer_core.emotions import FER2013_LABELS
+from fer_core.model import MODEL_JSON, EmotionModel, ModelInfo
+from fer_core.recognizer import EmotionRecognizer
+from train.artifacts.model_folder import write_info
+from train.artifacts.temperature import calibrate_on_dataset, dataset_logits
+from train.calibration.photographs import (
+    NEUTRAL_WEIGHT,
+    calibrate_on_photographs,
+    judge_on_dataset,
+    trade_off,
+)
+from train.data.dataset import Dataset
+from train.data.photographs import read_photograph_sets
+from train.errors import DataError
+from train.evaluation.predictions import answer_photographs
+from train.reporting.markdown import table
+
+SHOWN = {
+    "mean_recall": "mean recall",
+    "ece": "calibration error",
+    "answered": "answered",
+    "accuracy_answered": "accuracy of these",
+}
+"""Figures that are printed, with their words."""
+
+
+def recalibrate(
+    model: Path,
+    public: Dataset | None,
+    photos: Sequence[Path] = (),
+    weights: Mapping[str, float] | None = None,
+    trade_off_figure: Path | None = None,
+) -> None:
+    """Fit the calibration of a model, print how each candidate did, and write model.json.
+
+    Args:
+        model: its folder.
+        public: PublicTest: to fit on without photographs, to judge on with them.
+        photos: folders of photographs with labels.csv, to fit on.
+        weights: of the photographs of a cell, by "LABEL" or "SET/LABEL", instead of 1.
+        trade_off_figure: where to draw what the weight of neutral faces does; None for nowhere.
+
+    Raises:
+        DataError: there is nothing to fit on, or `weights` names a cell that does not occur.
+        ModelLoadError: the model cannot be loaded.
+    """
+    if photos:
+        info = _on_photographs(model, public, photos, weights or {}, trade_off_figure)
+    elif public is not None:
+        info = calibrate_on_dataset(EmotionModel.load(model), public)
+    else:
+        raise DataError("there is nothing to calibrate on; name photographs or the dataset.")
+    write_info(model, info)
+    print(
+        f"wrote the calibration, {info.calibration.form}, and the abstention threshold, "
+        f"{info.abstention_threshold}, into {MODEL_JSON} of {model}; figures of other "
+        "answers are gone: python -m train.evaluate --record"
+    )
+
+
+def _on_photographs(
+    model: Path,
+    public_split: Dataset | None,
+    photos: Sequence[Path],
+    weights: Mapping[str, float],
+    trade_off_figure: Path | None,
+) -> ModelInfo:
+    folders = read_photograph_sets(photos)
+    recognizer = EmotionRecognizer.load(model)
+    sets = {name: answer_photographs(recognizer, of_set) for name, of_set in folders.items()}
+    special = dict(weights)
+    neutral = FER2013_LABELS.index("neutral")
+    if any((said.labels[said.found] == neutral).any() for said in sets.values()):
+        special = {"neutral": NEUTRAL_WEIGHT, **special}
+    elif trade_off_figure:
+        raise DataError("--trade-off needs photographs of neutral faces.")
+    info, candidates = calibrate_on_photographs(recognizer.model.info, sets, special)
+    rows = [
+        (one.form, f"{one.strength:g}", f"{one.loss:.4f}", f"{one.behind:.4f}", f"{one.error:.4f}")
+        for one in candidates
+    ]
+    print("Cross-validated loss by form and strength; the last columns: behind the best, ± error")
+    print(table(("form", "strength", "loss", "behind", "±"), rows))
+    for name, told in info.calibration.figures["cross_validated"].items():
+        recalls = "  ".join(f"{label} {value:.3f}" for label, value in told["recall"].items())
+        # What has no value, such as the accuracy where nothing is answered, is not there.
+        shown = {key: f"{told[key]:.3f}" if key in told else "-" for key in SHOWN}
+        words = ", ".join(f"{SHOWN[key]} {value}" for key, value in shown.items())
+        print(f"{name}, cross-validated: {words}\n  {recalls}")
+    public = None
+    if public_split is not None:
+        heads = dataset_logits(recognizer.model, public_split)
+        public = public_split, heads
+        told = judge_on_dataset(info.calibration, public_split, heads)
+        print(", ".join(f"{key} {value:.3f}" for key, value in told.items()))
+    if trade_off_figure:
+        lines = trade_off(info, sets, special, public)
+        print(table(list(lines[0]), [[f"{value:.3f}" for value in row.values()] for row in lines]))
+        from train.reporting import plots
+
+        title = "What the weight of calm faces does, cross-validated"
+        plots.trade_off(lines, special["neutral"], trade_off_figure, title)
+    return info

@@ -1,0 +1,72 @@
+"""Rows of CSV files, plain or packed, with their numbers for messages."""
+
+import csv
+import gzip
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO
+
+from train.errors import DataError
+
+
+def read_rows(
+    path: Path, required: Sequence[str], *, may_end_early: bool = False
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """Read a CSV file in UTF-8, .gz or not, row by row.
+
+    Spaces around names and values are dropped, and rows that are blank left out.
+
+    Args:
+        path: of the file.
+        required: columns that it must have.
+        may_end_early: whether values that a row lacks at its end are empty ones.
+
+    Yields:
+        The number of a row as an editor counts, and its values by column.
+
+    Raises:
+        DataError: the file cannot be read, lacks a column, or a row has another number of values;
+            the message names file and row.
+    """
+    records = _records(path)
+    header = [name.strip() for name in next(records, (1, []))[1]]
+    missing = [name for name in required if name not in header]
+    if missing:
+        raise DataError(f"{path.name} lacks the column {missing[0]!r}; it has {header}.")
+    for row, values in records:
+        if may_end_early:
+            values.extend([""] * (len(header) - len(values)))
+        if len(values) != len(header):
+            raise DataError(
+                f"{path.name}, row {row}: {len(values)} values for {len(header)} columns."
+            )
+        yield row, dict(zip(header, (value.strip() for value in values), strict=True))
+
+
+def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """(number of its first line, values) of every record that is not blank."""
+    row = 1
+    try:
+        opened = _open(path)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}).") from error
+    try:
+        with opened as stream:
+            # Decoded line by line, so that an error is met at its line, not a buffer ahead of it;
+            # utf-8-sig, because Excel begins its files with a byte order mark.
+            reader = csv.reader(line.decode("utf-8-sig") for line in stream)
+            for values in reader:
+                if values:
+                    yield row, values
+                row = reader.line_num + 1
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path.name}, row {row}: this is not UTF-8 text.") from error
+    except (OSError, EOFError, zlib.error, csv.Error) as error:
+        raise DataError(
+            f"{path.name}, row {row}: from here on it cannot be read ({error})."
+        ) from error
+
+
+def _open(path: Path) -> IO[bytes] | gzip.GzipFile:
+    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")

@@ -1,0 +1,157 @@
+"""Faces of FER2013 with both kinds of labels, checked, whatever files they were read from."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fer_core.emotions import FER2013_LABELS, FERPLUS_LABELS
+from fer_core.preprocessing import DATASET_FACE_SIZE, UInt8Array
+from train.errors import DataError
+
+SPLITS = ("Training", "PublicTest", "PrivateTest")
+FERPLUS_COLUMNS = {
+    "anger": "angry",
+    "disgust": "disgust",
+    "fear": "fear",
+    "happiness": "happy",
+    "sadness": "sad",
+    "surprise": "surprise",
+    "neutral": "neutral",
+    "contempt": "contempt",
+}
+REJECTING_COLUMNS = ("unknown", "NF")  # FER+'s votes for "cannot say" and "not a face"
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Faces with both kinds of labels, row by row.
+
+    Attributes:
+        faces: (N, 48, 48) uint8 grey.
+        labels: (N,) int64, FER2013's label 0..6.
+        votes: (N, 8) int64, FER+ votes in the order of `FERPLUS_LABELS`; all 0 for a face that
+            nobody judged.
+        rejections: (N, 2) int64, FER+ votes for unknown and for not-a-face.
+    """
+
+    faces: UInt8Array
+    labels: NDArray[np.int64]
+    votes: NDArray[np.int64]
+    rejections: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        count = len(self.faces)
+        face = (DATASET_FACE_SIZE, DATASET_FACE_SIZE)
+        shapes = {
+            "faces": (self.faces.shape, (count, *face)),
+            "labels": (self.labels.shape, (count,)),
+            "votes": (self.votes.shape, (count, len(FERPLUS_LABELS))),
+            "rejections": (self.rejections.shape, (count, len(REJECTING_COLUMNS))),
+        }
+        for name, (actual, expected) in shapes.items():
+            if actual != expected:
+                raise DataError(f"{name} must have shape {expected}, got {actual}")
+
+    def __len__(self) -> int:
+        return len(self.faces)
+
+    def subset(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> "Dataset":
+        """The chosen rows, all columns in step."""
+        return Dataset(self.faces[rows], self.labels[rows], self.votes[rows], self.rejections[rows])
+
+    @property
+    def has_votes(self) -> bool:
+        """Whether the annotators judged any face of this set, be it as unknown or not a face."""
+        return bool(self.votes.any() or self.rejections.any())
+
+    @property
+    def targets(self) -> NDArray[np.float32]:
+        """(N, 8) float32: what the eight-class head learns.
+
+        `vote_shares`, with its rows of 0; in a set without any votes FER2013's label as a
+        distribution, contempt 0.
+        """
+        if self.has_votes:
+            return self.vote_shares
+        return np.eye(len(FERPLUS_LABELS), dtype=np.float32)[self.labels]
+
+    @property
+    def reference(self) -> NDArray[np.int64]:
+        """(N,) index into `FERPLUS_LABELS` to judge by: `majority`, or -1 where there is none.
+
+        In a set without any votes `labels`.
+        """
+        return self.majority if self.has_votes else self.labels
+
+    @property
+    def trusted_votes(self) -> NDArray[np.int64]:
+        """(N, 8) votes without those that a single annotator gave to a class."""
+        return np.where(self.votes > 1, self.votes, 0)
+
+    @property
+    def vote_shares(self) -> NDArray[np.float32]:
+        """(N, 8) float32: trusted votes as a distribution; all 0 where none is left."""
+        votes = self.trusted_votes.astype(np.float32)
+        total = votes.sum(axis=1, keepdims=True)
+        shares: NDArray[np.float32] = np.divide(
+            votes, total, out=np.zeros_like(votes), where=total > 0
+        )
+        return shares
+
+    @property
+    def majority(self) -> NDArray[np.int64]:
+        """(N,) index into `FERPLUS_LABELS`, or -1 where the annotators have no majority.
+
+        Votes of a single annotator count as none; the winner must be one of the eight emotions
+        and hold more than half of what remains, votes for unknown and not-a-face included.
+        """
+        votes = self.trusted_votes
+        remaining = votes.sum(axis=1) + np.where(self.rejections > 1, self.rejections, 0).sum(
+            axis=1
+        )
+        return np.where(2 * votes.max(axis=1) > remaining, votes.argmax(axis=1), -1)
+
+    @property
+    def is_face(self) -> NDArray[np.bool_]:
+        """(N,) bool: not-a-face did not win the most votes."""
+        return np.asarray(self.rejections[:, 1] <= self.votes.max(axis=1))
+
+    def fingerprints(self) -> list[bytes]:
+        """One digest a picture; equal digests mean equal pixels."""
+        return digests(self.faces)
+
+
+def digests(faces: UInt8Array) -> list[bytes]:
+    """16 bytes for each of (N, s, s) uint8 faces; equal digests mean equal pixels."""
+    return [hashlib.blake2b(face.tobytes(), digest_size=16).digest() for face in faces]
+
+
+def is_judged(reference: NDArray[np.integer]) -> NDArray[np.bool_]:
+    """(N,) whether the label is one of the seven emotions of an answer."""
+    return (reference >= 0) & (reference < len(FER2013_LABELS))
+
+
+def need_judged(reference: NDArray[np.integer], split: str) -> NDArray[np.bool_]:
+    """The same for a split that is to be judged.
+
+    Raises:
+        DataError: none is.
+    """
+    judged = is_judged(reference)
+    if not judged.any():
+        raise DataError(f"no picture of {split} has a majority among its FER+ votes.")
+    return judged
+
+
+def data_digest(splits: Mapping[str, Dataset]) -> str:
+    """32 hexadecimal digits that change with any picture, label, vote or their order."""
+    digest = hashlib.blake2b(digest_size=16)
+    for split in SPLITS:
+        dataset = splits[split]
+        digest.update(b"".join([split.encode(), *dataset.fingerprints()]))
+        for column in (dataset.labels, dataset.votes, dataset.rejections):
+            digest.update(np.ascontiguousarray(column, dtype="<i8").tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,241 @@
+"""FER2013, with the FER+ votes where they are at hand: files in, one checked `Dataset` out.
+
+Where to get the files is told in README.md. A data directory holds FER2013 in one of these forms;
+the first that is there is read:
+
+* `fer2013.csv`, the challenge's file (columns emotion, pixels, Usage);
+* `icml_face_data.csv`, its later edition, with the same columns in another order;
+* `faces.png` with `labels.csv` (a mosaic of 190 faces a row, and emotion, usage a face);
+* class folders, `train/happy/*.png` and the like, which `train.data.class_folders` describes.
+
+It may hold the votes of FER+, `fer2013new.csv`. Row i of it judges row i of FER2013. Pictures in
+class folders are found by its column "Image name" (`fer0012345.png`); those with names of another
+kind get no votes. Without the file nothing has votes, and `targets` and `reference` are FER2013's
+own labels.
+
+Each CSV may be packed as `.csv.gz`. Columns are mapped by name without stray spaces, never by
+position, and classes to the order of `fer_core.emotions`.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from fer_core.emotions import FER2013_LABELS, FERPLUS_LABELS
+from fer_core.preprocessing import DATASET_FACE_SIZE, UInt8Array
+from train.data.class_folders import find_pictures, read_face, split_folders
+from train.data.csv_rows import read_rows
+from train.data.dataset import FERPLUS_COLUMNS, REJECTING_COLUMNS, SPLITS, Dataset
+from train.errors import DataError
+
+FACES_PER_MOSAIC_ROW = 190
+FERPLUS_NAME = re.compile(r"fer\d{7}")  # without its suffix
+
+
+def load_splits(data_dir: Path) -> dict[str, Dataset]:
+    """All of FER2013, with FER+ where it is there, by official split.
+
+    Returns:
+        {"Training": ..., "PublicTest": ..., "PrivateTest": ...}, none of them empty; rows in the
+        order of the file, pictures of class folders in the order of their names.
+
+    Raises:
+        DataError: a file is missing or malformed, or a split is empty; the message names the file
+            and the row as an editor counts them, or the folder.
+    """
+    try:
+        fer2013, votes = _read(data_dir)
+    except OSError as error:  # something in it may not be looked at
+        raise DataError(f"{data_dir} cannot be read ({error}).") from error
+    usages = np.array(fer2013.usage)
+    everything = Dataset(
+        fer2013.faces,
+        fer2013.labels,
+        votes[:, : len(FERPLUS_LABELS)],
+        votes[:, len(FERPLUS_LABELS) :],
+    )
+    return {split: everything.subset(usages == split) for split in SPLITS}
+
+
+class _Fer2013(NamedTuple):
+    """What one form of FER2013 holds, row by row."""
+
+    source: str  # file or folder, for messages
+    faces: UInt8Array
+    labels: NDArray[np.int64]
+    usage: list[str]
+    names: list[str] | None = None  # of pictures in class folders; None where the rows have none
+
+
+def _read(data_dir: Path) -> tuple[_Fer2013, NDArray[np.int64]]:
+    if not data_dir.is_dir():
+        raise DataError(
+            f"{data_dir} is not a folder; README.md says where to get FER2013 and FER+."
+        )
+    fer2013 = _read_fer2013(data_dir)
+    for split in SPLITS:
+        if split not in fer2013.usage:
+            raise DataError(f"{fer2013.source} holds no picture of the split {split}.")
+    return fer2013, _read_ferplus(data_dir, fer2013)
+
+
+def _read_fer2013(data_dir: Path) -> _Fer2013:
+    for name in ("fer2013.csv", "icml_face_data.csv"):
+        table = _plain_or_packed(data_dir / name)
+        if table is not None:
+            return _read_fer2013_csv(table)
+    table = _plain_or_packed(data_dir / "labels.csv")
+    if table is not None and (data_dir / "faces.png").is_file():
+        return _read_mosaic(data_dir / "faces.png", table)
+    if split_folders(data_dir):
+        return _read_class_folders(data_dir)
+    raise DataError(
+        f"{data_dir} holds neither fer2013.csv, icml_face_data.csv, faces.png with labels.csv, nor "
+        "folders train and test; README.md says where to get FER2013."
+    )
+
+
+def _read_fer2013_csv(path: Path) -> _Fer2013:
+    faces: list[UInt8Array] = []
+    labels: list[int] = []
+    usage: list[str] = []
+    for row, fields in read_rows(path, ("emotion", "pixels", "Usage")):
+        faces.append(_face(fields["pixels"], path, row))
+        labels.append(_label(fields["emotion"], path, row))
+        usage.append(_usage(fields["Usage"], path, row))
+    if not faces:
+        raise DataError(f"{path.name} holds no row.")
+    return _Fer2013(path.name, np.stack(faces), np.array(labels, np.int64), usage)
+
+
+def _read_mosaic(picture: Path, table: Path) -> _Fer2013:
+    labels: list[int] = []
+    usage: list[str] = []
+    for row, fields in read_rows(table, ("emotion", "usage")):
+        labels.append(_label(fields["emotion"], table, row))
+        usage.append(_usage(fields["usage"], table, row))
+    if not labels:
+        raise DataError(f"{table.name} holds no row.")
+    mosaic, side = _read_grey(picture), DATASET_FACE_SIZE
+    across, down = FACES_PER_MOSAIC_ROW, -(-len(labels) // FACES_PER_MOSAIC_ROW)
+    if mosaic.shape != (down * side, across * side):
+        raise DataError(
+            f"{picture.name} must be {across * side}x{down * side} pixels for the {len(labels)} "
+            f"rows of {table.name}, is {mosaic.shape[1]}x{mosaic.shape[0]}."
+        )
+    faces = mosaic.reshape(down, side, across, side).transpose(0, 2, 1, 3).reshape(-1, side, side)
+    faces = np.ascontiguousarray(faces[: len(labels)])
+    return _Fer2013(table.name, faces, np.array(labels, np.int64), usage)
+
+
+def _read_grey(path: Path) -> UInt8Array:
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # 83 megapixels, and ours
+    try:
+        with Image.open(path) as opened:
+            return np.asarray(opened.convert("L"))
+    except Exception as error:  # damaged files make Pillow's decoders raise nearly anything
+        raise DataError(f"{path.name} cannot be read as a picture ({error}).") from error
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
+
+
+def _read_class_folders(data_dir: Path) -> _Fer2013:
+    pictures = find_pictures(data_dir)
+    return _Fer2013(
+        str(data_dir),
+        np.stack([read_face(picture) for picture in pictures]),
+        np.array([picture.label for picture in pictures], np.int64),
+        [picture.split for picture in pictures],
+        [picture.name for picture in pictures],
+    )
+
+
+def _read_ferplus(data_dir: Path, fer2013: _Fer2013) -> NDArray[np.int64]:
+    """(N, 10) int64: votes for the eight emotions, then the two rejections."""
+    path = _plain_or_packed(data_dir / "fer2013new.csv")
+    if path is None:
+        columns = len(FERPLUS_LABELS) + len(REJECTING_COLUMNS)
+        return np.zeros((len(fer2013.usage), columns), np.int64)
+    if fer2013.names is None:
+        return _votes_by_row(path, fer2013.usage)
+    return _votes_by_name(path, fer2013.names)
+
+
+def _votes_by_row(path: Path, usage: Sequence[str]) -> NDArray[np.int64]:
+    table: list[NDArray[np.int64]] = []
+    for row, split, votes in _vote_rows(path, "Usage"):
+        if len(table) >= len(usage) or split != usage[len(table)]:
+            raise DataError(
+                f"{path.name}, row {row}: its split {split!r} is not that of the same row of "
+                "FER2013; both files must be whole and in their original order."
+            )
+        table.append(votes)
+    if len(table) != len(usage):
+        raise DataError(f"{path.name} has {len(table)} rows, FER2013 has {len(usage)}.")
+    return np.stack(table)
+
+
+def _votes_by_name(path: Path, names: Sequence[str]) -> NDArray[np.int64]:
+    # FER+ gives four names twice; its own tool lets the later picture overwrite the earlier.
+    by_stem = {
+        PurePosixPath(name).stem.lower(): votes for _, name, votes in _vote_rows(path, "Image name")
+    }
+    table = np.zeros((len(names), len(FERPLUS_LABELS) + len(REJECTING_COLUMNS)), np.int64)
+    for votes, name in zip(table, names, strict=True):
+        stem = PurePosixPath(name).stem.lower()
+        if stem in by_stem:
+            votes[:] = by_stem[stem]
+        elif FERPLUS_NAME.fullmatch(stem):
+            raise DataError(
+                f"{path.name} has no row for the picture {name}; it must be whole, and the "
+                'pictures must bear the names of its column "Image name".'
+            )
+    return table
+
+
+def _vote_rows(path: Path, key: str) -> Iterator[tuple[int, str, NDArray[np.int64]]]:
+    """(row number, value of the column `key`, (10,) votes) of `fer2013new.csv`."""
+    by_emotion = {emotion: column for column, emotion in FERPLUS_COLUMNS.items()}
+    columns = [by_emotion[emotion] for emotion in FERPLUS_LABELS] + list(REJECTING_COLUMNS)
+    for row, fields in read_rows(path, (key, *columns)):
+        try:
+            votes = np.array([int(fields[column]) for column in columns], np.int64)
+        except (ValueError, OverflowError) as error:
+            raise DataError(f"{path.name}, row {row}: votes must be whole numbers.") from error
+        if votes.min() < 0:
+            raise DataError(f"{path.name}, row {row}: votes must not be negative.")
+        yield row, fields[key], votes
+
+
+def _plain_or_packed(path: Path) -> Path | None:
+    """The CSV or its .gz, whichever is there; the CSV when both are."""
+    packed = path.with_name(f"{path.name}.gz")
+    return next((candidate for candidate in (path, packed) if candidate.is_file()), None)
+
+
+def _face(value: str, path: Path, row: int) -> UInt8Array:
+    side = DATASET_FACE_SIZE
+    try:
+        pixels = np.fromstring(value, sep=" ", dtype=np.int64)  # int64, as uint8 would wrap 256
+    except ValueError:
+        pixels = np.empty(0, np.int64)
+    if pixels.size != side * side or pixels.min() < 0 or pixels.max() > 255:
+        raise DataError(f"{path.name}, row {row}: pixels must be {side * side} numbers 0..255.")
+    return pixels.astype(np.uint8).reshape(side, side)
+
+
+def _label(value: str, path: Path, row: int) -> int:
+    if value not in {str(index) for index in range(len(FER2013_LABELS))}:
+        raise DataError(f"{path.name}, row {row}: emotion must be 0..6, is {value!r}.")
+    return int(value)
+
+
+def _usage(value: str, path: Path, row: int) -> str:
+    if value not in SPLITS:
+        raise DataError(f"{path.name}, row {row}: usage must be one of {SPLITS}, is {value!r}.")
+    return value

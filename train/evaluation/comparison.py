@@ -1,0 +1,91 @@
+"""Runs side by side in one table: networks, filters, strategies, on the same images."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from train.recipes.config import TrainConfig
+from train.reporting.markdown import table
+
+REPORTED = {
+    "predecessor_a": "17 %, labels and predictions out of step",
+    "predecessor_b": "not stated",
+    "happy_sad": "not stated",
+    "resnet50": "48 %",
+}
+"""What a predecessor's authors said of their accuracy."""
+COLUMNS = (
+    "run", "network", "parameters", "trained on", "epochs", "seconds an epoch", "FER+", "FER2013",
+    "happy or sad", "reported by its authors",
+)  # fmt: skip
+
+
+def compare(runs: Sequence[Path], data: Path) -> list[dict[str, str]]:
+    """A row for each run, by column; scores are accuracies on PublicTest.
+
+    Raises:
+        DataError: the data cannot be read.
+        ModelLoadError: a run has no model.
+    """
+    from train.data.fer2013 import load_splits
+
+    splits = load_splits(data)
+    return [_row(run, splits) for run in runs]
+
+
+def _row(run: Path, splits: dict[str, Any]) -> dict[str, str]:
+    from fer_core.model import EmotionModel
+    from train.artifacts.run_folder import read_history
+    from train.evaluation.figures import evaluate
+    from train.inputs.targets import select_faces, select_training_faces
+
+    model = EmotionModel.load(run)
+    training = model.info.training
+    config = training.get("config", {})
+    emotions = tuple(config.get("emotions", ()))
+    chosen = select_faces(splits, emotions)
+    figures = evaluate(model, chosen, public_only=True)
+    history = read_history(run)
+    network = config.get("network", model.info.name)
+    faces, _ = select_training_faces(chosen, TrainConfig(faces=config.get("faces", 0)))
+    scores = {
+        name: f"{figures[key]['accuracy']:.3f}" if key in figures and not emotions else "-"
+        for name, key in (("FER+", "ferplus_public"), ("FER2013", "fer2013_public"))
+    }
+    happy_sad = figures["happy_sad_public"]["accuracy"]
+    cells = (
+        run.name + _differences(config),
+        network,
+        f"{training.get('parameters', 0):,}",
+        f"{len(faces):,} {'faces' if not emotions else ' and '.join(emotions) + ' faces'}",
+        f"{len(history)}" if history else "-",
+        _fastest(history),
+        scores["FER+"],
+        scores["FER2013"],
+        "-" if happy_sad is None else f"{happy_sad:.3f}",
+        REPORTED.get(network, "-"),
+    )
+    return dict(zip(COLUMNS, cells, strict=True))
+
+
+def _fastest(history: Sequence[dict[str, Any]]) -> str:
+    """Seconds of the fastest epoch; older runs did not note them."""
+    noted = [row["seconds"] for row in history if math.isfinite(row["seconds"])]
+    return f"{min(noted):.0f}" if noted else "-"
+
+
+def _differences(config: dict[str, Any]) -> str:
+    """Filters, and pretrained weights, which a run's name may not tell."""
+    filters = config.get("preprocessing", {}).get("filters", ())
+    told = [", ".join(filters)] if filters else []
+    told += [f"weights: {Path(config['pretrained']).name}"] if config.get("pretrained") else []
+    if config.get("network") == "resnet50" and not config.get("pretrained"):
+        told.append("random weights")
+    return f" ({'; '.join(told)})" if told else ""
+
+
+def markdown(rows: Sequence[dict[str, str]]) -> str:
+    """The rows as a Markdown table, without columns that say nothing."""
+    columns = [name for name in COLUMNS if any(row[name] != "-" for row in rows)]
+    return table(columns, [[row[name] for name in columns] for row in rows])

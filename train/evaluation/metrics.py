@@ -1,0 +1,240 @@
+"""How good answers are: the arithmetic of the evaluation, by scikit-learn.
+
+Throughout, `labels` are (N,) integers 0..C-1, or -1 for a picture that is not judged; `answers`
+are (N,) integers 0..C-1; `probabilities` are (N, C). Every figure is a plain float or int, or None
+where it is not defined, so that it can be written as strict JSON.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import (
+    confusion_matrix,
+    precision_recall_fscore_support,
+    roc_auc_score,
+    roc_curve,
+)
+
+from fer_core.calibration import (
+    brier_score,
+    expected_calibration_error,
+    negative_log_likelihood,
+    reliability,
+    risk_coverage,
+)
+from fer_core.emotions import FER2013_LABELS, HAPPY, SAD
+from train.data.dataset import is_judged
+from train.evaluation.bootstrap import ece_interval, macro_f1_interval, mean_interval
+from train.evaluation.label_check import in_step
+
+COVERAGES = (0.7, 0.8, 0.9, 1.0)
+MAIN_FIVE = ("angry", "happy", "sad", "surprise", "neutral")
+"""The emotions with enough pictures for an F1 that means something by itself."""
+CURVE_GRID = np.linspace(0, 1, 201)
+"""False positive rates at which the mean of several ROC curves is taken."""
+
+FloatArray = NDArray[np.floating]
+IntArray = NDArray[np.integer]
+
+
+def classification_figures(
+    probabilities: FloatArray,
+    labels: IntArray,
+    copies: NDArray[np.bool_],
+    classes: Sequence[str],
+    near_copies: NDArray[np.bool_] | None = None,
+) -> dict[str, Any]:
+    """How well the highest probability names the label.
+
+    Args:
+        probabilities: (N, C).
+        labels: (N,); at least one picture is judged.
+        copies: (N,) whether the picture also is a training picture.
+        classes: C names.
+        near_copies: (N,) whether a training picture shows the same photograph; None: not known.
+
+    Returns:
+        accuracy, accuracy_deduplicated (without copies) and accuracy_without_near_copies (where
+        these are known); n, n_deduplicated and n_without_near_copies; precision,
+        recall and f1 by class that occurs, their macro_* means over these classes and their
+        weighted_* means by pictures; auc by class, one against the rest, and macro_auc;
+        support by class; confusion (rows: label, columns: answer); *_interval, of
+        train.evaluation.bootstrap; in_step, as `in_step`.
+    """
+    answers, judged = probabilities.argmax(axis=1), labels >= 0
+    alignment = in_step(labels, answers, classes)  # shifts need the rows that are not judged, too
+    answers = answers[judged]
+    labels, probabilities, fresh = labels[judged], probabilities[judged], ~copies[judged]
+    right = answers == labels
+    without_near: dict[str, Any] = {}
+    if near_copies is not None:
+        new = fresh & ~near_copies[judged]
+        without_near = {
+            "accuracy_without_near_copies": mean(right[new]),
+            "accuracy_without_near_copies_interval": mean_interval(right[new]),
+            "n_without_near_copies": int(new.sum()),
+        }
+    occurring = np.unique(labels)
+    names = [classes[index] for index in occurring]
+
+    def scores(average: str | None) -> Any:
+        return precision_recall_fscore_support(
+            labels, answers, labels=occurring, average=average, zero_division=0.0
+        )
+
+    precision, recall, f1, support = scores(None)
+    averaged = {
+        f"{average}_{kind}": float(value)
+        for average in ("macro", "weighted")
+        for kind, value in zip(("precision", "recall", "f1"), scores(average), strict=False)
+    }
+    auc = class_aucs(probabilities, labels, classes)
+    return {
+        "accuracy": float(right.mean()),
+        "accuracy_interval": mean_interval(right),
+        "accuracy_deduplicated": mean(right[fresh]),
+        "accuracy_deduplicated_interval": mean_interval(right[fresh]),
+        "n": len(labels),
+        "n_deduplicated": int(fresh.sum()),
+        **without_near,
+        **averaged,
+        "macro_f1_interval": macro_f1_interval(labels, answers, range(len(classes))),
+        "macro_auc": mean([value for value in auc.values() if value is not None]),
+        "precision": dict(zip(names, precision.tolist(), strict=True)),
+        "recall": dict(zip(names, recall.tolist(), strict=True)),
+        "f1": dict(zip(names, f1.tolist(), strict=True)),
+        "auc": auc,
+        "support": dict(zip(names, support.tolist(), strict=True)),
+        "confusion": confusion_matrix(labels, answers, labels=range(len(classes))).tolist(),
+        "in_step": alignment,
+    }
+
+
+def answer_figures(
+    probabilities: FloatArray,
+    reference: IntArray,
+    threshold: float,
+    copies: NDArray[np.bool_],
+    near_copies: NDArray[np.bool_] | None = None,
+) -> dict[str, dict[str, Any]]:
+    """Of the answer that the app gives: calibrated, seven emotions, "not sure" at times.
+
+    Args:
+        probabilities: (N, 7).
+        reference: (N,) labels 0..6; pictures with other labels are not judged. At least one is.
+        threshold: the confidence below which the app answers "not sure".
+        copies: (N,) whether the picture also is a training picture.
+        near_copies: (N,) whether a training picture shows the same photograph; None: not known.
+
+    Returns:
+        answer: as `classification_figures` says it, and main_five_f1, the mean of `MAIN_FIVE`.
+        happy_sad: accuracy of the choice between the two on pictures of the two, and its auc.
+        calibration: ece, nll, brier, and the bins of the reliability diagram.
+        coverage: accuracy_at_70% and so on of the surest pictures; threshold, answered, the share
+        of the pictures from there on, and accuracy_answered.
+    """
+    binary = (reference == HAPPY) | (reference == SAD)
+    of_two, is_happy = probabilities[binary][:, [HAPPY, SAD]], reference[binary] == HAPPY
+    reads_right = (of_two[:, 0] > of_two[:, 1]) == is_happy
+    happy = of_two[:, 0] / np.maximum(of_two.sum(axis=1), np.finfo(np.float64).tiny)
+
+    judged = is_judged(reference)
+    answer = classification_figures(
+        probabilities, np.where(judged, reference, -1), copies, FER2013_LABELS, near_copies
+    )
+    five = [FER2013_LABELS.index(name) for name in MAIN_FIVE]
+    chosen, labels = probabilities[judged], reference[judged]
+    confidence, right = chosen.max(axis=1), chosen.argmax(axis=1) == labels
+    curve = risk_coverage(confidence, right)
+    answered = confidence >= threshold
+    return {
+        "answer": {
+            **answer,
+            "main_five_f1": mean([answer["f1"][n] for n in MAIN_FIVE if n in answer["f1"]]),
+            "main_five_f1_interval": macro_f1_interval(labels, chosen.argmax(axis=1), five),
+        },
+        "happy_sad": {
+            "accuracy": mean(reads_right),
+            "accuracy_interval": mean_interval(reads_right),
+            "auc": _auc(is_happy, happy),
+            "n": int(binary.sum()),
+        },
+        "calibration": {
+            "ece": expected_calibration_error(chosen, labels),
+            "ece_interval": ece_interval(confidence, right),
+            "nll": negative_log_likelihood(chosen, labels),
+            "brier": brier_score(chosen, labels),
+            "n": int(judged.sum()),
+            "reliability": [asdict(row) for row in reliability(chosen, labels)],
+        },
+        "coverage": {
+            **{f"accuracy_at_{share:.0%}": curve.accuracy_at(share) for share in COVERAGES},
+            "threshold": threshold,
+            "answered": float(answered.mean()),
+            "accuracy_answered": mean(right[answered]),
+        },
+    }
+
+
+def confident_mistakes(
+    probabilities: FloatArray, reference: IntArray, count: int
+) -> NDArray[np.int64]:
+    """Rows of the judged pictures that are wrong with most confidence, the surest first."""
+    wrong = is_judged(reference) & (probabilities.argmax(axis=1) != reference)
+    rows = np.flatnonzero(wrong)
+    return rows[np.argsort(-probabilities.max(axis=1)[rows], kind="stable")][:count]
+
+
+def class_aucs(
+    probabilities: FloatArray, labels: IntArray, classes: Sequence[str]
+) -> dict[str, float | None]:
+    """Area under the ROC curve, each class against the rest; None for one that does not occur."""
+    return {
+        name: _auc(labels == index, probabilities[:, index]) for index, name in enumerate(classes)
+    }
+
+
+def _auc(is_class: NDArray[np.bool_], score: FloatArray) -> float | None:
+    if not is_class.any() or is_class.all():
+        return None
+    return float(roc_auc_score(is_class, score))
+
+
+def roc_curves(
+    probabilities: FloatArray, labels: IntArray, classes: Sequence[str]
+) -> dict[str, tuple[FloatArray, FloatArray]]:
+    """False and true positive rates, each class against the rest, and their mean as `macro`.
+
+    Classes that do not occur are left out. The mean is taken of the true positive rates at
+    `CURVE_GRID`.
+    """
+    curves: dict[str, tuple[FloatArray, FloatArray]] = {}
+    for index, name in enumerate(classes):
+        is_class = labels == index
+        if is_class.any() and not is_class.all():
+            false_rate, true_rate, _ = roc_curve(is_class, probabilities[:, index])
+            curves[name] = false_rate, true_rate
+    if curves:
+        average = np.mean([np.interp(CURVE_GRID, *curve) for curve in curves.values()], axis=0)
+        # At 0 stands what the curves reach straight up; like each of them, the mean begins at 0.
+        curves["macro"] = np.append(0.0, CURVE_GRID), np.append(0.0, average)
+    return curves
+
+
+def mean(values: Sequence[float] | NDArray[Any]) -> float | None:
+    """The mean, or None of nothing."""
+    return float(np.mean(values)) if len(values) else None
+
+
+def mean_recall(labels: Sequence[str], answers: Sequence[str | None]) -> dict[str, Any]:
+    """Recall of each label that occurs, and their mean; a face that was not found is a miss."""
+    by_label = {
+        label: float(np.mean([a == label for want, a in zip(labels, answers, strict=True)
+                              if want == label]))
+        for label in dict.fromkeys(labels)
+    }  # fmt: skip
+    mean = float(np.mean(list(by_label.values()))) if by_label else None
+    return {"mean_recall": mean, "recall": by_label}

@@ -1,0 +1,118 @@
+"""Metrics of one set of photographs: recall, calibration and coverage, with their intervals.
+
+Every figure is a plain float or int, or None where it is not defined, so that it can be written as
+strict JSON. Intervals are those of train.evaluation.bootstrap, over people where these are known.
+"""
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import confusion_matrix
+
+from fer_core.calibration import expected_calibration_error, reliability, risk_coverage
+from fer_core.emotions import FER2013_LABELS
+from train.data.photographs import person_keys
+from train.evaluation.bootstrap import ece_interval, interval, mean_interval, ratio, resampled_sums
+from train.evaluation.metrics import COVERAGES, mean
+from train.evaluation.photograph_groups import group_figures
+from train.evaluation.predictions import PhotographAnswers
+
+
+def photograph_figures(said: PhotographAnswers) -> dict[str, Any]:
+    """Compute how well the faces of photographs are read.
+
+    Args:
+        said: the answers to at least one photograph.
+
+    Returns:
+        Of all photographs, a face that is not found counting as wrong:
+        n; n_people, where people are known; support by label; found, the share with a face, and
+        not_found, the number without by label; recall by label and its mean over the labels,
+        mean_recall; confusion, 7 rows of 7 (row: label, column: answer) without the faces that are
+        not found.
+        Of the faces found:
+        n_found; ece, the expected calibration error; reliability, the bins of its diagram;
+        accuracy_at_70% and so on, of the surest answers; answered, the share that is not
+        "not sure", n_answered, their number, and accuracy_answered.
+        For some of them NAME_interval, over what `resampled` says, "people" or "photographs".
+        groups and group_notes as `group_figures`, where labels.csv has such columns.
+    """
+    labels, answers, found = said.labels, said.answers, said.found
+    people = person_keys(said.photographs)
+    known = any(photograph.person for photograph in said.photographs)
+    right = labels == answers
+    recall, recall_interval, mean_recall_interval = _recalls(labels, right, people)
+    answered = found & ~said.uncertain
+    return {
+        "n": len(labels),
+        **({"n_people": len(np.unique(people))} if known else {}),
+        "resampled": "people" if known else "photographs",
+        "support": {name: int((labels == index).sum()) for name, index in _occurring(labels)},
+        "found": float(found.mean()),
+        "not_found": {
+            name: int((~found & (labels == index)).sum()) for name, index in _occurring(labels)
+        },
+        "recall": recall,
+        "recall_interval": recall_interval,
+        "mean_recall": float(np.mean(list(recall.values()))),
+        "mean_recall_interval": mean_recall_interval,
+        "confusion": confusion_matrix(labels, answers, labels=range(len(FER2013_LABELS))).tolist(),
+        "n_found": int(found.sum()),
+        **_calibration(said, people),
+        "answered": mean(answered[found]),
+        "n_answered": int(answered.sum()),
+        "accuracy_answered": mean(right[answered]),
+        "accuracy_answered_interval": mean_interval(right[answered], people[answered]),
+        **group_figures(said),
+    }
+
+
+def sure_mistakes(said: PhotographAnswers, count: int) -> NDArray[np.int64]:
+    """Find the wrong answers that are not "not sure": rows, the most confident first."""
+    rows = np.flatnonzero(said.found & ~said.uncertain & (said.labels != said.answers))
+    return rows[np.argsort(-said.confidence[rows], kind="stable")][:count]
+
+
+def _recalls(
+    labels: NDArray[np.int64], right: NDArray[np.bool_], people: NDArray[np.str_]
+) -> tuple[dict[str, float], dict[str, list[float] | None], list[float] | None]:
+    """Recall of each label that occurs, their intervals, and the interval of their mean.
+
+    A resample without any photograph of a label has no recall of it, and the mean of the others.
+    """
+    names, indices = zip(*_occurring(labels), strict=True)
+    of_label = labels[:, None] == indices
+    sums = resampled_sums(np.hstack([of_label, of_label & right[:, None]]), people)
+    support, hits = np.split(sums, 2, axis=1)
+    recalls = ratio(hits, support)
+    recall = (of_label & right[:, None]).sum(axis=0) / of_label.sum(axis=0)
+    intervals = [interval(column) for column in recalls.T]
+    return (
+        dict(zip(names, recall.tolist(), strict=True)),
+        dict(zip(names, intervals, strict=True)),
+        interval(np.nanmean(recalls, axis=1)),
+    )
+
+
+def _calibration(said: PhotographAnswers, people: NDArray[np.str_]) -> dict[str, Any]:
+    """Calibration and coverage of the faces found."""
+    found = said.found
+    if not found.any():
+        missing = ("ece", "ece_interval", *(f"accuracy_at_{share:.0%}" for share in COVERAGES))
+        return {**dict.fromkeys(missing), "reliability": []}
+    probabilities, labels = said.probabilities[found], said.labels[found]
+    confidence, right = said.confidence[found], (said.labels == said.answers)[found]
+    curve = risk_coverage(confidence, right)
+    return {
+        "ece": expected_calibration_error(probabilities, labels),
+        "ece_interval": ece_interval(confidence, right, people[found]),
+        "reliability": [asdict(row) for row in reliability(probabilities, labels)],
+        **{f"accuracy_at_{share:.0%}": curve.accuracy_at(share) for share in COVERAGES},
+    }
+
+
+def _occurring(labels: NDArray[np.int64]) -> list[tuple[str, int]]:
+    """Names and indices of the labels that occur, in FER2013's order."""
+    return [(FER2013_LABELS[index], int(index)) for index in np.unique(labels)]

@@ -1,0 +1,238 @@
+"""Words and pictures for the metrics of photographs: the terminal, report.md, and its plots."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from fer_core.calibration import risk_coverage
+from fer_core.emotions import BY_NAME, EMOTIONS, FER2013_LABELS
+from fer_core.preprocessing import UInt8Array
+from train.data.photographs import load_photograph
+from train.evaluation.photograph_groups import MEASURES, TITLES
+from train.reporting.markdown import Plot, measured, mistaken_for, number, table, with_interval
+
+if TYPE_CHECKING:
+    from train.evaluation.predictions import PhotographAnswers
+
+MISTAKES = 24
+NO_FACE = "no face"
+SIDE = 240  # pixels, at most, of a face on the contact sheet
+SURROUNDINGS = 1.5  # side of what it shows, in sides of the face's box
+
+
+def photo_lines(name: str, values: dict[str, Any]) -> list[str]:
+    """Format the figures of one set for the terminal."""
+    recall = "  ".join(
+        f"{label} {number(share)} ({values['support'][label]})"
+        for label, share in values["recall"].items()
+    )
+    lines = [
+        f"{name}, {_size(values)}",
+        f"  face found        {number(values['found'])}",
+        f"  mean recall       {measured(values, 'mean_recall')}",
+        f"  recall            {recall}",
+        f"  calibration       ece {measured(values, 'ece')}",
+        f"  not “not sure”    {number(values['answered'])} of the faces found",
+        f"  accuracy of these {measured(values, 'accuracy_answered')}",
+    ]
+    if "groups" in values:
+        header, rows = _groups(values["groups"])
+        widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+        lines += [
+            "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+            for row in (header, *rows)
+        ]
+        lines += [f"  {note}" for note in values["group_notes"]]
+    return lines
+
+
+def photo_rows(name: str, columns: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
+    """Format one set's figures side by side: rows of a title and a cell for each program."""
+    rows = [
+        ("mean recall", [measured(values, "mean_recall") for values in columns]),
+        *(
+            (f"recall of {label}", [_recall(values, label) for values in columns])
+            for label in columns[0]["recall"]
+        ),
+        ("face found", [number(values["found"]) for values in columns]),
+        ("expected calibration error", [measured(values, "ece") for values in columns]),
+    ]
+    return [(f"{name}: {title}", *cells) for title, cells in rows]
+
+
+def photo_section(name: str, values: dict[str, Any]) -> str:
+    """Format the figures of one set as a section of report.md, without its plots."""
+    figures = [
+        ("face found", number(values["found"])),
+        ("mean recall", measured(values, "mean_recall")),
+        ("expected calibration error, faces found", measured(values, "ece")),
+        *(
+            (f"accuracy of the surest {share}, faces found", number(values[f"accuracy_at_{share}"]))
+            for share in ("70%", "80%", "90%")
+        ),
+        ("not “not sure”, faces found", f"{number(values['answered'])} ({values['n_answered']:,})"),
+        ("accuracy of these", measured(values, "accuracy_answered")),
+    ]
+    recalls = [
+        (
+            BY_NAME[label].title,
+            f"{values['support'][label]:,}",
+            f"{values['not_found'][label]:,}",
+            _recall(values, label),
+            mistaken_for(label, answers),
+        )
+        for label, answers in _confusion(values).items()
+    ]
+    texts = [
+        f"## Photographs: {name}",
+        f"{_size(values)}. A face that is not found counts as read wrong.",
+        table(("", name), figures),
+        table(("", "photographs", "not found", "recall", "most often mistaken for"), recalls),
+    ]
+    if "groups" in values:
+        texts += [
+            "### Groups",
+            "Answers of all faces with the label, their share, and Wilson's 95 % interval of it.",
+            table(*_groups(values["groups"])),
+            "\n".join(f"- {note}" for note in values["group_notes"]),
+        ]
+    return "\n\n".join(text for text in texts if text)
+
+
+def draw_photographs(
+    folder: Path, name: str, values: dict[str, Any], said: "PhotographAnswers"
+) -> list[Plot]:
+    """Draw confusion, reliability, risk and coverage, and the surest mistakes of one set.
+
+    Args:
+        folder: where to, made when missing.
+        name: of the set.
+        values: its figures, as `photo_figures.photograph_figures` gives them.
+        said: its answers.
+    """
+    from train.reporting import plots
+
+    folder.mkdir(parents=True, exist_ok=True)
+    title = f"{name}: mean recall {number(values['mean_recall'])}, {_size(values)}"
+    drawn = [_draw_confusion(folder / "confusion.png", title, values)]
+    if values["n_found"]:
+        right = (said.labels == said.answers)[said.found]
+        drawn += [
+            Plot(
+                "Reliability",
+                "Accuracy over confidence of the answers, in bins; size and bars tell how many "
+                "photographs are in a bin.",
+                plots.reliability_diagram(
+                    values["reliability"],
+                    folder / "reliability.png",
+                    f"{name}: expected calibration error {number(values['ece'])}",
+                ),
+            ),
+            Plot(
+                "Risk and coverage",
+                "Share of wrong answers when only the surest are given (Geifman and El-Yaniv "
+                "2017), of the faces found.",
+                plots.risk_coverage(
+                    risk_coverage(said.confidence[said.found], right),
+                    values["answered"],
+                    values["accuracy_answered"],
+                    folder / "risk_coverage.png",
+                    f"{name}: risk and coverage",
+                ),
+            ),
+        ]
+    return [*drawn, *_draw_mistakes(folder / "mistakes.png", name, said)]
+
+
+def _draw_confusion(path: Path, title: str, values: dict[str, Any]) -> Plot:
+    """The labels that occur, by answer; a last column where faces are not found."""
+    from train.reporting import plots
+
+    rows = _confusion(values)
+    answers = [*FER2013_LABELS, *([NO_FACE] if values["n_found"] < values["n"] else [])]
+    counts = [[row[answer] for answer in answers] for row in rows.values()]
+    plots.confusion_matrix(counts, list(rows), path, title, answers)
+    return Plot("Confusion", "Per cent of each row; the answer that is right is bold.", path)
+
+
+def _draw_mistakes(path: Path, name: str, said: "PhotographAnswers") -> list[Plot]:
+    from train.evaluation.photograph_metrics import sure_mistakes
+    from train.reporting import plots
+
+    rows = sure_mistakes(said, MISTAKES)
+    if not len(rows):
+        return []
+    faces = [_face(load_photograph(said.photographs[row]), said.boxes[row]) for row in rows]
+    captions = [
+        f"{EMOTIONS[said.labels[row]].title} → {EMOTIONS[said.answers[row]].title}, "
+        f"{_confidence(said.confidence[row])}\n{said.photographs[row].path.name}"
+        for row in rows
+    ]
+    plots.mistakes(faces, captions, path, f"{name}: the surest mistakes (label → answer)")
+    text = "Wrong answers that are not “not sure”. Pictures of the set: mind its licence."
+    return [Plot("The surest mistakes", text, path)]
+
+
+def _confidence(value: float) -> str:
+    """A share in per cent that never claims certainty."""
+    return ">99%" if value > 0.99 else f"{value:.0%}"
+
+
+def _confusion(values: dict[str, Any]) -> dict[str, dict[str, int]]:
+    """For each label that occurs, how often each answer was given, `NO_FACE` included."""
+    return {
+        label: {
+            **dict(zip(FER2013_LABELS, values["confusion"][index], strict=True)),
+            NO_FACE: values["not_found"][label],
+        }
+        for index, label in enumerate(FER2013_LABELS)
+        if label in values["recall"]
+    }
+
+
+def _face(image: UInt8Array, box: NDArray[np.int64]) -> UInt8Array:
+    """Cut the face in a box with its surroundings, as far as the image goes, and shrink it."""
+    x_min, y_min, x_max, y_max = box
+    reach = SURROUNDINGS * max(x_max - x_min, y_max - y_min) / 2
+    left, right = (int(max((x_min + x_max) / 2 + sign * reach, 0)) for sign in (-1, 1))
+    top, bottom = (int(max((y_min + y_max) / 2 + sign * reach, 0)) for sign in (-1, 1))
+    face = Image.fromarray(image[top:bottom, left:right])
+    face.thumbnail((SIDE, SIDE))
+    return np.asarray(face)
+
+
+def _groups(groups: dict[str, Any]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Header and rows of the table of groups; measures of labels that do not occur are left out."""
+    every = [row for of_column in groups.values() for row in of_column.values()]
+    measures = [name for name in MEASURES if any(row[name] for row in every)]
+    rows = [
+        (
+            f"{column}: {group}",
+            f"{row['n_people']:,}",
+            *(_share(row[measure]) for measure in measures),
+        )
+        for column, of_column in groups.items()
+        for group, row in of_column.items()
+    ]
+    return ("group", "people", *(TITLES[name] for name in measures)), rows
+
+
+def _share(values: dict[str, Any] | None) -> str:
+    if values is None:
+        return "-"
+    counts = f"{values['count']} of {values['n']}"
+    return f"{counts}, {with_interval(values['share'], values['interval'])}"
+
+
+def _recall(values: dict[str, Any], label: str) -> str:
+    return with_interval(values["recall"][label], values["recall_interval"][label])
+
+
+def _size(values: dict[str, Any]) -> str:
+    people = f" of {values['n_people']:,} people" if "n_people" in values else ""
+    photographs = "photograph" if values["n"] == 1 else "photographs"
+    return f"{values['n']:,} {photographs}{people}"

@@ -1,0 +1,218 @@
+"""What a model, and the `fer` package beside it, say to the splits and to photographs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fer_core.calibration import softmax
+from fer_core.emotions import FER2013_LABELS, FERPLUS_LABELS
+from fer_core.model import HEADS, EmotionModel
+from fer_core.preprocessing import DATASET_FACE_SIZE, preprocess
+from fer_core.recognizer import EmotionRecognizer
+from train.artifacts.temperature import dataset_logits
+from train.cli import progress
+from train.data.dataset import Dataset
+from train.data.label_faults import Faults
+from train.data.photographs import Photograph, load_photograph
+from train.evaluation import peer_fer
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a model says to one split, row by row.
+
+    Attributes:
+        dataset: (N) faces and labels.
+        copies: (N,) bool, whether the picture also is in Training.
+        near_copies: (N,) bool, whether Training shows the same photograph; None when not known.
+        fer2013: (N, 7) float64 probabilities of the fer2013 head.
+        ferplus: (N, 8) float64 probabilities of the ferplus head.
+        seven: (N, 7) float64, the probabilities that the app shows.
+    """
+
+    dataset: Dataset
+    copies: NDArray[np.bool_]
+    near_copies: NDArray[np.bool_] | None
+    fer2013: NDArray[np.float64]
+    ferplus: NDArray[np.float64]
+    seven: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class PhotographAnswers:
+    """What is said to a set of photographs, row by row.
+
+    Attributes:
+        photographs: N.
+        probabilities: (N, 7) float64 of the largest face; a row of NaN where no face was found.
+        uncertain: (N,) bool, whether the answer is "not sure".
+        boxes: (N, 4) int64, the face's x_min, y_min, x_max, y_max in pixels of the upright image;
+            zeros where that is not known.
+        reliable: (N,) bool, whether the face can be read well.
+        crops: (N, h, w) uint8, as `FaceResult.aligned`, black where no face was found; None for a
+            peer.
+        logits: of both heads, "ferplus" (N, 8) and "fer2013" (N, 7) float32, rows of zeros where no
+            face was found; empty for a peer.
+    """
+
+    photographs: Sequence[Photograph]
+    probabilities: NDArray[np.float64]
+    uncertain: NDArray[np.bool_]
+    boxes: NDArray[np.int64]
+    reliable: NDArray[np.bool_]
+    crops: NDArray[np.uint8] | None = None
+    logits: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+
+    @property
+    def found(self) -> NDArray[np.bool_]:
+        """(N,) whether a face was found."""
+        return ~np.isnan(self.probabilities[:, 0])
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """(N,) indices into `FER2013_LABELS`."""
+        return np.array([FER2013_LABELS.index(item.label) for item in self.photographs])
+
+    @property
+    def answers(self) -> NDArray[np.int64]:
+        """(N,) index of the most probable emotion; -1 where no face was found."""
+        likeliest = np.nan_to_num(self.probabilities).argmax(axis=1)
+        return np.where(self.found, likeliest, -1)
+
+    @property
+    def confidence(self) -> NDArray[np.float64]:
+        """(N,) its probability; 0 where no face was found."""
+        return np.asarray(np.nan_to_num(self.probabilities).max(axis=1))
+
+
+def answer_splits(
+    model: EmotionModel,
+    splits: dict[str, Dataset],
+    *,
+    public_only: bool = False,
+    faults: Faults | None = None,
+) -> dict[str, Answers]:
+    """Ask the model.
+
+    Args:
+        model: as the app would load it.
+        splits: from `load_splits`; Training is read for its duplicates only.
+        public_only: leave PrivateTest unread.
+        faults: of these splits, for the near copies.
+
+    Returns:
+        The answers by split, PublicTest first.
+    """
+    known = set(splits["Training"].fingerprints())
+    answers = {}
+    for split in ("PublicTest",) if public_only else ("PublicTest", "PrivateTest"):
+        dataset = splits[split]
+        print(f"measuring {split}, {len(dataset)} faces", flush=True)
+        logits = dataset_logits(model, dataset)
+        near = None
+        if faults is not None:
+            near = faults.public_leaked if split == "PublicTest" else faults.private_leaked
+        answers[split] = Answers(
+            dataset,
+            np.array([mark in known for mark in dataset.fingerprints()]),
+            near,
+            softmax(logits["fer2013"]),
+            softmax(logits["ferplus"]),
+            model.info.calibration.probabilities(logits),
+        )
+    return answers
+
+
+def answer_of_peer(
+    answers: dict[str, Answers], probabilities: dict[str, NDArray[np.float64]]
+) -> dict[str, Answers]:
+    """The same pictures with the (N, 7) answers of another program, which knows no contempt."""
+    return {
+        split: replace(
+            answers[split],
+            fer2013=seven,
+            ferplus=np.pad(seven, ((0, 0), (0, len(FERPLUS_LABELS) - len(FER2013_LABELS)))),
+            seven=seven,
+        )
+        for split, seven in probabilities.items()
+    }
+
+
+def answer_photographs(
+    recognizer: EmotionRecognizer, photographs: Sequence[Photograph]
+) -> PhotographAnswers:
+    """Ask for the answer to the largest face of each photograph, as the app gives it.
+
+    Raises:
+        DataError: a file is not an image that can be read.
+    """
+    count = len(photographs)
+    probabilities = np.full((count, len(FER2013_LABELS)), np.nan)
+    uncertain, boxes = np.zeros(count, bool), np.zeros((count, 4), np.int64)
+    reliable, model = np.zeros(count, bool), recognizer.model
+    size = model.info.preprocessing.crop_size
+    crops = np.zeros((count, size, size), np.uint8)
+    logits = {head: np.zeros((count, len(names)), np.float32) for head, names in HEADS.items()}
+    for row, photograph in enumerate(progress(photographs, "photographs")):
+        faces = recognizer.recognize(load_photograph(photograph)).faces
+        if faces:
+            emotion, box = faces[0].emotion, faces[0].detection.box
+            probabilities[row] = list(emotion.probabilities.values())
+            uncertain[row] = emotion.is_uncertain
+            boxes[row] = box.x_min, box.y_min, box.x_max, box.y_max
+            reliable[row], crops[row] = faces[0].quality.reliable, faces[0].aligned
+    found = ~np.isnan(probabilities[:, 0])
+    for head, values in model.logits(preprocess(crops[found], model.info.preprocessing)).items():
+        logits[head][found] = values
+    return PhotographAnswers(
+        tuple(photographs), probabilities, uncertain, boxes, reliable, crops, logits
+    )
+
+
+def ask_fer(
+    python: Path,
+    answers: dict[str, Answers],
+    photographs: Mapping[str, Sequence[Photograph]],
+) -> tuple[str, dict[str, Answers], dict[str, PhotographAnswers]]:
+    """The `fer` package's answers to the same pictures, by its own code.
+
+    Args:
+        python: the interpreter of an environment that has the package.
+        answers: of `answer_splits`, for their pictures.
+        photographs: by the name of their set.
+
+    Returns:
+        Its version; its answers by split; its answers by set of photographs, none of them "not
+        sure", which it does not know.
+
+    Raises:
+        PeerError: as `peer_fer.ask`.
+    """
+    no_faces = np.zeros((0, DATASET_FACE_SIZE, DATASET_FACE_SIZE), np.uint8)
+    faces = np.concatenate([no_faces, *(said.dataset.faces for said in answers.values())])
+    paths = [photograph.path for of_set in photographs.values() for photograph in of_set]
+    of_faces, of_photographs, version = peer_fer.ask(python, faces, paths)
+    by_split = _parts(of_faces, {split: len(said.dataset) for split, said in answers.items()})
+    by_set = _parts(of_photographs, {name: len(of_set) for name, of_set in photographs.items()})
+    told = {
+        name: PhotographAnswers(
+            tuple(photographs[name]),
+            seven,
+            np.zeros(len(seven), bool),
+            np.zeros((len(seven), 4), np.int64),
+            np.ones(len(seven), bool),
+        )
+        for name, seven in by_set.items()
+    }
+    return version, answer_of_peer(answers, by_split), told
+
+
+def _parts(rows: NDArray[np.float64], sizes: Mapping[str, int]) -> dict[str, NDArray[np.float64]]:
+    """The first rows, the next ones and so on, by name, as many as each name says."""
+    ends = np.cumsum(list(sizes.values()), dtype=int)
+    return {
+        name: rows[end - size : end] for (name, size), end in zip(sizes.items(), ends, strict=True)
+    }

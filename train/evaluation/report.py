@@ -1,0 +1,320 @@
+"""The evaluation in words: warnings, and report.md with its plots."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fer_core.calibration import risk_coverage
+from fer_core.emotions import BY_NAME, EMOTIONS, FER2013_LABELS, FERPLUS_LABELS
+from train.data.dataset import is_judged
+from train.evaluation.figures import SETS
+from train.evaluation.photograph_report import draw_photographs, photo_section
+from train.reporting.markdown import Plot, figure, measured, mistaken_for, number, table
+
+if TYPE_CHECKING:
+    from train.evaluation.predictions import Answers, PhotographAnswers
+
+ENDINGS = {"PublicTest": "_public", "PrivateTest": ""}
+MISTAKES = 24
+INTERVALS = (
+    "In brackets: 95 % intervals of the percentile bootstrap, 1,000 resamples of the judged "
+    "pictures, or of people where photographs tell who they show, with a fixed seed. They tell how "
+    "much a figure depends on the choice of pictures, not how much another training run would "
+    "change it."
+)
+CLASS_COLUMNS = ("precision", "recall", "f1", "auc")
+
+
+def write_report(
+    folder: Path,
+    figures: dict[str, Any],
+    answers: "Mapping[str, Answers]",
+    *,
+    photographs: "Mapping[str, PhotographAnswers]",
+    origin: dict[str, str],
+    history: list[dict[str, Any]],
+) -> list[Path]:
+    """Write report.md and its plots; those of a split are of PrivateTest where it was read.
+
+    Args:
+        folder: where to, made when missing.
+        figures: from `evaluate_figures.all_figures`.
+        answers: from `evaluate_answers.answer_splits`; may be empty.
+        photographs: the answers to photographs by the name of their set; may be empty.
+        origin: model, version, commit, date and command.
+        history: the epochs of the run, as `runs.read_history` gives them; may be empty.
+
+    Returns:
+        What was written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    plots: list[Plot] = []
+    sections = [
+        f"# Evaluation of {origin['model']} {origin['version']}",
+        *(f"> **Warning.** {sentence}" for sentence in figures["warnings"]),
+        f"Measured on {origin['date']} with commit `{origin['commit']}`:",
+        f"```\n{origin['command']}\n```",
+        INTERVALS,
+    ]
+    for name, said in photographs.items():
+        values = figures["photos"][name]
+        drawn = draw_photographs(folder / "photos" / name, name, values, said)
+        plots += drawn
+        sections += [photo_section(name, values), *(figure(plot, folder) for plot in drawn)]
+    if answers:
+        split = list(answers)[-1]
+        drawn = [
+            *_plots_of_heads(folder, figures, split, answers[split]),
+            *_plots_of_answer(folder, figures, split, answers[split]),
+        ]
+        plots += drawn
+        sections += [*_tables(figures), f"## Plots of {split}"]
+        sections += [figure(plot, folder) for plot in drawn]
+    if history:
+        curves = _learning_curves(folder, history)
+        plots.append(curves)
+        sections += ["## Training", figure(curves, folder)]
+    path = folder / "report.md"
+    path.write_text("\n\n".join(sections) + "\n", encoding="utf-8")
+    return [path, *(plot.path for plot in plots)]
+
+
+def _tables(figures: dict[str, Any]) -> list[str]:
+    """The sections of the dataset's splits."""
+    return [
+        _scores(figures),
+        _answer(figures),
+        *(
+            _classes(f"The answer on {split}", figures[f"answer{end}"], FER2013_LABELS)
+            for split, end in ENDINGS.items()
+            if f"answer{end}" in figures
+        ),
+        *(_classes(SETS[name], values, _labels(name)) for name, values in _sets(figures)),
+        _steps(figures),
+    ]
+
+
+def _plots_of_heads(
+    folder: Path, figures: dict[str, Any], split: str, said: "Answers"
+) -> list[Plot]:
+    from train.evaluation import metrics
+    from train.reporting import plots
+
+    suffix, dataset = split.removesuffix("Test").lower(), said.dataset
+    heads = [("FER2013", "fer2013", FER2013_LABELS, said.fer2013, dataset.labels)]
+    if dataset.has_votes:
+        heads.append(("FER+", "ferplus", FERPLUS_LABELS, said.ferplus, dataset.majority))
+    drawn, curves, areas = [], {}, {}
+    for name, head, classes, probabilities, labels in heads:
+        values, judged = figures[f"{head}_{suffix}"], labels >= 0
+        curves[name] = metrics.roc_curves(probabilities[judged], labels[judged], classes)
+        areas[name] = {**values["auc"], "macro": values["macro_auc"]}
+        path = plots.confusion_matrix(
+            values["confusion"],
+            classes,
+            folder / f"confusion_{head}.png",
+            title=f"{split} by {name}: {values['accuracy']:.1%} right",
+        )
+        text = "Per cent of each row; the diagonal is the recall."
+        drawn.append(Plot(f"Confusion by {name}", text, path))
+    title = f"{split}: each emotion against the rest"
+    path = plots.roc(curves, areas, folder / "roc.png", title)
+    text = "With the area under each curve; the mean is that over the emotions that occur."
+    return [*drawn, Plot("ROC curves", text, path)]
+
+
+def _plots_of_answer(
+    folder: Path, figures: dict[str, Any], split: str, said: "Answers"
+) -> list[Plot]:
+    from train.evaluation import metrics
+    from train.reporting import plots
+
+    ending, faces, reference = ENDINGS[split], said.dataset.faces, said.dataset.reference
+    by, calibration = figures[f"reference{ending}"], figures[f"calibration{ending}"]
+    judged, chosen = is_judged(reference), said.seven.argmax(axis=1)
+    confidence = said.seven.max(axis=1)
+    answer, coverage = figures[f"answer{ending}"], figures[f"coverage{ending}"]
+    drawn = [
+        Plot(
+            "Confusion of the answer",
+            "Per cent of each row; the diagonal is the recall.",
+            plots.confusion_matrix(
+                answer["confusion"],
+                FER2013_LABELS,
+                folder / "confusion.png",
+                title=f"{split} by {by}: {answer['accuracy']:.1%} right",
+            ),
+        ),
+        Plot(
+            "Reliability",
+            "Accuracy over confidence of the app's answer, in bins; size and bars tell how many "
+            "pictures are in a bin.",
+            plots.reliability_diagram(
+                calibration["reliability"],
+                folder / "reliability.png",
+                title=f"{split} by {by}: ECE {calibration['ece']:.3f}",
+            ),
+        ),
+        Plot(
+            "Risk and coverage",
+            "Share of wrong answers when only the surest are given (Geifman and El-Yaniv 2017).",
+            plots.risk_coverage(
+                risk_coverage(confidence[judged], (chosen == reference)[judged]),
+                coverage["answered"],
+                coverage["accuracy_answered"],
+                folder / "risk_coverage.png",
+                title=f"{split} by {by}: what “not sure” saves",
+            ),
+        ),
+    ]
+    rows = metrics.confident_mistakes(said.seven, reference, MISTAKES)
+    if len(rows):
+        captions = [
+            f"{EMOTIONS[reference[row]].title} → {EMOTIONS[chosen[row]].title}\n"
+            f"{confidence[row]:.0%}"
+            for row in rows
+        ]
+        path = plots.mistakes(
+            faces[rows],
+            captions,
+            folder / "mistakes.png",
+            title=f"{split}: the most confident mistakes ({by} → answer, confidence)",
+        )
+        text = "Pictures of the dataset: they may not be passed on."
+        drawn.append(Plot("The most confident mistakes", text, path))
+    return drawn
+
+
+def _learning_curves(folder: Path, history: list[dict[str, Any]]) -> Plot:
+    from train.artifacts.run_folder import best
+    from train.reporting import plots
+
+    path = folder / "learning_curves.png"
+    plots.learning_curves(history, best(history)["epoch"], path)
+    text = (
+        "PublicTest after each epoch, without flip averaging. The best epoch is the one measured."
+    )
+    return Plot("Learning curves", text, path)
+
+
+def _scores(figures: dict[str, Any]) -> str:
+    rows = [
+        (
+            SETS[name],
+            f"{values['n']:,}",
+            measured(values, "accuracy"),
+            measured(values, "macro_f1"),
+            *(number(values[key]) for key in ("weighted_f1", "macro_auc")),
+            measured(values, "accuracy_deduplicated"),
+            f"{values['n_deduplicated']:,}",
+            *_without_near_copies(values),
+        )
+        for name, values in _sets(figures)
+    ]
+    columns = ["", "pictures", "accuracy", "macro F1", "weighted F1", "macro AUC"]
+    columns += ["accuracy without copies", "pictures without copies"]
+    note = "Without copies: on the pictures that are not in Training, too."
+    if any("n_without_near_copies" in values for _, values in _sets(figures)):
+        columns += ["accuracy without near copies", "pictures without near copies"]
+        note += " Without near copies: on those whose photograph Training does not show at all."
+    return f"## Scores\n\n{note}\n\n" + table(columns, rows)
+
+
+def _without_near_copies(values: dict[str, Any]) -> tuple[str, ...]:
+    if "n_without_near_copies" not in values:
+        return ()
+    accuracy = measured(values, "accuracy_without_near_copies")
+    return accuracy, f"{values['n_without_near_copies']:,}"
+
+
+def _answer(figures: dict[str, Any]) -> str:
+    splits = [(split, end) for split, end in ENDINGS.items() if f"calibration{end}" in figures]
+    answer, happy_sad, calibration, coverage = (
+        [figures[f"{name}{end}"] for _, end in splits]
+        for name in ("answer", "happy_sad", "calibration", "coverage")
+    )
+    rows = [
+        ("judged by", *(figures[f"reference{end}"] for _, end in splits)),
+        ("pictures", *(f"{values['n']:,}" for values in calibration)),
+        ("accuracy", *(measured(values, "accuracy") for values in answer)),
+        ("macro F1", *(measured(values, "macro_f1") for values in answer)),
+        ("mean F1 without disgust and fear", *(measured(v, "main_five_f1") for v in answer)),
+        ("happy or sad: pictures", *(f"{values['n']:,}" for values in happy_sad)),
+        ("happy or sad: accuracy", *(measured(values, "accuracy") for values in happy_sad)),
+        ("happy or sad: AUC", *(number(values["auc"]) for values in happy_sad)),
+        ("expected calibration error", *(measured(values, "ece") for values in calibration)),
+        ("negative log-likelihood", *(number(values["nll"]) for values in calibration)),
+        ("Brier score", *(number(values["brier"]) for values in calibration)),
+        *(
+            (
+                f"accuracy of the surest {share}",
+                *(number(values[f"accuracy_at_{share}"]) for values in coverage),
+            )
+            for share in ("70%", "80%", "90%")
+        ),
+        ("answered, not “not sure”", *(number(values["answered"]) for values in coverage)),
+        ("accuracy of these", *(number(values["accuracy_answered"]) for values in coverage)),
+    ]
+    note = (
+        "The seven emotions with their calibrated confidence, as the app gives them. Resampling "
+        "adds noise to the calibration error, so that its interval leans upward."
+    )
+    if any(row != "FER+ majority" for row in rows[0][1:]):
+        note += " There are no FER+ votes for these pictures: FER2013's labels are the judge."
+    return f"## The answer\n\n{note}\n\n" + table(("", *(split for split, _ in splits)), rows)
+
+
+def _classes(title: str, values: dict[str, Any], classes: Sequence[str]) -> str:
+    rows = [
+        (
+            BY_NAME[name].title,
+            *(number(values[column].get(name)) for column in CLASS_COLUMNS),
+            f"{pictures:,}",
+            mistaken_for(
+                name, dict(zip(classes, values["confusion"][classes.index(name)], strict=True))
+            ),
+        )
+        for name, pictures in values["support"].items()
+    ]
+    rows += [
+        (
+            kind,
+            *(number(values.get(f"{kind}_{column}")) for column in CLASS_COLUMNS),
+            f"{values['n']:,}",
+            "",
+        )
+        for kind in ("macro", "weighted")
+    ]
+    columns = ("", "precision", "recall", "F1", "AUC (one against the rest)", "pictures")
+    return f"## {title}\n\n" + table((*columns, "most often mistaken for"), rows)
+
+
+def _labels(name: str) -> Sequence[str]:
+    """The classes of one of the `SETS`."""
+    return FERPLUS_LABELS if name.startswith("ferplus") else FER2013_LABELS
+
+
+def _steps(figures: dict[str, Any]) -> str:
+    rows = []
+    for name, values in _sets(figures):
+        step = values["in_step"]
+        names = step["better_permutation"] or {}
+        rows.append(
+            (
+                SETS[name],
+                number(values["accuracy"]),
+                f"{step['expected_by_chance']:.3f} ± {step['chance_deviation']:.3f}",
+                "-" if step["z"] is None else f"{step['z']:.1f}",
+                "-" if step["better_shift"] is None else f"{step['better_shift']:+d} rows",
+                ", ".join(f"{answer} as {label}" for answer, label in names.items()) or "-",
+            )
+        )
+    return (
+        "## Labels in step with pictures\n\nBy chance: the same answers dealt out to the pictures "
+        "at random; z: standard deviations above it. Rows and names: what would fit far better."
+        "\n\n" + table(("", "accuracy", "by chance", "z", "labels moved by", "names read as"), rows)
+    )
+
+
+def _sets(figures: dict[str, Any]) -> Iterable[tuple[str, dict[str, Any]]]:
+    return ((name, figures[name]) for name in SETS if name in figures)

@@ -1,0 +1,1 @@
+"""A dataset out of folders of photographs and videos."""

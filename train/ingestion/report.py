@@ -1,0 +1,112 @@
+"""What `train.ingest` did: report.md and its contact sheet."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from fer_core.emotions import FER2013_LABELS
+from fer_core.preprocessing import UInt8Array
+from train.ingestion.faces import BLURRED, NO_FACE, SMALL, UNREADABLE, Face, LeftOut
+from train.ingestion.splits import CONFLICT, EQUAL, NEAR
+from train.reporting.contact_sheet import Tile, draw_contact_sheet
+from train.reporting.markdown import table
+
+REPORT, NUMBERS, SHEET = "report.md", "report.json", "sheet.png"
+REASONS = (UNREADABLE, NO_FACE, SMALL, BLURRED, EQUAL, NEAR, CONFLICT)
+LISTED = 50  # names that report.md lists of a reason
+TILES = 27  # of a section of the sheet
+
+
+def draw_sheet(kept: Sequence[tuple[Face, str]], left_out: Sequence[LeftOut], path: Path) -> None:
+    """Draw some of each emotion and of each reason, every one over its name.
+
+    Args:
+        kept: faces with the folder of their split.
+        left_out: what does not come into the dataset.
+        path: of the PNG.
+    """
+    sections: dict[str, list[Tile]] = {}
+    for label, emotion in enumerate(FER2013_LABELS):
+        sections[f"Kept: {emotion}"] = [
+            _tile(face.crop, face.title, folder)
+            for face, folder in kept
+            if face.source.label == label
+        ]
+    for reason in REASONS:
+        sections[f"Left out: {reason}"] = [
+            _tile(item.thumbnail, item.title, item.detail)
+            for item in left_out
+            if item.reason == reason
+        ]
+    draw_contact_sheet(sections, path, most=TILES)
+
+
+def _tile(image: UInt8Array | None, name: str, detail: str) -> Tile:
+    return Tile(image, f"{_shortened(name)}\n{_shortened(detail)}")
+
+
+def _shortened(text: str, length: int = 20) -> str:
+    """Its end, where names differ."""
+    return text if len(text) <= length else f"..{text[2 - length :]}"
+
+
+def markdown(numbers: Mapping[str, Any]) -> str:
+    """The text of report.md, out of what report.json holds."""
+    looked, kept, left_out = numbers["looked_at"], numbers["kept"], numbers["left_out"]
+    by_class = [
+        [emotion, *(f"{kept[folder][emotion]:,}" for folder in kept)] for emotion in FER2013_LABELS
+    ]
+    by_class.append(["all", *(f"{sum(counts.values()):,}" for counts in kept.values())])
+    parts = [
+        "# Faces of photographs and videos",
+        f"```\n{numbers['command']}\n```",
+        *(f"> **Warning.** {sentence}" for sentence in numbers["warnings"]),
+        (
+            f"{looked['faces_found']:,} faces were found in {looked['pictures']:,} pictures and in "
+            f"{looked['frames']:,} frames of {looked['videos']:,} videos; of these faces "
+            f"{looked['faces_not_asked_for']:,} are not the largest of their picture and were not "
+            f"asked for. {len(numbers['passed_over']):,} other files were passed over."
+        ),
+        "## Kept",
+        table(["", *kept], by_class),
+        "## Left out",
+        table(["reason", "count"], [[reason, f"{len(left_out[reason]):,}"] for reason in REASONS]),
+        *(_listed(reason, items) for reason, items in left_out.items() if items),
+        *_detection(numbers["detection"]),
+        "## Contact sheet",
+        f"![Kept and left out]({SHEET})",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _listed(reason: str, items: Sequence[Mapping[str, str]]) -> str:
+    lines = [
+        f"- `{item['source']}`" + (f" ({item['detail']})" if item["detail"] else "")
+        for item in items[:LISTED]
+    ]
+    if len(items) > LISTED:
+        lines.append(f"- and {len(items) - LISTED:,} more, in {NUMBERS}")
+    return "\n".join([f"{reason}:\n", *lines])
+
+
+def _detection(figures: Mapping[str, Any] | None) -> list[str]:
+    if figures is None:
+        return []
+    precision, recall = (
+        "-" if figures[name] is None else f"{figures[name]:.1%}" for name in ("precision", "recall")
+    )
+    rows = [
+        ["faces that are given", f"{figures['given']:,}"],
+        ["faces that were found", f"{figures['found']:,}"],
+        ["of both", f"{figures['matched']:,}"],
+        ["precision", precision],
+        ["recall", recall],
+    ]
+    return [
+        "## Detection",
+        (
+            "Of all faces, before any is left out; a face is found where intersection over union "
+            f"with its own box is {figures['intersection_over_union']} or more."
+        ),
+        table([f"{figures['pictures']:,} pictures", ""], rows),
+    ]

@@ -1,0 +1,186 @@
+"""What a network learns from: faces that count, their targets, and batch after batch."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fer_core.preprocessing import Float32Array, UInt8Array
+from train.data.dataset import Dataset
+from train.inputs.augmentation import draw_chances
+from train.inputs.standardization import prepare_training_faces
+from train.inputs.targets import balance, training_targets
+from train.inputs.teachers import Answers
+from train.networks.blocks import HEADS
+from train.recipes.config import TrainConfig
+
+if TYPE_CHECKING:
+    import keras
+
+# Streams of chance apart from augmentation's, so that switching one on leaves all else as it was.
+MIXUP_STREAM, UNLABELLED_STREAM = 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingTable:
+    """All that a run learns from, row by row.
+
+    Targets hold both heads side by side (`HEAD_COLUMNS`), and those of a head sum to the weight
+    that the face has in its loss.
+
+    Attributes:
+        faces: (N, s, s) uint8 grey, filtered, in the geometry of the run's preprocessing.
+        labels: (N, 15) float32 targets out of votes and labels.
+        labelled: how many rows, from the first, have labels; the others are unlabelled faces.
+        taught: (N, 15) float32 targets out of teachers' answers, if there are any.
+        offsets: (N, 15) float32, added to the logits before the loss, if there are any.
+    """
+
+    faces: UInt8Array
+    labels: Float32Array
+    labelled: int
+    taught: Float32Array | None = None
+    offsets: Float32Array | None = None
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The arrays that are there, by name."""
+        arrays: dict[str, NDArray[Any]] = {"faces": self.faces, "labels": self.labels}
+        if self.taught is not None:
+            arrays["taught"] = self.taught
+        if self.offsets is not None:
+            arrays["offsets"] = self.offsets
+        return arrays
+
+
+def make_table(
+    faces: Dataset,
+    config: TrainConfig,
+    weights: Float32Array | None = None,
+    answers: Answers | None = None,
+    unlabelled: UInt8Array | None = None,
+) -> TrainingTable:
+    """Faces with their targets, as the config wants them.
+
+    Args:
+        faces: to train on, all with labels.
+        config: of the run.
+        weights: (N,) how much each face counts; 1 when None.
+        answers: of teachers to all these faces, for a config with a teacher_share.
+        unlabelled: (U, 48, 48) uint8 grey faces without labels, for a config with an
+            unlabelled_share; the answers are all that they teach.
+
+    Raises:
+        RunError: the answers leave a face out.
+    """
+    targets = training_targets(faces, config)
+    counts = np.ones(len(faces), np.float32) if weights is None else weights
+    if config.class_weights == "balanced":
+        counts = counts * balance(faces.labels)
+    of_head = {"ferplus": config.ferplus_weight, "fer2013": config.fer2013_weight}
+    share = config.teacher_share if answers else 0.0
+    labels = np.concatenate(
+        [(1 - share) * of_head[head] * counts[:, None] * targets[head] for head in HEADS], axis=1
+    )
+    crops = faces.faces
+    taught = offsets = None
+    if answers is not None:
+        lessons = _lessons(answers, crops, config)
+        taught = np.concatenate(
+            [share * of_head[head] * counts[:, None] * lessons[head] for head in HEADS], axis=1
+        )
+    if unlabelled is not None and len(unlabelled):
+        assert answers is not None
+        assert taught is not None
+        lessons = _lessons(answers, unlabelled, config)
+        more = np.concatenate([of_head[head] * lessons[head] for head in HEADS], axis=1)
+        taught = np.concatenate([taught, more])
+        labels = np.concatenate([labels, np.zeros_like(more)])
+        crops = np.concatenate([crops, unlabelled])
+        if config.prior_adjustment:
+            offsets = np.zeros_like(labels)
+            offsets[len(faces) :] = config.prior_adjustment * _to_even_prior(targets)
+    return TrainingTable(
+        prepare_training_faces(crops, config.preprocessing),
+        labels.astype(np.float32),
+        len(faces),
+        None if taught is None else taught.astype(np.float32),
+        offsets,
+    )
+
+
+def _lessons(answers: Answers, faces: UInt8Array, config: TrainConfig) -> dict[str, Float32Array]:
+    from fer_core.calibration import softmax
+
+    return {
+        head: softmax(logits, config.temperature).astype(np.float32)
+        for head, logits in answers.to(faces).items()
+    }
+
+
+def _to_even_prior(targets: dict[str, Float32Array]) -> Float32Array:
+    """(15,) what to add to logits under the dataset's prior so that all classes are as likely.
+
+    Logit adjustment (Menon et al. 2021) of unlabelled faces, whose targets are answers under an
+    even prior, while the dataset's own faces go on teaching the dataset's prior.
+    """
+    parts = []
+    for head in HEADS:
+        prior = targets[head].mean(axis=0) + 1e-6
+        parts.append(np.log(prior).mean() - np.log(prior))
+    return np.concatenate(parts).astype(np.float32)
+
+
+def steps_of(table: TrainingTable, config: TrainConfig) -> int:
+    """Steps of an epoch, in each pass of which a labelled face comes once, but for a rest."""
+    return config.passes * (table.labelled // _labelled_of_batch(table, config))
+
+
+def _labelled_of_batch(table: TrainingTable, config: TrainConfig) -> int:
+    unlabelled = len(table.faces) > table.labelled
+    share = config.unlabelled_share if unlabelled else 0.0
+    return config.batch_size - round(config.batch_size * share)
+
+
+def make_batches(table: TrainingTable, config: TrainConfig, epoch: int) -> "keras.utils.PyDataset":
+    """One epoch's batches, decided by seed and epoch alone.
+
+    A batch is ({"rows": (b,) int32 of the table, "chances": (b, c) float32 for `augment`, and with
+    mixup "mixup": (b,) float32 share that each face keeps of itself},).
+    """
+    import keras
+
+    count = _labelled_of_batch(table, config)
+    steps = steps_of(table, config)
+    rng = np.random.default_rng((config.seed, epoch))
+    of_pass = steps // config.passes * count
+    orders = [rng.permutation(table.labelled)[:of_pass] for _ in range(config.passes)]
+    rows = np.concatenate(orders).reshape(steps, count)
+    if rest := config.batch_size - count:
+        rng = np.random.default_rng((config.seed, epoch, UNLABELLED_STREAM))
+        others = len(table.faces) - table.labelled
+        rounds = -(-steps * rest // others)
+        passes = np.concatenate([rng.permutation(others) for _ in range(rounds)])
+        more = table.labelled + passes[: steps * rest].reshape(steps, rest)
+        rows = np.concatenate([rows, more], axis=1)
+    rows = rows.astype(np.int32)
+
+    class Batches(keras.utils.PyDataset):  # type: ignore[misc]
+        def __len__(self) -> int:
+            return steps
+
+        def __getitem__(self, index: int) -> Any:
+            # Shuffled, so that mixup's partners and the parts of several devices are even.
+            rng = np.random.default_rng((config.seed, epoch, index))
+            size = config.batch_size
+            batch = {
+                "rows": rng.permutation(rows[index]) if rest else rows[index],
+                "chances": draw_chances(rng, size),
+            }
+            if config.mixup:
+                rng = np.random.default_rng((config.seed, epoch, index, MIXUP_STREAM))
+                share = rng.beta(config.mixup, config.mixup, size)
+                batch["mixup"] = share.astype(np.float32)
+            return (batch,)
+
+    return Batches(workers=1, use_multiprocessing=False)

@@ -1,0 +1,44 @@
+"""How a run changes its faces, as one picture to look at before hours are spent."""
+
+import cv2
+import numpy as np
+
+from fer_core.preprocessing import UInt8Array
+from train.data.dataset import Dataset
+from train.inputs.augmentation import augment, draw_chances
+from train.inputs.standardization import prepare_training_faces
+from train.recipes.config import TrainConfig
+
+FACES, CHANGES = 8, 9  # rows and further columns of the sheet
+TILE, GAP = 96, 4  # pixels
+WHITE = 255
+
+
+def draw_samples(faces: Dataset, config: TrainConfig) -> UInt8Array:
+    """Faces as they are, in the first column, and as the run may see them, beside.
+
+    Args:
+        faces: to train on; eight are drawn by the run's seed.
+        config: its augmentation and filters; mixup is left out.
+
+    Returns:
+        (H, W) uint8 grey.
+    """
+    from keras import ops
+
+    rng = np.random.default_rng(config.seed)
+    rows = rng.permutation(len(faces))[:FACES]
+    plain = prepare_training_faces(faces.faces[rows], config.preprocessing)
+    levels = plain.astype(np.float32)
+    columns = [plain]
+    for _ in range(CHANGES):
+        changed, _ = augment(levels, draw_chances(rng, len(rows)), config.augmentation)
+        columns.append(ops.convert_to_numpy(changed).astype(np.uint8))
+    step = TILE + GAP
+    sheet = np.full((len(rows) * step + GAP, len(columns) * step + GAP), WHITE, np.uint8)
+    for across, column in enumerate(columns):
+        for down, face in enumerate(column):
+            tile = cv2.resize(face, (TILE, TILE), interpolation=cv2.INTER_NEAREST)
+            top, left = down * step + GAP, across * step + GAP
+            sheet[top : top + TILE, left : left + TILE] = tile
+    return sheet

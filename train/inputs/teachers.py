@@ -1,0 +1,202 @@
+"""What teachers answer: asked now, or out of a file that was made on another machine.
+
+A file of answers is a NumPy archive: `digests` (N, 16) uint8 of the faces, `ferplus` (N, 8) and
+`fer2013` (N, 7) float32 logits, and `teachers`, the names of who answered. A face is found again by
+its pixels, whatever rows a run chooses and in which order.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zipfile import BadZipFile
+
+import numpy as np
+
+from fer_core.preprocessing import (
+    Float32Array,
+    PreprocessingSpec,
+    UInt8Array,
+    prepare_dataset_faces,
+    preprocess,
+)
+from train.data.dataset import digests
+from train.errors import RunError
+from train.files import replacing
+from train.inputs.augmentation import augment, draw_chances
+from train.inputs.standardization import prepare_training_faces, standardize
+from train.networks.blocks import HEADS
+from train.recipes.config import AugmentationConfig
+
+if TYPE_CHECKING:
+    import keras
+
+BATCH = 512
+# How other views of a face differ from it.
+VIEWS = AugmentationConfig(
+    rotation=6.0, scale=0.06, shift=0.04, gamma_share=0.0, erase_share=0.0, soften_share=0.0
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Logits of both heads for faces that are known by their digests.
+
+    Attributes:
+        digests: one for each face, of `train.data.dataset.digests`.
+        logits: by head, (N, 8) and (N, 7) float32.
+        teachers: name and version of each model that answered.
+    """
+
+    digests: Sequence[bytes]
+    logits: Mapping[str, Float32Array]
+    teachers: tuple[str, ...]
+
+    def to(self, faces: UInt8Array) -> dict[str, Float32Array]:
+        """The logits for (N, 48, 48) uint8 faces, in their order.
+
+        Raises:
+            RunError: a face has no answer.
+        """
+        rows = {digest: row for row, digest in enumerate(self.digests)}
+        wanted = digests(faces)
+        if missing := sum(digest not in rows for digest in wanted):
+            raise RunError(
+                f"the teachers' answers leave out {missing} of {len(wanted)} faces; make them from "
+                "the same data."
+            )
+        chosen = [rows[digest] for digest in wanted]
+        return {head: values[chosen] for head, values in self.logits.items()}
+
+    def save(self, path: Path) -> None:
+        """Write the file in one step."""
+        with replacing(path) as stream:
+            np.savez_compressed(
+                stream,
+                digests=np.frombuffer(b"".join(self.digests), np.uint8).reshape(-1, 16),
+                teachers=np.array(self.teachers),
+                ferplus=self.logits["ferplus"],
+                fer2013=self.logits["fer2013"],
+            )
+
+    @classmethod
+    def load(cls, path: Path) -> "Answers":
+        """Read a file.
+
+        Raises:
+            RunError: it is no such file.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                logits = {head: archive[head].astype(np.float32) for head in HEADS}
+                known = [digest.tobytes() for digest in archive["digests"]]
+                teachers = tuple(str(name) for name in archive["teachers"])
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+            raise RunError(f"{path} holds no answers of teachers; make it again.") from error
+        shapes = [values.shape for values in logits.values()]
+        if shapes != [(len(known), classes) for classes in HEADS.values()]:
+            raise RunError(f"{path} holds answers of another shape; make it again.")
+        return cls(known, logits, teachers)
+
+
+def pool(parts: Sequence[Answers]) -> Answers:
+    """The mean of the logits of several teachers to the same faces.
+
+    Raises:
+        RunError: they answered other faces.
+    """
+    first = parts[0]
+    if any(list(part.digests) != list(first.digests) for part in parts):
+        raise RunError("the teachers answered different faces; make their answers again.")
+    logits = {
+        head: np.mean([part.logits[head] for part in parts], axis=0).astype(np.float32)
+        for head in HEADS
+    }
+    return Answers(first.digests, logits, tuple(name for part in parts for name in part.teachers))
+
+
+def ask(
+    network: "keras.Model",
+    faces: UInt8Array,
+    spec: PreprocessingSpec,
+    views: int = 0,
+    seed: int = 1,
+) -> dict[str, Float32Array]:
+    """Logits of a Keras network, the mean over a face, its mirror image, and further views.
+
+    Args:
+        network: on any backend.
+        faces: (N, 48, 48) uint8 grey.
+        spec: that the network was trained with.
+        views: how many further ones, slightly turned, moved and scaled, half of them mirrored.
+        seed: of these.
+
+    Returns:
+        {"ferplus": (N, 8), "fer2013": (N, 7)} float32.
+    """
+    from keras import ops
+
+    parts: dict[str, list[Float32Array]] = {head: [] for head in HEADS}
+    size = min(BATCH, len(faces))
+    for start in range(0, len(faces), BATCH):
+        crops = faces[start : start + BATCH]
+        count = len(crops)
+        # One shape for all batches: a backend may compile for each.
+        crops = np.concatenate([crops, np.repeat(crops[-1:], size - count, axis=0)])
+        plain = preprocess(prepare_dataset_faces(crops, spec), spec)
+        seen = [plain, plain[:, :, ::-1]]
+        levels = prepare_training_faces(crops, spec).astype(np.float32)
+        rng = np.random.default_rng((seed, start))
+        for _ in range(views):
+            changed, _ = augment(levels, draw_chances(rng, size), VIEWS)
+            seen.append(ops.convert_to_numpy(standardize(changed, spec)))
+        answers = [network.predict_on_batch(view) for view in seen]
+        for head, values in parts.items():
+            mean = np.mean([np.asarray(answer[head]) for answer in answers], axis=0)
+            values.append(mean[:count].astype(np.float32))
+    return {
+        head: np.concatenate(values) if values else np.zeros((0, HEADS[head]), np.float32)
+        for head, values in parts.items()
+    }
+
+
+ANSWERS_SUFFIX = ".npz"
+
+
+def teacher_names(path: Path) -> list[str]:
+    """Name and version of each teacher behind a file of answers or in a model's folder.
+
+    Raises:
+        ModelLoadError: the folder holds no model.
+        RunError: the file holds no answers.
+    """
+    from fer_core.model import read_info
+
+    if path.suffix == ANSWERS_SUFFIX:
+        return list(Answers.load(path).teachers)
+    info = read_info(path)
+    return [f"{info.name} {info.version}"]
+
+
+def teach(paths: Sequence[Path], faces: UInt8Array) -> Answers:
+    """The pooled answers of all teachers to (N, 48, 48) uint8 faces.
+
+    Raises:
+        ModelLoadError: a teacher cannot be loaded.
+        RunError: a file leaves a face out.
+    """
+    from fer_core.model import EmotionModel
+    from fer_core.preprocessing import prepare_dataset_faces, preprocess
+
+    known = digests(faces)
+    parts = []
+    for path in paths:
+        if path.suffix == ANSWERS_SUFFIX:
+            logits = Answers.load(path).to(faces)
+        else:
+            print(f"asking {path} about {len(faces)} faces", flush=True)
+            model = EmotionModel.load(path)
+            spec = model.info.preprocessing
+            logits = model.logits(preprocess(prepare_dataset_faces(faces, spec), spec))
+        parts.append(Answers(known, logits, tuple(teacher_names(path))))
+    return pool(parts)

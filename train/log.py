@@ -1,0 +1,56 @@
+"""Show the log of experiments: a table, the newest first.
+
+    python -m train.log                    print the table
+    python -m train.log --topic size       print all about one question
+    python -m train.log --write            write experiments/README.md, and a page a question
+
+An experiment is a file of experiments/, such as 001-base.toml: date, commit, topic, question,
+command, parents, data, epochs, hours, machine, scores with split and metric, verdict and notes.
+private-test.toml there holds every reading of PrivateTest, as `train.evaluate` prints them.
+"""
+
+from pathlib import Path
+
+from train.cli import command_parser, explained
+from train.errors import DataError
+from train.reporting.experiments import (
+    overview,
+    page,
+    read_experiments,
+    read_topics,
+    readings,
+    write_pages,
+)
+from train.reporting.markdown import replace_marked
+
+FOLDER = Path(__file__).resolve().parent.parent / "experiments"
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line."""
+    parser = command_parser("train.log", __doc__)
+    parser.add_argument(
+        "--experiments", type=Path, default=FOLDER, metavar="DIR", help="default: experiments"
+    )
+    parser.add_argument("--topic", metavar="NAME", help="of topics.toml")
+    parser.add_argument("--write", action="store_true", help="README.md and pages of the folder")
+    options = parser.parse_args(arguments)
+    folder = options.experiments
+    with explained():
+        experiments, topics = read_experiments(folder), read_topics(folder)
+        if options.topic is not None and options.topic not in topics:
+            raise DataError(f"there is no topic {options.topic!r}; known: {', '.join(topics)}.")
+        if options.write:
+            replace_marked(folder / "README.md", "experiments", overview(experiments))
+            replace_marked(folder / "README.md", "private test", readings(folder))
+            write_pages(folder, experiments, topics)
+            print(f"wrote {folder / 'README.md'} and {folder / 'pages'}")
+        elif options.topic is not None:
+            chosen = [one for one in experiments if one.topic == options.topic]
+            print(page(topics[options.topic], chosen), end="")
+        else:
+            print(overview(experiments))
+
+
+if __name__ == "__main__":
+    main()

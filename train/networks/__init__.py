@@ -1,0 +1,1 @@
+"""The networks in plain Keras layers, and what is done with their weights."""

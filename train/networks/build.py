@@ -1,0 +1,61 @@
+"""Every network by its name."""
+
+from typing import TYPE_CHECKING
+
+from fer_core.preprocessing import PreprocessingSpec
+from train.networks.blocks import Regularization
+from train.networks.ours import face_resnet, plain, small, tiny, vgg, wide
+from train.networks.predecessors import happy_sad, predecessor_a, predecessor_b, resnet50
+from train.recipes.config import NetworkShape
+
+if TYPE_CHECKING:
+    import keras
+
+
+def build_network(
+    name: str,
+    spec: PreprocessingSpec,
+    how: Regularization | None = None,
+    pretrained: str = "",
+    shape: NetworkShape | None = None,
+) -> "keras.Model":
+    """A fresh network.
+
+    Args:
+        name: a key of `NETWORKS`.
+        spec: gives the input's shape.
+        how: regularization; none when None.
+        pretrained: for `resnet50`: `imagenet` downloads Keras's weights, a path reads them from a
+            file, nothing leaves them random. Other networks begin with random weights only.
+        shape: of `plain`; its defaults when None.
+
+    Returns:
+        (N, h, w, 1) float32 -> {"ferplus": (N, 8), "fer2013": (N, 7)} float32 logits.
+
+    Raises:
+        ValueError: the name is unknown, or the network has no pretrained weights.
+    """
+    if name not in NETWORKS:
+        raise ValueError(f"unknown network {name!r}; known are {', '.join(NETWORKS)}")
+    how = how or Regularization()
+    if name == "resnet50":
+        return resnet50(spec, how, pretrained)
+    if pretrained:
+        raise ValueError(f"there are pretrained weights for resnet50 only, not for {name}")
+    if name == "plain":
+        return plain(spec, how, shape or NetworkShape())
+    return NETWORKS[name](spec, how)
+
+
+NETWORKS = {
+    "plain": plain,
+    "vgg": vgg,
+    "wide": wide,
+    "small": small,
+    "tiny": tiny,
+    "face_resnet": face_resnet,
+    "predecessor_a": predecessor_a,
+    "predecessor_b": predecessor_b,
+    "happy_sad": happy_sad,
+    "resnet50": resnet50,
+}

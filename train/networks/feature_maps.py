@@ -1,0 +1,125 @@
+"""What the layers of a network answer to one face."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fer_core.preprocessing import Float32Array
+from train.errors import FeatureError
+from train.networks.ensemble import members_of
+
+CHANNELS = 16  # shown of a layer, at most
+STAGE_SHRINK = 2 / 3  # a picture of this share of the side or less begins a new stage
+
+
+def find_members(network: Any) -> list[Any]:
+    """The networks of one trunk each that a model's network is or is made of, at least one.
+
+    Raises:
+        FeatureError: the network is neither.
+    """
+    members = members_of(network)
+    if not all(_computes_heads(member) for member in members):
+        raise FeatureError("this network has no heads of its own, so its layers cannot be shown.")
+    return members
+
+
+def _computes_heads(part: Any) -> bool:
+    """Whether the head ferplus is computed here, not averaged over members."""
+    layers = getattr(part, "layers", [])
+    return any(layer.name == "ferplus" and hasattr(layer, "kernel") for layer in layers)
+
+
+def map_layers(member: Any) -> dict[str, Any]:
+    """Layers that give (N, h, w, c), by name, from input to output; those of inner trunks, too."""
+    import keras
+
+    found: dict[str, Any] = {}
+    for layer in member.layers:
+        if isinstance(layer, keras.Model):
+            found |= map_layers(layer)
+        elif not isinstance(layer, keras.layers.InputLayer) and _is_map(layer.output):
+            found[layer.name] = layer
+    return found
+
+
+def _is_map(output: Any) -> bool:
+    return len(getattr(output, "shape", ())) == 4
+
+
+def stage_layers(member: Any) -> list[str]:
+    """Names of the last activations before each reduction of the picture, from input to output.
+
+    Raises:
+        FeatureError: the network has no activations that are maps.
+    """
+    last: list[str] = []
+    side = np.inf
+    for name, layer in map_layers(member).items():
+        height = layer.output.shape[1]
+        if height == 1 or not _is_activation(layer):
+            continue
+        if height <= STAGE_SHRINK * side:
+            last.append(name)
+            side = height
+        last[-1] = name
+    if not last:
+        raise FeatureError("this network has no activations that are maps; name layers.")
+    return last
+
+
+def _is_activation(layer: Any) -> bool:
+    from keras import activations, layers
+
+    if isinstance(layer, layers.ReLU | layers.LeakyReLU | layers.PReLU | layers.ELU):
+        return True
+    return getattr(layer, "activation", activations.linear) is not activations.linear
+
+
+def feature_maps(
+    member: Any, inputs: Float32Array, names: Sequence[str]
+) -> dict[str, Float32Array]:
+    """What layers answer to one face.
+
+    Args:
+        member: of `find_members`.
+        inputs: (1, h, w, 1) float32, from `preprocess`.
+        names: of `map_layers`.
+
+    Returns:
+        (h, w, c) float32 by name, in the order of `names`.
+
+    Raises:
+        FeatureError: the network has no such layer; the message names those that it has.
+    """
+    known = map_layers(member)
+    if unknown := [name for name in names if name not in known]:
+        raise FeatureError(
+            f"this network has no layer {', '.join(unknown)}; it has {', '.join(known)}."
+        )
+    found = _maps_within(member, inputs, set(names))
+    return {name: found[name] for name in names}
+
+
+def _maps_within(part: Any, inputs: Any, names: set[str]) -> dict[str, Float32Array]:
+    import keras
+
+    outputs = {layer.name: layer.output for layer in part.layers if layer.name in names}
+    found: dict[str, Float32Array] = {}
+    if outputs:
+        answers = keras.Model(part.inputs, outputs)([inputs], training=False)
+        found = {name: np.asarray(maps, np.float32)[0] for name, maps in answers.items()}
+    # The graph of a trunk that is called as a layer is its own: what comes before it is its input.
+    for before, trunk in zip(part.operations, part.operations[1:], strict=False):
+        if isinstance(trunk, keras.Model) and names & map_layers(trunk).keys():
+            arriving = keras.Model(part.inputs, before.output)([inputs], training=False)
+            found |= _maps_within(trunk, arriving, names)
+    return found
+
+
+def strongest_channels(maps: Float32Array, count: int = CHANNELS) -> NDArray[np.int64]:
+    """(at most count,) channels of (h, w, c) maps by mean magnitude, the strongest first."""
+    strength = np.abs(maps).mean(axis=(0, 1))
+    return np.argsort(-strength, kind="stable")[:count]

@@ -1,0 +1,184 @@
+"""The recipes that `python -m train.recipe` follows: teachers, their answers, one student.
+
+    python -m train.recipe product --data DIR --photos DIR --photos DIR --unlabelled DIR \
+        --face-weights FILE --out runs/product
+    python -m train.recipe fine-tune --data DIR --photos DIR --photos DIR --unlabelled DIR
+
+`product` is the recipe of the next model from random weights; it needs an accelerator and has not
+been trained to its end yet. Its teachers begin differently, for kindred ones add nothing: `plain`
+with random weights, a residual network of 8 M parameters; `face` with dlib's weights for
+recognizing faces. The student begins with random weights.
+
+`fine-tune` is for two CPU cores: the published model goes on learning, with photographs that have
+no labels, about which its own calibrated answers are the teacher.
+"""
+
+from dataclasses import dataclass, field, replace
+
+from train.errors import SettingError
+from train.recipes.config import AugmentationConfig, NetworkShape, TrainConfig, override
+from train.recipes.presets import PRESETS
+
+DLIB = "face"  # dlib's weights for recognizing faces, that a teacher may begin with: --face-weights
+PUBLISHED = "published"  # the model that models/ holds
+
+
+@dataclass(frozen=True, slots=True)
+class Teacher:
+    """A network that the student learns from.
+
+    Attributes:
+        config: of its run.
+        weights: what it begins with: `DLIB`, or "" for random weights. A teacher whose file of
+            weights is not named takes no part. `PUBLISHED`: it is the published model, untrained.
+    """
+
+    config: TrainConfig = field(default_factory=TrainConfig)
+    weights: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """From data to a model.
+
+    Attributes:
+        teachers: by the name of their step.
+        student: config of the run that learns from them.
+        views: how many further views of a face teachers answer, beside itself and its mirror image.
+        calibrated: whether unlabelled faces teach the teachers' answers as calibrated on the
+            photographs, under an even prior, or as they are.
+        student_weights: what the student begins with: `PUBLISHED`, or "" for random weights.
+    """
+
+    teachers: dict[str, Teacher] = field(default_factory=dict)
+    student: TrainConfig = field(default_factory=TrainConfig)
+    views: int = 6
+    calibrated: bool = True
+    student_weights: str = ""
+
+
+# Faults of photographs, and covered, cut and blurred faces.
+PHOTOGRAPHS = AugmentationConfig(
+    erase_share=0.25,
+    soften_share=0.3,
+    light_share=0.3,
+    noise_share=0.25,
+    jpeg_share=0.25,
+    contrast_share=0.2,
+    cover_share=0.12,
+    cut_share=0.08,
+    motion_share=0.08,
+)
+
+RECIPES = {
+    "product": Recipe(
+        teachers={
+            "plain": Teacher(
+                TrainConfig(
+                    network="plain",
+                    shape=NetworkShape(width=64, stages=4, depth=1, residual=True, squeeze=8),
+                    epochs=30,
+                    passes=3,
+                    batch_size=256,
+                    learning_rate=0.15,
+                    warmup_epochs=1.0,
+                    l2=2.5e-4,
+                    dropout=0.3,
+                    averaging=0.998,
+                    fer2013_weight=1.0,
+                    mixup=0.2,
+                    seed=21,
+                    augmentation=PHOTOGRAPHS,
+                )
+            ),
+            "face": Teacher(
+                TrainConfig(
+                    network="face_resnet",
+                    epochs=15,
+                    passes=2,
+                    batch_size=128,
+                    learning_rate=0.04,
+                    warmup_epochs=1.0,
+                    dropout=0.3,
+                    averaging=0.998,
+                    fer2013_weight=1.0,
+                    mixup=0.2,
+                    seed=22,
+                    augmentation=PHOTOGRAPHS,
+                ),
+                weights=DLIB,
+            ),
+        },
+        student=TrainConfig(
+            network="plain",
+            shape=NetworkShape(width=60, stages=4, depth=2),
+            epochs=50,
+            passes=3,
+            batch_size=256,
+            learning_rate=0.15,
+            warmup_epochs=1.0,
+            dropout=0.2,
+            averaging=0.998,
+            fer2013_weight=1.0,
+            teacher_share=0.6,
+            temperature=2.0,
+            unlabelled_share=0.2,
+            prior_adjustment=1.0,
+            seed=31,
+            augmentation=PHOTOGRAPHS,
+        ),
+    ),
+    "fine-tune": Recipe(
+        teachers={PUBLISHED: Teacher(weights=PUBLISHED)},
+        student=TrainConfig(
+            network="wide",
+            epochs=6,
+            batch_size=128,
+            learning_rate=0.02,
+            warmup_epochs=0.3,
+            dropout=0.25,
+            averaging=0.998,
+            fer2013_weight=1.0,
+            teacher_share=0.4,
+            unlabelled_share=0.25,
+            prior_adjustment=1.0,
+            seed=41,
+            augmentation=PHOTOGRAPHS,
+        ),
+        student_weights=PUBLISHED,
+    ),
+    # python -m train.recipe smoke --smoke: the whole way on generated faces, scores mean nothing.
+    "smoke": Recipe(
+        teachers={"plain": Teacher(replace(PRESETS["smoke"], epochs=3, averaging=0.9, mixup=0.2))},
+        student=replace(
+            PRESETS["smoke"],
+            epochs=4,
+            teacher_share=0.5,
+            temperature=2.0,
+            unlabelled_share=0.25,
+            prior_adjustment=1.0,
+        ),
+        views=1,
+    ),
+}
+
+
+def adjust(recipe: Recipe, setting: str) -> Recipe:
+    """The recipe with a field of one step's config changed.
+
+    Args:
+        recipe: to start from; not touched.
+        setting: `student.FIELD=VALUE`, or the name of a teacher instead of `student`.
+
+    Raises:
+        SettingError: there is no such step or field, or its value is of another type or range.
+    """
+    name, _, rest = setting.partition(".")
+    if name == "student":
+        return replace(recipe, student=override(recipe.student, rest))
+    if name not in recipe.teachers:
+        known = ", ".join(["student", *recipe.teachers])
+        raise SettingError(f"there is no step {name!r} to set; name one of {known}.")
+    teacher = recipe.teachers[name]
+    changed = replace(teacher, config=override(teacher.config, rest))
+    return replace(recipe, teachers={**recipe.teachers, name: changed})

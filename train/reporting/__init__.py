@@ -1,0 +1,1 @@
+"""Markdown, plots and contact sheets that several reports share."""

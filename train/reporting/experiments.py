@@ -1,0 +1,209 @@
+"""The log of experiments: one TOML file each, rendered as a table and as a page a question.
+
+A folder of experiments holds NNN-NAME.toml files, topics.toml (the question of each page by the
+name of its topic) and private-test.toml (every reading of PrivateTest). Fields of an experiment are
+those of `Experiment`; negative results are experiments, too.
+"""
+
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from train.errors import DataError
+from train.reporting.markdown import table
+
+HEADLINES = {"FER+": "FER+ accuracy", "FER2013": "FER2013 accuracy"}
+"""Columns of the table, and the metric on PublicTest that stands there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A figure of an experiment.
+
+    Attributes:
+        split: what it was measured on.
+        metric: its name.
+        value: as it was written.
+        of: which of several variants, "" where there is one.
+    """
+
+    split: str
+    metric: str
+    value: str
+    of: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """What was tried, and what came of it.
+
+    Attributes:
+        name: of its file, without suffix.
+        date: on which it ended.
+        commit: of the code.
+        topic: the page that it belongs to.
+        question: that it answers.
+        command: to type, or words in Markdown where it was no single command.
+        verdict: the answer, in a few words.
+        notes: all that was learned, in Markdown.
+        data: that it was trained or measured on.
+        machine: that it ran on.
+        hours: wall time.
+        epochs: trained, "" where nothing was.
+        parents: names of experiments whose results it began with.
+        scores: as they were printed.
+    """
+
+    name: str
+    date: date
+    commit: str
+    topic: str
+    question: str
+    command: str
+    verdict: str
+    notes: str
+    data: str
+    machine: str
+    hours: str
+    epochs: str = ""
+    parents: tuple[str, ...] = ()
+    scores: tuple[Score, ...] = ()
+
+
+def read_experiments(folder: Path) -> list[Experiment]:
+    """Read the experiments of a folder, the newest first.
+
+    Raises:
+        DataError: a file is malformed, lacks a field, or names a topic or parent that is not there.
+    """
+    topics = read_topics(folder)
+    experiments = [_experiment(path) for path in sorted(folder.glob("[0-9]*.toml"))]
+    if not experiments:
+        raise DataError(f"{folder} holds no experiment, a file such as 001-base.toml.")
+    names = {one.name for one in experiments}
+    for one in experiments:
+        if one.topic not in topics:
+            raise DataError(f"{one.name}.toml: the topic {one.topic!r} is not in topics.toml.")
+        if missing := [parent for parent in one.parents if parent not in names]:
+            raise DataError(f"{one.name}.toml: there is no experiment {missing[0]!r}.")
+    return sorted(experiments, key=lambda one: (one.date, one.name), reverse=True)
+
+
+def read_topics(folder: Path) -> dict[str, str]:
+    """Read the question of each page, by the name of its topic, in the order of the file.
+
+    Raises:
+        DataError: there is no such file, or it is malformed.
+    """
+    return {name: str(title) for name, title in _load(folder / "topics.toml").items()}
+
+
+def overview(experiments: Iterable[Experiment]) -> str:
+    """Format experiments as a table: date, name, question, PublicTest accuracies, verdict."""
+    rows = [
+        (
+            f"{one.date}",
+            f"[{one.name}](pages/{one.topic}.md#{one.name})",
+            *(_headline(one, metric) for metric in HEADLINES.values()),
+            _cell(one.question),
+            _cell(one.verdict),
+        )
+        for one in experiments
+    ]
+    words = ("experiment", "question", "verdict")
+    return table(("date", "experiment", *HEADLINES, "question", "verdict"), rows, words=words)
+
+
+def page(title: str, experiments: Iterable[Experiment]) -> str:
+    """Format the experiments on one question in full."""
+    return "\n\n".join([f"# {title}", *(_section(one) for one in experiments)]) + "\n"
+
+
+def readings(folder: Path) -> str:
+    """Format the readings of PrivateTest as a table, the newest first.
+
+    Raises:
+        DataError: private-test.toml is missing or malformed.
+    """
+    path = folder / "private-test.toml"
+    rows = []
+    for one in reversed(_load(path).get("readings", [])):
+        if missing := {"date", "model", "commit", "why"} - one.keys():
+            raise DataError(f"{path.name}: a reading lacks {min(missing)}.")
+        model = f"{one['model']}, commit {one['commit']}"
+        keys = ("fer2013_accuracy", "ferplus_accuracy", "happy_or_sad_accuracy")
+        scores = (one.get(key, "-") for key in keys)  # without votes there is none by FER+
+        rows.append((f"{one['date']}", model, *scores, _cell(one["why"])))
+    header = ("date", "model", "FER2013", "FER+", "happy or sad", "why")
+    return table(header, rows, words=("model", "why"))
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as stream:
+            return tomllib.load(stream, parse_float=str)  # digits stay as they were written
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read ({error}).") from error
+
+
+def _experiment(path: Path) -> Experiment:
+    values = _load(path)
+    known = {field.name for field in fields(Experiment)} - {"name"}
+    if unknown := sorted(set(values) - known):
+        raise DataError(f"{path.name}: {unknown[0]!r} is no field of an experiment.")
+    try:
+        scores = tuple(Score(**score) for score in values.pop("scores", ()))
+        parents = tuple(values.pop("parents", ()))
+        return Experiment(path.stem, parents=parents, scores=scores, **values)
+    except TypeError as error:
+        raise DataError(f"{path.name}: a field is missing or of another kind ({error}).") from error
+
+
+def _headline(one: Experiment, metric: str) -> str:
+    """The first score of a metric on PublicTest."""
+    found = (s.value for s in one.scores if (s.split, s.metric) == ("PublicTest", metric))
+    return next(found, "")
+
+
+def _section(one: Experiment) -> str:
+    command = one.command.strip()
+    is_one = "`" not in command and "\n" not in command and command.startswith("python")
+    epochs = f"epochs: {one.epochs}; " if one.epochs else ""
+    parts = [
+        f"## {one.name}",
+        f"**{one.question.strip()}** {one.verdict}",
+        f"```sh\n{command}\n```" if is_one else command,
+        one.notes.strip(),
+        _scores(one.scores),
+        f"{one.date}, commit {one.commit}; {epochs}hours: {one.hours}; {one.machine}; {one.data}."
+        + (f" After {', '.join(one.parents)}." if one.parents else ""),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _scores(scores: Sequence[Score]) -> str:
+    """Scores as a table with a row a variant, without one where there are none."""
+    if not scores:
+        return ""
+    columns = list(dict.fromkeys(f"{score.split}, {score.metric}" for score in scores))
+    cells: dict[str, dict[str, str]] = {}
+    for score in scores:
+        cells.setdefault(score.of, {})[f"{score.split}, {score.metric}"] = score.value
+    rows = [(of, *(values.get(column, "") for column in columns)) for of, values in cells.items()]
+    return table(("", *columns), rows)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", r"\|")
+
+
+def write_pages(folder: Path, experiments: Sequence[Experiment], topics: Mapping[str, str]) -> None:
+    """Write a page for each topic that has experiments into the folder's `pages`."""
+    (folder / "pages").mkdir(exist_ok=True)
+    for topic, title in topics.items():
+        chosen = [one for one in experiments if one.topic == topic]
+        if chosen:
+            (folder / "pages" / f"{topic}.md").write_text(page(title, chosen), encoding="utf-8")

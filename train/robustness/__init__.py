@@ -1,0 +1,1 @@
+"""What is lost between a face of the dataset and a photograph."""

@@ -1,0 +1,212 @@
+"""A training run from data to a model that the app can load."""
+
+import math
+import time
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from train.artifacts.run_folder import best, claim, read_history, save_epoch
+from train.errors import RunError
+from train.networks.build import NETWORKS
+from train.recipes.config import TrainConfig
+from train.training.schedule import has_stopped
+from train.training.trainer import Training
+
+if TYPE_CHECKING:
+    from fer_core.preprocessing import Float32Array
+    from train.data.dataset import Dataset
+    from train.inputs.batches import TrainingTable
+
+
+def fit(
+    config: TrainConfig,
+    data_dir: Path,
+    out: Path,
+    command: str = "",
+    *,
+    init: Path | None = None,
+    faults: Path | None = None,
+    teachers: Sequence[Path] = (),
+    unlabelled: Path | None = None,
+    until: float | None = None,
+    finish: bool = False,
+    export: bool = True,
+) -> bool:
+    """Train, or go on training, and export the best epoch.
+
+    Args:
+        config: the run.
+        data_dir: a folder as `train.data.fer2013` describes it.
+        out: the run's folder, made when missing.
+        command: what to type to do this again, for model.json.
+        init: another run or a published model, whose weights a new run begins with.
+        faults: folder that `python -m train.clean` wrote, for a config that asks for cleaning.
+        teachers: runs, published models or files of answers to learn from, for a config with a
+            teacher_share.
+        unlabelled: file of faces without labels, for a config with an unlabelled_share.
+        until: `time.monotonic()` at which to stop after the epoch under way; None: when all is
+            done.
+        finish: train no further, export the best of the epochs that there are.
+        export: whether to write the model at the end.
+
+    Returns:
+        Whether all epochs are done; the same call goes on with the others.
+
+    Raises:
+        DataError: the data cannot be read.
+        ModelLoadError: a teacher cannot be loaded.
+        RunError: `out` belongs to another config, other teachers or other data or is in use, `init`
+            has no weights, or no epoch is there to finish with.
+    """
+    if config.network not in NETWORKS:  # before a folder is claimed for it
+        raise RunError(f"there is no network {config.network!r}; known: {', '.join(NETWORKS)}.")
+    if bool(teachers) != (config.teacher_share > 0):
+        raise RunError("teachers and a teacher_share above 0 belong together: name both or none.")
+    if (unlabelled is not None) != (config.unlabelled_share > 0):
+        raise RunError(
+            "unlabelled faces and an unlabelled_share above 0 belong together: name both or none."
+        )
+    from train.data.dataset import data_digest
+    from train.data.fer2013 import load_splits
+    from train.inputs.targets import select_faces, select_training_faces
+    from train.inputs.teachers import teacher_names
+    from train.training.distribution import find_strategy, is_first_worker
+
+    strategy = find_strategy()
+    # A run that only ends has no question to its teachers, wherever they are by now.
+    versions = None if finish else [name for path in teachers for name in teacher_names(path)]
+    print(f"reading {data_dir}", flush=True)
+    everything = load_splits(data_dir)  # before a folder is claimed for it
+    data, splits = data_digest(everything), select_faces(everything, config.emotions)
+    with claim(out, config, command, versions, data) if is_first_worker() else nullcontext():
+        if not finish:
+            faces, weights = select_training_faces(splits, config, faults)
+            table = _table(faces, config, weights, teachers, unlabelled)
+            _describe(faces, splits["PublicTest"], table)
+            if not _train(
+                config,
+                faces,
+                table,
+                splits["PublicTest"],
+                out,
+                strategy=strategy,
+                init=init,
+                until=until,
+            ):
+                return False
+        if export and is_first_worker():
+            _export(config, splits["PublicTest"], out)
+    return True
+
+
+def _table(
+    faces: "Dataset",
+    config: TrainConfig,
+    weights: "Float32Array",
+    teachers: Sequence[Path],
+    unlabelled: Path | None,
+) -> "TrainingTable":
+    from train.data.face_sets import read_face_set
+    from train.inputs.batches import make_table, steps_of
+    from train.inputs.teachers import teach
+
+    others = None if unlabelled is None else read_face_set(unlabelled).faces
+    answers = None
+    if teachers:
+        asked = faces.faces if others is None else np.concatenate([faces.faces, others])
+        answers = teach(teachers, asked)
+    table = make_table(faces, config, weights, answers, others)
+    if steps_of(table, config) < 1:
+        raise RunError(f"fewer training faces than one batch of {config.batch_size}.")
+    return table
+
+
+def _describe(faces: "Dataset", public: "Dataset", table: "TrainingTable") -> None:
+    votes = "with FER+ votes" if faces.has_votes else "without FER+ votes: labels stand in for them"
+    print(f"{len(faces)} training faces {votes}; {len(public)} in PublicTest", flush=True)
+    if others := len(table.faces) - table.labelled:
+        print(f"{others} faces without labels beside them", flush=True)
+
+
+def _train(
+    config: TrainConfig,
+    faces: "Dataset",
+    table: "TrainingTable",
+    public_test: "Dataset",
+    out: Path,
+    *,
+    strategy: Any | None,
+    init: Path | None,
+    until: float | None,
+) -> bool:
+    """Whether all epochs are done."""
+    import cv2
+
+    from train.inputs.preview import draw_samples
+    from train.training.distribution import is_first_worker
+
+    if is_first_worker():
+        cv2.imwrite(str(out / "samples.png"), draw_samples(faces, config))
+    history = read_history(out)
+    training = Training(config, table, strategy, None if history else init)
+    print(f"training in {training.precision}", flush=True)
+    if history:
+        training.resume(out, len(history))
+        print(f"going on after epoch {len(history)}", flush=True)
+    public = _public_inputs(public_test, config)
+    while len(history) < config.epochs and not has_stopped(config, history):
+        if until is not None and _would_end(history) > until:
+            print(f"stopping in time after epoch {len(history)}", flush=True)
+            return False
+        epoch = len(history)
+        print(f"epoch {epoch + 1}/{config.epochs}", flush=True)
+        training.begin(epoch, history)
+        start = time.perf_counter()
+        loss = training.run(epoch)
+        seconds = time.perf_counter() - start
+        row = {
+            "epoch": epoch + 1,
+            "loss": loss,
+            **training.score(*public),
+            "learning_rate": training.rate,
+            "seconds": round(seconds, 1),
+        }
+        print("  ".join(f"{key} {value:g}" for key, value in row.items()), flush=True)
+        if not math.isfinite(loss):
+            raise RunError(f"the loss is {loss}; try a lower learning rate in a new folder.")
+        history = [*history, row]
+        if is_first_worker():
+            average = training.average
+            save_epoch(training.network, out, history, average.swap if average else None)
+    return True
+
+
+def _would_end(history: "list[dict[str, Any]]") -> float:
+    """When one more epoch would be done, by `time.monotonic()`; the first is not waited for."""
+    return time.monotonic() + (history[-1]["seconds"] if history else 0.0)
+
+
+def _export(config: TrainConfig, public: "Dataset", out: Path) -> None:
+    import keras
+
+    from train.artifacts.export import export_run
+
+    history = read_history(out)
+    if not history:
+        raise RunError(f"{out} has no finished epoch yet.")
+    if keras.backend.backend() != "tensorflow":
+        print("done; the same command on TensorFlow's backend writes the model", flush=True)
+        return
+    export_run(config, out, public, best(history))
+    print(f"done: {out} holds a model that the app can load", flush=True)
+
+
+def _public_inputs(public: "Dataset", config: TrainConfig) -> "tuple[Float32Array, Dataset]":
+    from fer_core.preprocessing import prepare_dataset_faces, preprocess
+
+    spec = config.preprocessing
+    return preprocess(prepare_dataset_faces(public.faces, spec), spec), public

@@ -1,0 +1,199 @@
+"""A network in training: weights, optimizer, learning rate, moving average, epoch by epoch."""
+
+import sys
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from train.artifacts.run_folder import averaged, checkpoint, load_weights, read_weights
+from train.errors import RunError
+from train.inputs.batches import TrainingTable, make_batches, steps_of
+from train.networks.blocks import Regularization
+from train.networks.build import build_network
+from train.networks.predecessors import thaw
+from train.recipes.config import TrainConfig
+from train.training.precision import choose_precision
+from train.training.schedule import peak_rate, phase_of, plateau_rate
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+
+    from train.data.dataset import Dataset
+
+SCORED = 256  # faces of PublicTest at once
+
+
+class Training:
+    """A network with its optimizer and its faces, epoch by epoch."""
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        table: TrainingTable,
+        strategy: Any | None = None,
+        init: Path | None = None,
+    ) -> None:
+        """Build the network, and put the faces beside it.
+
+        Args:
+            config: of the run.
+            table: what it learns from.
+            strategy: from `find_strategy`.
+            init: a run or model whose weights it begins with.
+
+        Raises:
+            RunError: there is no such network, or `init` has no weights for it.
+        """
+        import keras
+
+        from train.training.moving_average import MovingAverage
+        from train.training.training_model import TrainingModel
+
+        self._config, self._table, self._strategy = config, table, strategy
+        self._steps = steps_of(table, config)
+        self._phase = range(0)
+        self._distributed: Any | None = None
+        how = Regularization(config.l2, config.dropout, synchronized=strategy is not None)
+        keras.utils.set_random_seed(config.seed)
+        self.precision = choose_precision(config.precision)
+        keras.config.set_dtype_policy(self.precision)
+        self.average: MovingAverage | None = None
+        try:
+            with self._scope():
+                self.network = build_network(
+                    config.network, config.preprocessing, how, config.pretrained, config.shape
+                )
+        except ValueError as error:
+            raise RunError(str(error)) from error
+        finally:
+            keras.config.set_dtype_policy("float32")
+        if init is not None:
+            load_weights(self.network, init)
+        with self._scope():
+            if config.averaging:
+                self.average = MovingAverage(self.network, config.averaging)
+        # Out of the strategy's scope: each worker has read the faces itself, and TensorFlow does
+        # not send arrays of bytes from one to the others.
+        self.model = TrainingModel(self.network, table, config, self.average)
+
+    @property
+    def rate(self) -> float:
+        """The learning rate of the next step."""
+        return float(self.network.optimizer.learning_rate)
+
+    def resume(self, out: Path, epochs: int) -> None:
+        """Be what the run was after so many epochs."""
+        self._enter(epochs - 1)
+        # The optimizer's state exists only once it is built, and weights load only into what is.
+        with self._scope():
+            self.network.optimizer.build(self.network.trainable_variables)
+        if self.average is not None:
+            read_weights(self.network, averaged(out, epochs))
+            self.average.restart(epochs * self._steps)
+        read_weights(self.network, checkpoint(out, epochs))
+
+    def begin(self, epoch: int, history: Sequence[dict[str, Any]]) -> None:
+        """Get ready for an epoch, from 0."""
+        self._enter(epoch)
+        if self._config.schedule == "plateau":
+            self.network.optimizer.learning_rate = plateau_rate(self._config, history)
+        _seed_dropout(self.network, self._config.seed, epoch)
+
+    def run(self, epoch: int) -> float:
+        """One epoch, from 0; its mean loss."""
+        batches = make_batches(self._table, self._config, epoch)
+        if self._distributed is not None:
+            return float(self._distributed.run(batches[index][0] for index in range(len(batches))))
+        # The faces are shuffled already; Keras would shuffle the batches again, differently after
+        # each resume. Its progress bar is for a terminal: in a log it leaves a line for each step.
+        fitted = self.model.fit(
+            batches, epochs=1, shuffle=False, verbose=1 if sys.stdout.isatty() else 0
+        )
+        return float(fitted.history["loss"][0])
+
+    def score(self, inputs: "np.ndarray[Any, Any]", dataset: "Dataset") -> dict[str, float]:
+        """PublicTest accuracy of both heads without flip averaging, and their mean."""
+        import numpy as np
+
+        if self.average is not None:
+            self.average.swap()
+        ask = self._distributed.answer if self._distributed else self.network.predict_on_batch
+        answers = []
+        for start in range(0, len(inputs), SCORED):
+            part = inputs[start : start + SCORED]
+            # One shape for all: a backend may compile for each.
+            filled = np.concatenate([part, np.zeros_like(inputs[: SCORED - len(part)])])
+            answers.append(
+                {head: np.asarray(one)[: len(part)] for head, one in ask(filled).items()}
+            )
+        if self.average is not None:
+            self.average.swap()
+        chosen = {
+            head: np.concatenate([answer[head] for answer in answers]).argmax(axis=1)
+            for head in answers[0]
+        }
+        reference = dataset.reference
+        judged = reference >= 0
+        ferplus = float((chosen["ferplus"] == reference)[judged].mean())
+        fer2013 = float((chosen["fer2013"] == dataset.labels).mean())
+        return {
+            "public_ferplus": ferplus,
+            "public_fer2013": fer2013,
+            "score": (ferplus + fer2013) / 2,
+        }
+
+    def _enter(self, epoch: int) -> None:
+        """A new optimizer where a phase begins."""
+        phase = phase_of(self._config, epoch)
+        if phase == self._phase:
+            return
+        if self._config.pretrained and epoch >= self._config.frozen_epochs:
+            thaw(self.network)
+        self._phase = phase
+        with self._scope():
+            _compile(self.model, self._config, phase, self._steps, self.precision)
+        if self._strategy is not None:
+            from train.training.distribution import DistributedSteps
+
+            self._distributed = DistributedSteps(self.model, self._strategy)
+
+    def _scope(self) -> Any:
+        return nullcontext() if self._strategy is None else self._strategy.scope()
+
+
+def _compile(
+    model: "keras.Model", config: TrainConfig, phase: range, steps: int, precision: str
+) -> None:
+    """With a learning rate for the steps of these epochs."""
+    import keras
+
+    rate: Any = peak_rate(config, phase.start)
+    if config.schedule == "cosine":
+        warmup = max(1, round(config.warmup_epochs * steps))
+        rate = keras.optimizers.schedules.CosineDecay(
+            initial_learning_rate=0.0,
+            warmup_target=rate,
+            warmup_steps=warmup,
+            decay_steps=max(1, len(phase) * steps - warmup),
+        )
+    optimizers = {
+        "sgd": lambda: keras.optimizers.SGD(rate, momentum=config.momentum, nesterov=True),
+        "adam": lambda: keras.optimizers.Adam(rate),
+    }
+    optimizer = optimizers[config.optimizer]()
+    if precision == "mixed_float16":  # its gradients are too small without
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    model.compile(optimizer=optimizer)
+    # The network's checkpoint holds the state of its optimizer.
+    model.network.compile(optimizer=optimizer, auto_scale_loss=False)
+
+
+def _seed_dropout(network: "keras.Model", seed: int, epoch: int) -> None:
+    """Masks that depend on seed and epoch alone; checkpoints do not hold the generators' state."""
+    generators = [
+        layer.seed_generator for layer in network.layers if hasattr(layer, "seed_generator")
+    ]
+    for index, generator in enumerate(generators):
+        generator.state.assign([seed * len(generators) + index, epoch << 20])

@@ -1,0 +1,1 @@
+"""The steps from data to a model that a recipe tells."""

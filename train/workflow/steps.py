@@ -1,0 +1,292 @@
+"""The steps of a recipe, from data to a model: each is skipped when it is done."""
+
+import hashlib
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from train.artifacts.model_folder import NETWORK_FILE, load_network, save_network
+from train.artifacts.run_folder import best, load_best, read_history
+from train.errors import RunError
+from train.files import replace_file
+from train.recipes.distillation import DLIB, PUBLISHED
+from train.workflow.recipe_run import RecipeRun, face_sets_of
+from train.workflow.report import write_report
+
+if TYPE_CHECKING:
+    from fer_core.preprocessing import UInt8Array
+    from train.inputs.teachers import Answers
+    from train.recipes.config import TrainConfig
+
+STEPS = ("faces", "teachers", "answers", "student", "export", "calibration", "report")
+TRAINED = "trained"  # a file in a run folder whose epochs are all done, beside the network
+
+
+class OutOfTimeError(Exception):
+    """The minutes are over; the same command goes on."""
+
+
+def follow(recipe_run: RecipeRun, steps: Sequence[str] = STEPS) -> bool:
+    """Do some steps of a recipe, in its order, those that are not done.
+
+    Returns:
+        Whether they are done; False when the time is over first.
+
+    Raises:
+        DataError: data or photographs cannot be read.
+        ModelLoadError: a model cannot be loaded.
+        RunError: a folder belongs to another config, or a step lacks what an earlier one makes.
+    """
+    recipe_run.out.mkdir(parents=True, exist_ok=True)
+    try:
+        for step in STEPS:
+            if step in steps:
+                DO[step](recipe_run)
+    except OutOfTimeError:
+        print("out of time; the same command goes on", flush=True)
+        return False
+    return True
+
+
+def _cut_faces(recipe_run: RecipeRun) -> None:
+    from train.data.face_sets import FaceSet, cut_face_set
+
+    (recipe_run.out / "faces" / "photos").mkdir(parents=True, exist_ok=True)
+    for folder in recipe_run.photos:
+        path = recipe_run.out / "faces" / "photos" / f"{folder.name}.npz"
+        if not path.exists():
+            print(f"faces: cutting {folder}", flush=True)
+            cut_face_set(folder).save(path)
+    if recipe_run.unlabelled and not recipe_run.faces.exists():
+        print("faces: cutting the unlabelled photographs", flush=True)
+        sets = [cut_face_set(folder) for folder in recipe_run.unlabelled]
+        FaceSet(
+            np.concatenate([one.faces for one in sets]),
+            [label for one in sets for label in one.labels],
+            [person for one in sets for person in one.people],
+            [file for one in sets for file in one.files],
+        ).save(recipe_run.faces)
+
+
+def _train_teachers(recipe_run: RecipeRun) -> None:
+    for name in recipe_run.recipe.teachers:
+        if name not in recipe_run.teachers():
+            kind = recipe_run.recipe.teachers[name].weights
+            print(f"teachers: {name} is left out; --{kind}-weights FILE adds it", flush=True)
+            continue
+        teacher = recipe_run.recipe.teachers[name]
+        if teacher.weights == PUBLISHED:
+            continue
+        run = recipe_run.out / "teachers" / name
+        start = recipe_run.start_of(name)
+        if teacher.weights and not read_history(run) and not start.exists():
+            _write_start(recipe_run, teacher.weights, start)
+        init = start if teacher.weights else None
+        _fit(recipe_run, f"teachers: {name}", teacher.config, run, init=init)
+
+
+def _write_start(recipe_run: RecipeRun, kind: str, start: Path) -> None:
+    from train.data.fer2013 import load_splits
+    from train.networks.transfer import face_network
+
+    training = load_splits(recipe_run.data)["Training"]
+    temporary = start.with_name(start.name + ".tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    assert kind == DLIB
+    network = face_network(dict(recipe_run.weights)[kind], training)
+    temporary.mkdir(parents=True)
+    save_network(network, temporary)
+    temporary.replace(start)
+
+
+def _fit(
+    recipe_run: RecipeRun, step: str, config: "TrainConfig", run: Path, **arguments: Any
+) -> None:
+    """Train to the end, or as long as there is time."""
+    from train.training.fitting import fit
+
+    if (run / TRAINED).exists():
+        print(f"{step}: done before", flush=True)
+        return
+    if recipe_run.finish and read_history(run):
+        print(f"{step}: ends after {len(read_history(run))} epochs", flush=True)
+        _end(run, config)
+        return
+    _stay_in_time(recipe_run)
+    print(f"{step}: training in {run}", flush=True)
+    done = fit(
+        config,
+        recipe_run.data,
+        run,
+        recipe_run.command,
+        until=recipe_run.until,
+        export=False,
+        **arguments,
+    )
+    if not done:
+        raise OutOfTimeError
+    _end(run, config)
+
+
+def _end(run: Path, config: "TrainConfig") -> None:
+    """Write the network of the best epoch, and that there are no more to come."""
+    save_network(load_best(run, config, best(read_history(run))["epoch"]), run)
+    replace_file(run / TRAINED, "")
+
+
+def _collect_answers(recipe_run: RecipeRun) -> None:
+    from fer_core.assets import MODELS_DIR
+    from train.data.dataset import digests
+    from train.inputs.teachers import Answers, ask, pool, teach, teacher_names
+
+    faces: UInt8Array | None = None
+    parts = []
+    (recipe_run.out / "answers").mkdir(exist_ok=True)
+    for name in recipe_run.teachers():
+        run = recipe_run.out / "teachers" / name
+        path = recipe_run.out / "answers" / f"{name}.npz"
+        published = recipe_run.recipe.teachers[name].weights == PUBLISHED
+        version = teacher_names(MODELS_DIR)[0] if published else _version(run, name)
+        if not path.exists() or (version and Answers.load(path).teachers != (version,)):
+            if version is None:
+                raise RunError(f"{run} is not trained to its end; make the step teachers first.")
+            _stay_in_time(recipe_run)
+            faces = _all_faces(recipe_run) if faces is None else faces
+            print(f"answers: asking {name} about {len(faces)} faces", flush=True)
+            if published:
+                teach([MODELS_DIR], faces).save(path)
+            else:
+                config = recipe_run.recipe.teachers[name].config
+                network = load_best(run, config, best(read_history(run))["epoch"])
+                logits = ask(network, faces, config.preprocessing, recipe_run.recipe.views)
+                Answers(digests(faces), logits, (version,)).save(path)
+        parts.append(Answers.load(path))
+    if not parts:
+        raise RunError("there are no teachers; make the step teachers first.")
+    pooled = pool(parts)
+    if recipe_run.answers.exists() and Answers.load(recipe_run.answers).teachers == pooled.teachers:
+        print("answers: done before", flush=True)
+        return
+    if recipe_run.recipe.calibrated and recipe_run.faces.exists():
+        pooled = _calibrated_on_unlabelled(recipe_run, pooled)
+    pooled.save(recipe_run.answers)
+    print(f"answers: {recipe_run.answers} of {', '.join(pooled.teachers)}", flush=True)
+
+
+def _calibrated_on_unlabelled(recipe_run: RecipeRun, answers: "Answers") -> "Answers":
+    """The answers, those to unlabelled faces calibrated on the photographs."""
+    from fer_core.calibration import softmax
+    from train.calibration.network_comparison import fit_calibration, judged_faces
+    from train.data.dataset import digests
+    from train.data.face_sets import read_face_set
+    from train.inputs.teachers import Answers
+
+    judged = judged_faces(face_sets_of(recipe_run), answers)
+    if judged is None:
+        return answers
+    calibration = fit_calibration(judged)
+    wanted = set(digests(read_face_set(recipe_run.faces).faces))
+    rows = np.flatnonzero([digest in wanted for digest in answers.digests])
+    heads = {head: values[rows] for head, values in answers.logits.items()}
+    seven = calibration.probabilities(heads)
+    contempt = softmax(heads["ferplus"])[:, -1:]
+    eight = np.concatenate([(1 - contempt) * seven, contempt], axis=1)
+    logits = {head: values.copy() for head, values in answers.logits.items()}
+    logits["ferplus"][rows] = np.log(np.maximum(eight, 1e-6))
+    logits["fer2013"][rows] = np.log(np.maximum(seven, 1e-6))
+    return Answers(answers.digests, logits, answers.teachers)
+
+
+def _all_faces(recipe_run: RecipeRun) -> "UInt8Array":
+    """All that teachers are asked about: the dataset's faces that train or choose, photographs."""
+    from train.data.face_sets import read_face_set
+    from train.data.fer2013 import load_splits
+
+    splits = load_splits(recipe_run.data)
+    parts = [splits["Training"].faces, splits["PublicTest"].faces]
+    parts += [one.faces for one in face_sets_of(recipe_run).values()]
+    if recipe_run.faces.exists():
+        parts.append(read_face_set(recipe_run.faces).faces)
+    return np.concatenate(parts)
+
+
+def _train_student(recipe_run: RecipeRun) -> None:
+    if not recipe_run.answers.exists():
+        raise RunError(f"{recipe_run.answers} is missing; make the step answers first.")
+    from fer_core.assets import MODELS_DIR
+
+    config = recipe_run.student_config()
+    unlabelled = recipe_run.faces if config.unlabelled_share else None
+    begins_published = recipe_run.recipe.student_weights == PUBLISHED
+    _fit(
+        recipe_run,
+        "student",
+        config,
+        recipe_run.student,
+        teachers=[recipe_run.answers],
+        unlabelled=unlabelled,
+        init=MODELS_DIR if begins_published else None,
+    )
+
+
+def _export(recipe_run: RecipeRun) -> None:
+    from fer_core.model import MODEL_JSON
+    from train.artifacts.export import export_run
+    from train.data.fer2013 import load_splits
+
+    if (recipe_run.student / MODEL_JSON).exists():
+        print("export: done before", flush=True)
+        return
+    _need_tensorflow("export")
+    history = read_history(recipe_run.student)
+    if not history:
+        raise RunError(f"{recipe_run.student} has no finished epoch; make the step student first.")
+    _stay_in_time(recipe_run)
+    public = load_splits(recipe_run.data)["PublicTest"]
+    info = export_run(recipe_run.student_config(), recipe_run.student, public, best(history))
+    print(f"export: {recipe_run.student} holds {info.name} {info.version}", flush=True)
+
+
+def _calibrate(recipe_run: RecipeRun) -> None:
+    from train.calibration.recalibration import recalibrate
+    from train.data.fer2013 import load_splits
+
+    _need_tensorflow("calibration")
+    _stay_in_time(recipe_run)
+    public = load_splits(recipe_run.data)["PublicTest"]
+    recalibrate(recipe_run.student, public, recipe_run.photos)
+
+
+def _version(run: Path, name: str) -> str | None:
+    """The teacher's name and the digest of its network; None where there is none yet."""
+    path = run / NETWORK_FILE
+    if not (run / TRAINED).exists() or not path.exists():
+        return None
+    return f"{name} {hashlib.sha256(path.read_bytes()).hexdigest()[:8]}"
+
+
+def _need_tensorflow(step: str) -> None:
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        raise RunError(f"the step {step} needs TensorFlow: unset KERAS_BACKEND, or name --steps.")
+
+
+def _stay_in_time(recipe_run: RecipeRun) -> None:
+    if recipe_run.until is not None and time.monotonic() > recipe_run.until:
+        raise OutOfTimeError
+
+
+DO: dict[str, Callable[[RecipeRun], None]] = {
+    "faces": _cut_faces,
+    "teachers": _train_teachers,
+    "answers": _collect_answers,
+    "student": _train_student,
+    "export": _export,
+    "calibration": _calibrate,
+    "report": write_report,
+}
