@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from train.artifacts.model_folder import NETWORK_FILE, load_network, save_network
+from train.artifacts.model_folder import NETWORK_FILE, save_network
 from train.artifacts.run_folder import best, load_best, read_history
 from train.errors import RunError
 from train.files import replace_file
