@@ -21,6 +21,8 @@ from tests.clips import Part, scene, write_clip
 from tests.conftest import PORTRAITS, chromium_arguments, film, serve
 from tests.hostile import META, Visitor, segment
 from tests.test_isolation import use_tools
+from tests.web import ROOT as WEB
+from tests.web import customize, web
 
 NAME = "aunt-erna"
 PATTERN = b"bytes-that-are-nowhere-else-0123456789-0123456789"
@@ -72,16 +74,17 @@ def shows(data: bytes) -> bool:
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     folder = tmp_path_factory.mktemp("house")
-    for name in ("temporary", "home", "site"):
+    for name in ("temporary", "home"):
         (folder / name).mkdir()
-    (folder / "site" / "sitecustomize.py").write_text(IMPATIENT)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TMPDIR", str(folder / "temporary"))
         patch.setenv("HOME", str(folder / "home"))
         patch.setenv("XDG_CACHE_HOME", str(folder / "home"))
-        patch.setenv("PYTHONPATH", str(folder / "site"))
-        with serve(folder) as address:
-            yield House(Visitor(address), address, folder)
+        with web() as internet:
+            internet.pages[f"/{NAME}.jpg"] = JPEG
+            customize(folder / "site", internet, patch, IMPATIENT)
+            with serve(folder) as address:
+                yield House(Visitor(address), address, folder)
 
 
 def by_endpoints(house: House) -> None:
@@ -119,6 +122,24 @@ def by_a_video(house: House) -> None:
     assert house.visitor.call("predict_video", given).data
 
 
+def by_address(house: House) -> None:
+    """What a program names by address is fetched, and no copy of it is written."""
+    for endpoint in ("predict", "predict_batch"):
+        given = {"path": f"{WEB}/{NAME}.jpg", "meta": META}
+        reply = house.visitor.call(endpoint, [given] if endpoint == "predict_batch" else given)
+        assert reply.data, endpoint
+        assert house.traces() == []
+    (result,) = use_tools(house.address, [("predict", f"{WEB}/{NAME}.jpg")])
+    assert not result.isError
+    assert house.traces() == []
+
+
+def by_data(house: House) -> None:
+    """A picture inside of a call."""
+    assert house.visitor.call("predict", {"url": AS_URL}).data
+    assert house.traces() == []
+
+
 def by_the_recorder(house: House) -> None:
     """Gradio's route for recordings of the screen, which anybody may send to."""
     house.visitor.http.post("/gradio_api/process_recording", files={"video": ("a.mp4", JPEG)})
@@ -144,7 +165,16 @@ def page_event(visitor: Visitor, elem_id: str, event: str, *data: Any) -> str:
     return ""
 
 
-WAYS = (by_endpoints, by_the_page, by_the_live_camera, by_a_tool, by_a_video, by_the_recorder)
+WAYS = (
+    by_endpoints,
+    by_the_page,
+    by_the_live_camera,
+    by_a_tool,
+    by_address,
+    by_data,
+    by_a_video,
+    by_the_recorder,
+)
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
