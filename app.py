@@ -7,7 +7,7 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from fer_core import EmotionRecognizer, ModelLoadError, TruncatedVideoWarning
-from page import copies, guard, memory
+from page import calls, copies, guard, memory, snippets, tools
 from page.layout import SCRIPT, STYLE, build_page
 from page.texts import i18n
 
@@ -63,6 +63,8 @@ def main() -> None:
     memory.keep_little()
     copies.set_up()
     guard.set_up()
+    snippets.set_up()
+    tools.set_up()
     for name, value in GRADIO_SETTINGS.items():
         os.environ.setdefault(name, value)
     try:
@@ -82,7 +84,8 @@ def main() -> None:
         state_session_capacity=MAX_SESSIONS,
         enable_monitoring=False,
         app_kwargs={
-            "middleware": [Middleware(guard.Guard)],
+            "middleware": [Middleware(guard.Guard), Middleware(calls.KnownEvents)],
+            "exception_handlers": calls.HANDLERS,
         },
         footer_links=["api", "settings"],
     )
