@@ -218,25 +218,16 @@ def add_endpoints(handlers: Handlers) -> None:
         trigger.click(endpoints.predict, image, faces, api_name="predict", **QUEUE)
         trigger.click(endpoints.annotate, image, drawn, api_name="annotate", **QUEUE)
         trigger.click(
-            _without_tool(endpoints.predict_batch),
+            endpoints.predict_batch,
             images,
             [several, table],
             api_name="predict_batch",
             **QUEUE,
         )
         trigger.click(
-            _without_tool(endpoints.predict_video),
+            endpoints.predict_video,
             video,
             [gr.JSON(label="Summary"), gr.JSON(label="Timeline"), gr.Textbox(label="CSV")],
             api_name="predict_video",
             **VIDEO_QUEUE,
         )
-
-
-def _without_tool(endpoint: Any) -> Any:
-    """The endpoint, but not as an MCP tool.
-
-    Gradio does not convert lists of files for these, and a table of a minute is too much for them.
-    """
-    endpoint.__func__._mcp_type = "none"  # noqa: SLF001  Gradio's own mark
-    return endpoint

@@ -62,6 +62,11 @@ class Tools(gradio.mcp.GradioMCPServer):
         server.request_handlers[types.ListToolsRequest] = list_tools
         return server
 
+    def get_tool_to_endpoint(self) -> dict[str, str]:
+        """One picture alone: a table of a minute is too much for a language model."""
+        found: dict[str, str] = super().get_tool_to_endpoint()
+        return {tool: name for tool, name in found.items() if name.lstrip("/") in TITLES}
+
     def _endpoint(self, tool: str) -> str:
         return self.tool_to_endpoint[tool].lstrip("/")
 

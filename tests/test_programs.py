@@ -151,6 +151,12 @@ def test_tools_tell_what_they_take_and_give(programs: Programs) -> None:
         assert tool.annotations is not None
         assert tool.annotations.readOnlyHint
     assert tools["predict"].outputSchema == SCHEMA
+    shown = programs.visitor.http.get("/gradio_api/mcp/schema").json()
+    assert {tool["name"]: tool["description"] for tool in shown} == {
+        name: tool.description for name, tool in tools.items()
+    }
+    (result,) = programs.use(("predict_batch", None))
+    assert result.isError
 
 
 @pytest.mark.parametrize(
