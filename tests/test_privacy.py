@@ -30,7 +30,8 @@ JPEG = b"\xff\xd8" + segment(0xFE, PATTERN) + PORTRAITS[0].read_bytes()[2:]
 AS_URL = "data:image/jpeg;base64," + base64.b64encode(JPEG).decode()
 # How it looks inside of base64, depending on where it starts; the ends mix with their neighbours.
 ENCODED = [base64.b64encode(bytes(shift) + PATTERN)[4:-8] for shift in range(3)]
-PICTURE_HEADS = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"RIFF", b"GIF8")
+# How pictures, WebM clips and ZIP archives begin; MP4 clips have b"ftyp" after four bytes.
+HEADS = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"RIFF", b"GIF8", b"\x1a\x45\xdf\xa3", b"PK\x03\x04")
 
 # The thread that sweeps need not be waited for ten seconds.
 IMPATIENT = """
@@ -61,14 +62,16 @@ class House:
         return (self.folder / "log.txt").read_text(encoding="utf-8")
 
     def traces(self) -> list[Path]:
-        """Files with the picture in them, and all other pictures."""
+        """Files with the picture in them, and all other pictures, clips and archives."""
         files = [path for path in self.folder.rglob("*") if path.is_file()]
         return [path for path in files if shows(path.read_bytes())]
 
 
 def shows(data: bytes) -> bool:
-    """Whether bytes tell of the picture, or are one."""
-    return data.startswith(PICTURE_HEADS) or any(trace in data for trace in (PATTERN, *ENCODED))
+    """Whether bytes tell of the picture, or are a picture, clip or archive."""
+    if data.startswith(HEADS) or data[4:8] == b"ftyp":
+        return True
+    return any(trace in data for trace in (PATTERN, *ENCODED))
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +122,16 @@ def by_a_video(house: House) -> None:
         clip = write_clip(Path(folder) / "clip.mp4", [scene(Part(PORTRAITS[0].stem))] * 3)
         box = (8 + len(PATTERN)).to_bytes(4, "big") + b"free" + PATTERN
         given = house.visitor.uploaded(clip.read_bytes() + box, f"{NAME}.mp4")
+    assert house.visitor.call("predict_video", given).data
+
+
+def by_a_recording(house: House) -> None:
+    """What a browser records of its camera."""
+    with TemporaryDirectory() as folder:
+        images = [scene(Part(PORTRAITS[0].stem))] * 3
+        clip = write_clip(Path(folder) / "clip.webm", images, codec="libvpx")
+        void = b"\xec" + (0x80 | len(PATTERN)).to_bytes(1, "big") + PATTERN
+        given = house.visitor.uploaded(clip.read_bytes() + void, f"{NAME}.webm")
     assert house.visitor.call("predict_video", given).data
 
 
@@ -173,6 +186,7 @@ WAYS = (
     by_address,
     by_data,
     by_a_video,
+    by_a_recording,
     by_the_recorder,
 )
 
