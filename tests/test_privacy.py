@@ -19,7 +19,7 @@ from fer_core.emotions import FER2013_LABELS
 from page.copies import COPY_SECONDS
 from tests.clips import Part, scene, write_clip
 from tests.conftest import PORTRAITS, chromium_arguments, film, serve
-from tests.hostile import META, Visitor, segment
+from tests.hostile import META, Visitor, begin_event, segment
 from tests.test_isolation import use_tools
 from tests.web import ROOT as WEB
 from tests.web import customize, web
@@ -160,15 +160,7 @@ def by_the_recorder(house: House) -> None:
 
 def page_event(visitor: Visitor, elem_id: str, event: str, *data: Any) -> str:
     """What the page is told after an event, in the way in which the browser asks."""
-    config = visitor.http.get("/config").json()
-    ids = {part["props"].get("elem_id"): part["id"] for part in config["components"]}
-    (index,) = [
-        each["id"] for each in config["dependencies"] if [ids[elem_id], event] in each["targets"]
-    ]
-    body = {
-        "data": data, "fn_index": index, "session_hash": "visitor", "trigger_id": ids[elem_id],
-    }  # fmt: skip
-    joined = visitor.http.post("/gradio_api/queue/join", json=body).json()["event_id"]
+    joined = begin_event(visitor, elem_id, event, list(data), "visitor")
     asked = visitor.http.base_url.join("/gradio_api/queue/data?session_hash=visitor")
     with httpx.stream("GET", asked, timeout=30) as events:
         for line in events.iter_lines():
