@@ -7,8 +7,7 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from fer_core import EmotionRecognizer, ModelLoadError, TruncatedVideoWarning
-from page import copies, memory
-from page.guard import Guard
+from page import calls, copies, guard, memory, snippets, tools
 from page.layout import SCRIPT, STYLE, build_page
 from page.texts import i18n
 
@@ -63,6 +62,9 @@ def main() -> None:
     warnings.simplefilter("ignore", TruncatedVideoWarning)  # the answer tells, the log need not
     memory.keep_little()
     copies.set_up()
+    guard.set_up()
+    snippets.set_up()
+    tools.set_up()
     for name, value in GRADIO_SETTINGS.items():
         os.environ.setdefault(name, value)
     try:
@@ -81,7 +83,10 @@ def main() -> None:
         mcp_server=True,
         state_session_capacity=MAX_SESSIONS,
         enable_monitoring=False,
-        app_kwargs={"middleware": [Middleware(Guard)]},
+        app_kwargs={
+            "middleware": [Middleware(guard.Guard), Middleware(calls.KnownEvents)],
+            "exception_handlers": calls.HANDLERS,
+        },
         footer_links=["api", "settings"],
     )
 

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from fer_core import EmotionRecognizer
-from page.endpoints import Endpoints
+from page.endpoints import add_endpoints
 from page.guard import Page
 from page.handlers import EXAMPLES_DIR, SEVEN, TWO, Handlers, Shown, Source, gallery_value
-from page.pictures import CameraInput, PictureInput, PictureOutput, PicturesInput, VideoInput
+from page.pictures import CameraInput, PictureInput, PictureOutput
 from page.texts import ENGLISH, FRENCH, TEXTS, about_text, i18n, known_language, say
 
 HERE = Path(__file__).resolve().parent
@@ -19,8 +19,6 @@ STYLE = (HERE / "style.css").read_text(encoding="utf-8")
 SCRIPT = (HERE / "page.js").read_text(encoding="utf-8")
 
 MODEL_QUEUE: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 2}
-# One at a time, beside the pictures: between two frames of a video these have their turn.
-VIDEO_QUEUE: dict[str, Any] = {"concurrency_id": "video", "concurrency_limit": 1}
 MAX_QUEUE = 64
 PICTURE_HEIGHT = 380  # pixels
 LIVE_SECONDS = 120
@@ -169,7 +167,7 @@ def build_page(recognizer: EmotionRecognizer) -> gr.Blocks:
             list(answer),
             **QUICK,
         )
-        _add_endpoints(Endpoints(handlers))
+        add_endpoints(handlers)
     demo.queue(max_size=MAX_QUEUE)
     return demo
 
@@ -358,38 +356,3 @@ def _consent(texts: Texts) -> tuple[gr.Column, gr.Button]:
 
 def _reveal() -> list[Any]:
     return [gr.update(visible=False), gr.update(visible=True)]
-
-
-def _add_endpoints(endpoints: Endpoints) -> None:
-    """On components that the page does not show."""
-    with gr.Row(visible=False):
-        image = PictureInput(**FILE, label="Picture")
-        images = PicturesInput(label="Pictures", file_count="multiple")
-        trigger = gr.Button()
-        faces, drawn = gr.JSON(label="Faces"), gr.Image(label="Annotated picture", format="jpeg")
-        several, table = gr.JSON(label="Answers"), gr.Textbox(label="CSV")
-        trigger.click(endpoints.predict, image, faces, api_name="predict", **MODEL_QUEUE)
-        trigger.click(endpoints.annotate, image, drawn, api_name="annotate", **MODEL_QUEUE)
-        trigger.click(
-            _without_tool(endpoints.predict_batch),
-            images,
-            [several, table],
-            api_name="predict_batch",
-            **MODEL_QUEUE,
-        )
-        trigger.click(
-            _without_tool(endpoints.predict_video),
-            VideoInput(label="Video"),
-            [gr.JSON(label="Summary"), gr.JSON(label="Timeline"), gr.Textbox(label="CSV")],
-            api_name="predict_video",
-            **VIDEO_QUEUE,
-        )
-
-
-def _without_tool(endpoint: Any) -> Any:
-    """The endpoint, but not as an MCP tool.
-
-    Gradio does not convert lists of files for these, and a table of a minute is too much for them.
-    """
-    endpoint.__func__._mcp_type = "none"  # noqa: SLF001  Gradio's own mark
-    return endpoint

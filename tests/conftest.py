@@ -17,6 +17,7 @@ from fer_core import EmotionRecognizer
 from tests.serving import ROOT, served
 
 EXAMPLES = ROOT / "examples"
+PORTRAITS = sorted(EXAMPLES.glob("*_[fm]_*.jpg"))  # one face each
 # Fixtures that take long to set up: with pytest-xdist the tests of each run in one worker.
 SHARED = ("served_app", "smoke_run")
 

@@ -1,6 +1,5 @@
 """Programs: the generated API over a real server with the real model, through gradio_client."""
 
-import asyncio
 import csv
 import io
 import json
@@ -18,8 +17,6 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from gradio_client.utils import Status
 from jsonschema import Draft202012Validator
-from mcp import ClientSession
-from mcp.client.streamable_http import streamable_http_client
 from PIL import Image
 
 from fer_core import EmotionRecognizer, frames, read_video
@@ -171,6 +168,31 @@ def test_the_curl_call_of_the_readme_works_as_written(served_app: str) -> None:
     assert [face["emotion"]["label"] for face in answer["faces"]] == ["happy"]
 
 
+@pytest.mark.skipif(shutil.which("node") is None, reason="Node is not installed")
+def test_the_javascript_call_of_the_readme_works_as_written(
+    served_app: str, tmp_path: Path
+) -> None:
+    code = readme_code("JavaScript", "js")
+    (tmp_path / "letter.jpg").write_text("Dear Sir")
+    use = """
+const { openAsBlob } = require("node:fs");
+(async () => {
+  const [server, happy, letter] = process.argv.slice(2);
+  console.log((await predict(server, await openAsBlob(happy))).faces[0].emotion.label);
+  await predict(server, await openAsBlob(letter)).catch((error) => console.log(error.message));
+})();
+"""
+    (tmp_path / "use.js").write_text(code + use)
+    said = subprocess.run(
+        ["node", "use.js", served_app, str(HAPPY), "letter.jpg"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert said.splitlines() == ["happy", UNREADABLE]
+
+
 def test_answers_follow_the_schema(client: Client) -> None:
     schema = json.loads((ROOT / "docs" / "answer.schema.json").read_text(encoding="utf-8"))
     validator = Draft202012Validator(schema)
@@ -205,24 +227,6 @@ def test_the_schema_knows_the_reasons_of_doubt_and_no_others(
 def test_the_example_in_the_readme_follows_the_schema() -> None:
     schema = json.loads((ROOT / "docs" / "answer.schema.json").read_text(encoding="utf-8"))
     Draft202012Validator(schema).validate(json.loads(readme_code("The answer", "json")))
-
-
-def test_language_models_find_what_reads_one_picture_as_described_tools(
-    served_app: str,
-) -> None:
-    async def ask() -> list[Any]:
-        async with (
-            streamable_http_client(f"{served_app}/gradio_api/mcp/") as (read, write, _),
-            ClientSession(read, write) as session,
-        ):
-            await session.initialize()
-            return list((await session.list_tools()).tools)
-
-    tools = {tool.name: tool.description for tool in asyncio.run(ask())}
-    assert {name.split("_", 1)[-1] if name.startswith("app_") else name for name in tools} == {
-        "predict", "annotate",
-    }  # fmt: skip
-    assert all("face" in text and "picture" in text for text in tools.values())
 
 
 def test_the_package_example_of_the_readme_works_as_written(

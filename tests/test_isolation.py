@@ -17,9 +17,10 @@ import pytest
 from mcp import ClientSession
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import CallToolResult
+from playwright.sync_api import sync_playwright
 
 from app import MAX_UPLOAD
-from tests.conftest import PORTRAITS, ROOT, serve
+from tests.conftest import PORTRAITS, ROOT, chromium_arguments, film, serve
 from tests.hostile import META, Reply, Visitor, small_png
 
 TOO_MUCH = (int(MAX_UPLOAD.removesuffix("mb")) + 2) << 20  # bytes
@@ -400,6 +401,29 @@ def test_the_page_loads_nothing_from_elsewhere(served_app: str, visitor: Visitor
         if re.match(r"(https?:)?//", address) and not address.startswith(served_app)
     ]
     assert elsewhere == []
+
+
+@pytest.mark.browser
+def test_a_browser_asks_no_other_server(served_app: str, chromium: str, tmp_path: Path) -> None:
+    asked: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium,
+            args=chromium_arguments(film(PORTRAITS[0], tmp_path / "frames.mjpeg")),
+        )
+        page = browser.new_page()
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(served_app)
+        with page.expect_response(lambda response: "/gradio_api/queue/data" in response.url):
+            page.locator("input[type=file]").first.set_input_files(PORTRAITS[0])
+        page.get_by_role("button", name="Use via API").click()
+        page.get_by_text("predict_batch").first.wait_for(state="attached")
+        page.goto(f"{served_app}/gradio_api/mcp/")
+        page.get_by_text("/gradio_api/mcp").first.wait_for()
+        browser.close()
+    assert any("/gradio_api/upload" in address for address in asked)
+    own = (f"{served_app}/", "data:", f"blob:{served_app}/")
+    assert [address for address in asked if not address.startswith(own)] == []
 
 
 def test_the_page_may_be_embedded_as_a_space_is(visitor: Visitor) -> None:

@@ -68,6 +68,7 @@ def test_front_matter_is_what_the_hub_expects() -> None:
     assert isinstance(values["short_description"], str)
     assert 0 < len(values["short_description"]) <= 60
     assert (ROOT / str(values["app_file"])).is_file()
+    assert values["suggested_hardware"] in {"cpu-basic", "cpu-upgrade"}
     assert values["title"]
     assert values["emoji"]
     assert values["tags"]

@@ -19,8 +19,10 @@ from fer_core.emotions import FER2013_LABELS
 from page.copies import COPY_SECONDS
 from tests.clips import Part, scene, write_clip
 from tests.conftest import PORTRAITS, chromium_arguments, film, serve
-from tests.hostile import META, Visitor, segment
+from tests.hostile import META, Visitor, begin_event, segment
 from tests.test_isolation import use_tools
+from tests.web import ROOT as WEB
+from tests.web import customize, web
 
 NAME = "aunt-erna"
 PATTERN = b"bytes-that-are-nowhere-else-0123456789-0123456789"
@@ -28,7 +30,8 @@ JPEG = b"\xff\xd8" + segment(0xFE, PATTERN) + PORTRAITS[0].read_bytes()[2:]
 AS_URL = "data:image/jpeg;base64," + base64.b64encode(JPEG).decode()
 # How it looks inside of base64, depending on where it starts; the ends mix with their neighbours.
 ENCODED = [base64.b64encode(bytes(shift) + PATTERN)[4:-8] for shift in range(3)]
-PICTURE_HEADS = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"RIFF", b"GIF8")
+# How pictures, WebM clips and ZIP archives begin; MP4 clips have b"ftyp" after four bytes.
+HEADS = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"RIFF", b"GIF8", b"\x1a\x45\xdf\xa3", b"PK\x03\x04")
 
 # The thread that sweeps need not be waited for ten seconds.
 IMPATIENT = """
@@ -59,29 +62,32 @@ class House:
         return (self.folder / "log.txt").read_text(encoding="utf-8")
 
     def traces(self) -> list[Path]:
-        """Files with the picture in them, and all other pictures."""
+        """Files with the picture in them, and all other pictures, clips and archives."""
         files = [path for path in self.folder.rglob("*") if path.is_file()]
         return [path for path in files if shows(path.read_bytes())]
 
 
 def shows(data: bytes) -> bool:
-    """Whether bytes tell of the picture, or are one."""
-    return data.startswith(PICTURE_HEADS) or any(trace in data for trace in (PATTERN, *ENCODED))
+    """Whether bytes tell of the picture, or are a picture, clip or archive."""
+    if data.startswith(HEADS) or data[4:8] == b"ftyp":
+        return True
+    return any(trace in data for trace in (PATTERN, *ENCODED))
 
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     folder = tmp_path_factory.mktemp("house")
-    for name in ("temporary", "home", "site"):
+    for name in ("temporary", "home"):
         (folder / name).mkdir()
-    (folder / "site" / "sitecustomize.py").write_text(IMPATIENT)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TMPDIR", str(folder / "temporary"))
         patch.setenv("HOME", str(folder / "home"))
         patch.setenv("XDG_CACHE_HOME", str(folder / "home"))
-        patch.setenv("PYTHONPATH", str(folder / "site"))
-        with serve(folder) as address:
-            yield House(Visitor(address), address, folder)
+        with web() as internet:
+            internet.pages[f"/{NAME}.jpg"] = JPEG
+            customize(folder / "site", internet, patch, IMPATIENT)
+            with serve(folder) as address:
+                yield House(Visitor(address), address, folder)
 
 
 def by_endpoints(house: House) -> None:
@@ -119,6 +125,34 @@ def by_a_video(house: House) -> None:
     assert house.visitor.call("predict_video", given).data
 
 
+def by_a_recording(house: House) -> None:
+    """What a browser records of its camera."""
+    with TemporaryDirectory() as folder:
+        images = [scene(Part(PORTRAITS[0].stem))] * 3
+        clip = write_clip(Path(folder) / "clip.webm", images, codec="libvpx")
+        void = b"\xec" + (0x80 | len(PATTERN)).to_bytes(1, "big") + PATTERN
+        given = house.visitor.uploaded(clip.read_bytes() + void, f"{NAME}.webm")
+    assert house.visitor.call("predict_video", given).data
+
+
+def by_address(house: House) -> None:
+    """What a program names by address is fetched, and no copy of it is written."""
+    for endpoint in ("predict", "predict_batch"):
+        given = {"path": f"{WEB}/{NAME}.jpg", "meta": META}
+        reply = house.visitor.call(endpoint, [given] if endpoint == "predict_batch" else given)
+        assert reply.data, endpoint
+        assert house.traces() == []
+    (result,) = use_tools(house.address, [("predict", f"{WEB}/{NAME}.jpg")])
+    assert not result.isError
+    assert house.traces() == []
+
+
+def by_data(house: House) -> None:
+    """A picture inside of a call."""
+    assert house.visitor.call("predict", {"url": AS_URL}).data
+    assert house.traces() == []
+
+
 def by_the_recorder(house: House) -> None:
     """Gradio's route for recordings of the screen, which anybody may send to."""
     house.visitor.http.post("/gradio_api/process_recording", files={"video": ("a.mp4", JPEG)})
@@ -126,15 +160,7 @@ def by_the_recorder(house: House) -> None:
 
 def page_event(visitor: Visitor, elem_id: str, event: str, *data: Any) -> str:
     """What the page is told after an event, in the way in which the browser asks."""
-    config = visitor.http.get("/config").json()
-    ids = {part["props"].get("elem_id"): part["id"] for part in config["components"]}
-    (index,) = [
-        each["id"] for each in config["dependencies"] if [ids[elem_id], event] in each["targets"]
-    ]
-    body = {
-        "data": data, "fn_index": index, "session_hash": "visitor", "trigger_id": ids[elem_id],
-    }  # fmt: skip
-    joined = visitor.http.post("/gradio_api/queue/join", json=body).json()["event_id"]
+    joined = begin_event(visitor, elem_id, event, list(data), "visitor")
     asked = visitor.http.base_url.join("/gradio_api/queue/data?session_hash=visitor")
     with httpx.stream("GET", asked, timeout=30) as events:
         for line in events.iter_lines():
@@ -144,7 +170,17 @@ def page_event(visitor: Visitor, elem_id: str, event: str, *data: Any) -> str:
     return ""
 
 
-WAYS = (by_endpoints, by_the_page, by_the_live_camera, by_a_tool, by_a_video, by_the_recorder)
+WAYS = (
+    by_endpoints,
+    by_the_page,
+    by_the_live_camera,
+    by_a_tool,
+    by_address,
+    by_data,
+    by_a_video,
+    by_a_recording,
+    by_the_recorder,
+)
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)

@@ -37,6 +37,7 @@ def client() -> Any:
         "/file/http://example.org/a.jpg",
         "/gradio_api/proxy=https://example.org/",
         "/gradio_api/process_recording",
+        "/gradio_api/deep_link",
     ],
 )
 def test_doors_that_lead_out_are_closed(client: TestClient, path: str) -> None:
