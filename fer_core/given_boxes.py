@@ -1,4 +1,4 @@
-"""Boxes of faces that a caller knows already, from a detector of its own or drawn by hand."""
+"""Validates boxes of faces that the caller gives instead of a search."""
 
 import math
 from collections.abc import Sequence
@@ -12,15 +12,15 @@ from fer_core.results import BoundingBox
 Boxes = Sequence[Sequence[float]] | NDArray[Any]
 """(N, 4) x_min, y_min, x_max, y_max in pixels of the upright image; fractions are allowed."""
 
-# Median places of the six keypoints in a face's box, as fractions of its width and height, made
-# symmetric: 331 upright faces of photographs, placed by the face mesh.
+# Median positions of the six keypoints in a face's box, as fractions of its width and height, made
+# symmetric: by the face mesh, on 331 upright faces of photographs.
 TYPICAL_KEYPOINTS = np.array(
     [[0.26, 0.33], [0.74, 0.33], [0.5, 0.56], [0.5, 0.76], [0.0, 0.42], [1.0, 0.42]]
 )
 
 
 class GivenBox(NamedTuple):
-    """A checked box.
+    """A box that was validated.
 
     Attributes:
         exact: (4,) float64 x_min, y_min, x_max, y_max as given; may reach beyond the image.
@@ -32,7 +32,7 @@ class GivenBox(NamedTuple):
 
     @property
     def typical_keypoints(self) -> NDArray[np.float64]:
-        """(6, 2) float64 in the order of `KEYPOINT_NAMES`: where those of an upright face lie."""
+        """Compute the keypoints of a typical upright face: (6, 2) float64, as `KEYPOINT_NAMES`."""
         low, high = self.exact[:2], self.exact[2:]
         return low + TYPICAL_KEYPOINTS * (high - low)
 
@@ -46,7 +46,7 @@ def check_boxes(boxes: Boxes, width: int, height: int) -> list[GivenBox]:
         height: of that image, in pixels.
 
     Returns:
-        One entry a box, in the same order.
+        One `GivenBox` a box, in the same order.
 
     Raises:
         ValueError: something is not four finite numbers, or a box is empty or lies outside the
