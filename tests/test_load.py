@@ -26,6 +26,7 @@ def test_everybody_gets_their_own_answer_under_load(
     assert seen.page
 
 
+@pytest.mark.slow
 def test_a_killed_server_starts_again_and_deletes_what_the_dead_one_left(
     tmp_path: Path, pictures: list[Picture]
 ) -> None:

@@ -72,6 +72,21 @@ def test_model_json_of_a_run_tells_how_it_was_made(smoke_run: Path) -> None:
     assert values["training"]["epoch"] == best(rows)["epoch"]
 
 
+def test_a_run_that_stops_in_time_goes_on_as_if_it_had_not(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("train.training.fitting._would_end", len)  # a clock that counts epochs
+    config = replace(PRESETS["smoke"], epochs=2)
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    assert fit(config, data, whole, export=False)
+    assert not fit(config, data, parts, until=0.5, export=False)
+    assert len(history(parts)) == 1
+    assert fit(config, data, parts, export=False)
+    for expected, actual in zip(history(whole), history(parts), strict=True):
+        assert actual["loss"] == pytest.approx(expected["loss"], rel=0.02)
+
+
+@pytest.mark.slow
 def test_a_killed_run_goes_on_as_if_nothing_had_happened(smoke_run: Path, tmp_path: Path) -> None:
     run = tmp_path / "killed"
     command = [sys.executable, "-u", "-m", "train.fit", "--smoke", "--out", str(run)]

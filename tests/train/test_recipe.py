@@ -109,6 +109,7 @@ def test_a_begun_run_may_end_with_the_epochs_that_there_are(made: Path, tmp_path
     assert len(read_history(run)) == 3
 
 
+@pytest.mark.slow
 def test_a_killed_recipe_goes_on(tmp_path: Path) -> None:
     command = [sys.executable, "-u", "-m", "train.recipe", "smoke", "--smoke"]
     command += ["--out", str(tmp_path / "out")]

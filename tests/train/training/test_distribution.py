@@ -4,14 +4,19 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import tensorflow as tf
 
 from tests.serving import ROOT, free_port
+from tests.train.inputs.tables import few_faces
 from train.artifacts.run_folder import read_history
 from train.errors import RunError
+from train.recipes.presets import PRESETS
 from train.training.distribution import find_strategy, is_first_worker
+from train.training.trainer import Training
 
 # Without dropout, whose masks depend on how many faces a device has.
 COMMAND = [
@@ -19,6 +24,17 @@ COMMAND = [
 ]  # fmt: skip
 
 
+def test_a_strategy_of_one_device_finds_the_loss_of_a_plain_run() -> None:
+    config = replace(PRESETS["smoke"], dropout=0.0, batch_size=8)
+    losses = []
+    for strategy in (None, tf.distribute.MirroredStrategy(["CPU:0"])):
+        training = Training(config, few_faces(24), strategy)
+        training.begin(0, [])
+        losses.append(training.run(0))
+    assert losses[1] == pytest.approx(losses[0], rel=2e-3)
+
+
+@pytest.mark.slow
 def test_two_workers_find_the_losses_of_one_process(tmp_path: Path) -> None:
     alone, together = tmp_path / "alone", tmp_path / "together"
     cluster = {"worker": [f"127.0.0.1:{free_port()}" for _ in range(2)]}
