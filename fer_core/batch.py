@@ -110,7 +110,7 @@ class FaceReader:
 
         Args:
             batch: columns of equal length. `path`: names of files; `bytes`: their content. With
-                both, the content is read and the path names it (and tells by its suffix whether it
+                both, the content is read and the path names it (its suffix says whether it
                 is a video). Further columns are repeated on each row of their file.
 
         Returns:
@@ -217,7 +217,7 @@ def is_video(file: str | None, content: bytes | None = None) -> bool:
             return False
         with Image.open(str(file) if content is None else io.BytesIO(content)) as image:
             return bool(getattr(image, "is_animated", False))
-    except Exception:  # noqa: BLE001  what reads it as an image tells what is wrong
+    except Exception:  # noqa: BLE001  loading it as an image gives the error
         return False
 
 

@@ -44,9 +44,7 @@ def annotate(
     scale = max(width, height) / max(result.image_size)
     expected = np.array(result.image_size) * scale
     if np.abs(expected - (width, height)).max() > 0.5 + 1e-6:  # the shorter side was rounded
-        raise ValueError(
-            f"the result is about {result.image_size}, the picture is {width}x{height}"
-        )
+        raise ValueError(f"the result is about {result.image_size}, the image is {width}x{height}")
     if not result.faces:
         return image.copy()
     canvas = Image.fromarray(image)

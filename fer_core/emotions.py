@@ -14,7 +14,7 @@ class Emotion:
     Attributes:
         name: lower-case key, as used in every mapping and in the JSON answers.
         title: the English name, capitalized.
-        emoji: one character, so that an emotion is never told by colour alone.
+        emoji: one character, so that emotions do not differ by colour alone.
         color: `#rrggbb`.
     """
 

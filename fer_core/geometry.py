@@ -108,8 +108,8 @@ def cut_square(
     Returns:
         (size, size, 3) or (size, size) uint8.
     """
-    source, to_picture = _antialiased_source(image, transform, size)
-    return warp_square(source, _compose(transform, to_picture), size, interpolation)
+    source, to_image = _antialiased_source(image, transform, size)
+    return warp_square(source, _compose(transform, to_image), size, interpolation)
 
 
 def warp_square(
@@ -158,8 +158,8 @@ def _antialiased_source(
         shrunk = cv2.resize(part, (columns, rows), interpolation=cv2.INTER_AREA)
         part = np.asarray(shrunk, dtype=np.uint8)
     scale_x, scale_y = (right - left) / part.shape[1], (bottom - top) / part.shape[0]
-    to_picture = np.array([[scale_x, 0.0, left], [0.0, scale_y, top]])
-    return np.ascontiguousarray(part), to_picture
+    to_image = np.array([[scale_x, 0.0, left], [0.0, scale_y, top]])
+    return np.ascontiguousarray(part), to_image
 
 
 def _overlap(low: int, high: int, size: int) -> tuple[int, int]:

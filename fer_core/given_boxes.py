@@ -72,18 +72,20 @@ def _check(number: int, box: Any, width: int, height: int) -> GivenBox:
             f"not {box!r}."
         )
     x_min, y_min, x_max, y_max = edges
-    told = f"({x_min:g}, {y_min:g}, {x_max:g}, {y_max:g})"
+    shown = f"({x_min:g}, {y_min:g}, {x_max:g}, {y_max:g})"
     if x_max <= x_min or y_max <= y_min:
         raise ValueError(
-            f"Box {number} is empty: x_max must be above x_min and y_max above y_min, not {told}."
+            f"Box {number} is empty: x_max must be above x_min and y_max above y_min, not {shown}."
         )
     if x_max <= 0 or y_max <= 0 or x_min >= width or y_min >= height:
-        raise ValueError(f"Box {number} lies outside the image of {width}x{height} pixels: {told}.")
+        raise ValueError(
+            f"Box {number} lies outside the image of {width}x{height} pixels: {shown}."
+        )
     left, right = (min(width, max(0, round(edge))) for edge in (x_min, x_max))
     top, bottom = (min(height, max(0, round(edge))) for edge in (y_min, y_max))
     if right <= left or bottom <= top:
         raise ValueError(
             f"Box {number} holds no whole pixel of the image; boxes are in pixels, not in "
-            f"fractions of the image: {told}."
+            f"fractions of the image: {shown}."
         )
     return GivenBox(np.array(edges), BoundingBox(left, top, right, bottom))

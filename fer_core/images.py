@@ -196,15 +196,15 @@ def _orientation(image: Image.Image) -> int:
     exif = (image.info.get("exif") or b"").removeprefix(EXIF_MARK)
     if len(_directory(exif)) > MAX_EXIF_ENTRIES:  # Pillow reads each, all from the same bytes
         return 1
-    told = image.getexif().get(ExifTags.Base.Orientation, 1)
-    return told if told in TURNS else 1
+    orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    return orientation if orientation in TURNS else 1
 
 
-def _turn(picture: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+def _turn(image: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
     quarters, mirrored = TURNS[orientation]
     if quarters == 0 and not mirrored:
-        return picture
-    turned = np.rot90(picture, quarters)  # counter-clockwise
+        return image
+    turned = np.rot90(image, quarters)  # counter-clockwise
     return np.ascontiguousarray(turned[:, ::-1] if mirrored else turned)
 
 

@@ -107,16 +107,16 @@ class _MarkedVideo:
         with _sentences(path):
             self._writer = VideoWriter(self._unfinished)
 
-    def add(self, picture: NDArray[np.uint8], time: float) -> None:
+    def add(self, image: NDArray[np.uint8], time: float) -> None:
         if self._shape is None:
-            self._shape = tuple(max(2, side) for side in picture.shape)
+            self._shape = tuple(max(2, side) for side in image.shape)
         if (
-            picture.shape != self._shape
+            image.shape != self._shape
         ):  # the size may change within the source, but not within an MP4
             height, width = self._shape[:2]
-            picture = np.asarray(cv2.resize(picture, (width, height)), np.uint8)
+            image = np.asarray(cv2.resize(image, (width, height)), np.uint8)
         with _sentences(self._path):
-            self._writer.write(picture, time)
+            self._writer.write(image, time)
 
     def finish(self) -> None:
         with _sentences(self._path):

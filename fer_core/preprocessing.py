@@ -214,9 +214,9 @@ def prepare_dataset_faces(faces: UInt8Array, spec: PreprocessingSpec) -> UInt8Ar
     return prepared
 
 
-def _resize(picture: UInt8Array, size: int, spec: PreprocessingSpec) -> UInt8Array:
-    if picture.shape[:2] == (size, size):
-        return picture
-    shrink = size < picture.shape[0]
+def _resize(image: UInt8Array, size: int, spec: PreprocessingSpec) -> UInt8Array:
+    if image.shape[:2] == (size, size):
+        return image
+    shrink = size < image.shape[0]
     method = cv2.INTER_AREA if shrink else INTERPOLATIONS[spec.interpolation]
-    return np.asarray(cv2.resize(picture, (size, size), interpolation=method), dtype=np.uint8)
+    return np.asarray(cv2.resize(image, (size, size), interpolation=method), dtype=np.uint8)

@@ -93,19 +93,19 @@ class EmotionRecognizer:
             ImageTooLargeError: beyond 64 megapixels or 20 MB.
             InvalidImageError: not an image that can be read.
         """
-        picture = load_image(image)
-        height, width = picture.shape[:2]
+        upright = load_image(image)
+        height, width = upright.shape[:2]
         if boxes is None:
-            detections = self.detector.detect(picture, small_faces=small_faces, near=near)
+            detections = self.detector.detect(upright, small_faces=small_faces, near=near)
         else:
-            detections = self.detector.locate(picture, check_boxes(boxes, width, height))
-        wide = _crop(picture, detections, self.quality.info.preprocessing)
+            detections = self.detector.locate(upright, check_boxes(boxes, width, height))
+        wide = _crop(upright, detections, self.quality.info.preprocessing)
         judged = list(zip(detections, self.quality.probabilities(wide), strict=True))
         if boxes is None:
             judged = [(face, row) for face, row in judged if row[DRAWN] < MAX_DRAWN]
         detections = [face for face, _ in judged]
         qualities = [assess(face, row) for face, row in judged]
-        aligned = _crop(picture, detections, self.model.info.preprocessing)
+        aligned = _crop(upright, detections, self.model.info.preprocessing)
         emotions = self._predict(aligned, [quality.reliable for quality in qualities])
         return RecognitionResult(
             image_size=(width, height),
@@ -149,11 +149,9 @@ class EmotionRecognizer:
         )
 
 
-def _crop(
-    picture: UInt8Array, faces: Sequence[FaceDetection], spec: PreprocessingSpec
-) -> UInt8Array:
+def _crop(image: UInt8Array, faces: Sequence[FaceDetection], spec: PreprocessingSpec) -> UInt8Array:
     """Align and crop faces: (N, crop_size, crop_size) uint8 grey."""
     crops = np.zeros((len(faces), spec.crop_size, spec.crop_size, 3), np.uint8)
     for index, face in enumerate(faces):
-        crops[index], _ = align_face(picture, face, spec)
+        crops[index], _ = align_face(image, face, spec)
     return to_grey(crops)

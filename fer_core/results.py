@@ -36,7 +36,7 @@ class BoundingBox:
     def __post_init__(self) -> None:
         if self.x_min < 0 or self.y_min < 0 or self.width < 1 or self.height < 1:
             raise ValueError(
-                "a box must start inside the picture and hold at least one pixel, got "
+                "a box must start inside the image and hold at least one pixel, got "
                 f"({self.x_min}, {self.y_min}, {self.x_max}, {self.y_max})"
             )
 
@@ -241,7 +241,7 @@ class RecognitionResult:
         for face in self.faces:
             box = face.detection.box
             if box.x_max > width or box.y_max > height:
-                raise ValueError(f"{box} does not lie within the picture of {width}x{height}")
+                raise ValueError(f"{box} does not lie within the image of {width}x{height}")
         areas = [face.detection.box.area for face in self.faces]
         if areas != sorted(areas, reverse=True):
             raise ValueError(f"faces must come largest first, got areas {areas}")
