@@ -10,7 +10,9 @@ with random weights, a residual network of 8 M parameters; `face` with dlib's we
 recognizing faces. The student begins with random weights.
 
 `fine-tune` is for two CPU cores: the published model goes on learning, with photographs that have
-no labels, about which its own calibrated answers are the teacher.
+no labels, about which its own calibrated answers are the teacher. 33 minutes with bfloat16;
+PublicTest, flip averaged and int8, .6966 by FER2013 and .8809 by FER+ (experiments/037: not
+shipped).
 """
 
 from dataclasses import dataclass, field, replace
