@@ -90,7 +90,7 @@ def report(engine: str, workers: int, count: int, used: tuple[float, float, floa
 
 
 def steps(images: Sequence[str]) -> None:
-    """Where the time of one worker goes."""
+    """Print the time of each step of one worker."""
     limit_threads(1)
     recognizer = EmotionRecognizer.load()
     recognizer.recognize(images[0])
@@ -112,8 +112,8 @@ def steps(images: Sequence[str]) -> None:
         for name, seconds in (
             ("read the file", reading),
             ("decode", decoding),
-            ("find and place faces", finding),
-            ("crop, quality, emotion", all_of_it - finding),
+            ("detect faces", finding),
+            ("align, quality, emotion", all_of_it - finding),
             ("write rows", writing),
         ):
             spent[name] += seconds

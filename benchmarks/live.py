@@ -90,10 +90,10 @@ def head(recognizer: EmotionRecognizer, path: Path) -> Head:
 
 
 def print_found(recognizer: EmotionRecognizer, heads: list[Head]) -> None:
-    """How many placements are found, by distance."""
+    """Print how many faces are detected, by distance."""
     handlers = Handlers(recognizer)
     print(
-        "| distance | face, pixels | large faces only | whole search | live, last frame | wrong |\n"
+        "| distance | face, pixels | coarsest level | all levels | live, last frame | false |\n"
         "|---|---:|---:|---:|---:|---:|"
     )
     for distance in DISTANCES:
@@ -178,7 +178,7 @@ def watch(handlers: Handlers, frames: list[Frame]) -> RecognitionResult:
 
 def print_cost(recognizer: EmotionRecognizer, head: Head) -> None:
     """Processor time of a frame, from its bytes to the page, without Gradio and the browser."""
-    print("| camera | face | whole search in each frame, ms | live, ms |\n|---|---|---:|---:|")
+    print("| camera | face | all levels in each frame, ms | live, ms |\n|---|---|---:|---:|")
     handlers = Handlers(recognizer)
     for size in SIZES:
         for distance in (0.5, FAR):

@@ -158,14 +158,14 @@ def say_cold(paths: Sequence[Path], say: Report) -> None:
     served, resident = (median(column) for column in zip(*apps, strict=True))
     say(
         f"""
-| cold start, to the first answer ({ONE}) | seconds | memory |
+| cold start, to the first result ({ONE}) | seconds | memory |
 |---|---:|---:|
-| a program: imported | {imported:.2f} | |
-| a program: loaded | {loaded:.2f} | |
-| a program: answered | {answered:.2f} | {first:.0f} MB at most |
-| the same, after each of the pictures below {REREAD} times | | {most:.0f} MB at most |
-| the app: answered over HTTP | {served:.2f} | |
-| the app, after each of the pictures below | | {resident:.0f} MB resident |"""
+| package imported | {imported:.2f} | |
+| networks loaded | {loaded:.2f} | |
+| first image read | {answered:.2f} | {first:.0f} MB at most |
+| each of the images below read {REREAD} times | | {most:.0f} MB at most |
+| app, first image over HTTP | {served:.2f} | |
+| app, each of the images below | | {resident:.0f} MB resident |"""
     )
 
 
@@ -197,7 +197,7 @@ def cold_app(paths: Sequence[Path]) -> tuple[float, float]:
 def say_warm(
     recognizer: EmotionRecognizer, paths: Mapping[str, Path], repeats: int, say: Report
 ) -> dict[str, Times]:
-    """Every part of the way; the seconds of the whole of it, by picture."""
+    """Print the time of each step; return the seconds of all steps, by image."""
     whole, rows = {}, []
     contents = {name: path.read_bytes() for name, path in paths.items()}
     mixed: dict[str, Callable[[], object]] = {
@@ -207,21 +207,21 @@ def say_warm(
     in_turns = seconds_of(mixed, max(3, repeats // 5))
     for name, content in contents.items():
         parts = seconds_of(parts_of(recognizer, name, content), repeats)
-        whole[name] = parts["whole way"]
-        cells = [*map(milliseconds, parts.values()), milliseconds(in_turns[name])]
-        rows.append(f"| {name} | {' | '.join(cells)} |")
-    titles = [*parts, "whole way, pictures in turns"]
-    say(f"\n| milliseconds | {' | '.join(titles)} |\n|---|{'---:|' * len(titles)}")
+        whole[name] = parts["total"]
+        rows.append(f"| {name} | {' | '.join(map(milliseconds, parts.values()))} |")
+    say(f"\n| milliseconds | {' | '.join(parts)} |\n|---|{'---:|' * len(parts)}")
     say("\n".join(rows))
+    say("\n| milliseconds | total, images alternating |\n|---|---:|")
+    say("\n".join(f"| {name} | {milliseconds(times)} |" for name, times in in_turns.items()))
     most = memory_mb("VmHWM")
-    say(f"\nAt most {most:.0f} MB in the process that measured, making the pictures included.")
+    say(f"\nThe process that measured took at most {most:.0f} MB, generated images included.")
     return whole
 
 
 def parts_of(
     recognizer: EmotionRecognizer, name: str, content: bytes
 ) -> dict[str, Callable[[], object]]:
-    """The parts of the way, each on what the parts before it give."""
+    """Make the steps of recognition, each on the output of the steps before it."""
     detector, model = recognizer.detector, recognizer.model
     picture = load_image(content)
     faces = detector.detect(picture)
@@ -239,14 +239,14 @@ def parts_of(
     return {
         "decode": lambda: load_image(content),
         "detect": lambda: detector.detect(picture),
-        "cut + prepare": prepare,
+        "align, preprocess": prepare,
         "network": lambda: model.answer(inputs),
-        "whole way": lambda: recognizer.recognize(content),
+        "total": lambda: recognizer.recognize(content),
     }
 
 
 def say_floor(recognizer: EmotionRecognizer, content: bytes, repeats: int, say: Report) -> None:
-    """What the same networks would need at least, beside what the whole way takes."""
+    """Print the time of the networks alone beside the total."""
     levels, meshes = passes_of(recognizer, content)
     shape = (1, *recognizer.model.info.preprocessing.input_shape)
     face = np.zeros(shape, np.float32)
@@ -265,21 +265,21 @@ def say_floor(recognizer: EmotionRecognizer, content: bytes, repeats: int, say: 
     floor = ms["decode"] + finder + 2 * ms["mesh"] + ms["emotion"]
     say(
         f"""
-| the floor, {ONE} | milliseconds |
+| lower bound, {ONE} | milliseconds |
 |---|---:|
 | decode | {ms["decode"]:.1f} |
-| BlazeFace at its levels, {len(levels)} passes | {finder:.1f} |
-| face mesh, 2 passes ({len(meshes)} are made) | {2 * ms["mesh"]:.1f} |
-| emotion network, the face with its mirror image | {ms["emotion"]:.1f} |
+| BlazeFace, {len(levels)} passes | {finder:.1f} |
+| face mesh, 2 of its {len(meshes)} passes | {2 * ms["mesh"]:.1f} |
+| emotion network, flip-averaged | {ms["emotion"]:.1f} |
 | sum | {floor:.1f} |
-| whole way | {ms["whole"]:.1f}, {ms["whole"] / floor:.2f} times the sum |"""
+| total, measured | {ms["whole"]:.1f}, {ms["whole"] / floor:.2f} times the sum |"""
     )
 
 
 def passes_of(
     recognizer: EmotionRecognizer, content: bytes
 ) -> tuple[list[Callable[[], object]], list[Callable[[], object]]]:
-    """The passes for a picture, to be made again: BlazeFace's, and those of the face mesh."""
+    """Record the passes of BlazeFace and of the face mesh for an image, to repeat them."""
     levels: list[Callable[[], object]] = []
     meshes: list[Callable[[], object]] = []
     run = Network.run
@@ -302,7 +302,7 @@ def say_peer(
     asked = [str(paths[name]) for name in COMPARED]
     version, answers = json.loads(run_code(str(python), PEER, repeats, asked))
     theirs = dict(zip(COMPARED, answers, strict=True))
-    say(f"\n| from bytes to answer | this, ms | fer {version}, ms | fer finds | ratio |")
+    say(f"\n| from bytes to result | this, ms | fer {version}, ms | faces that fer finds | ratio |")
     say("|---|---:|---:|---:|---:|")
     for name, times in ours.items():
         picture = next((picture for picture in COMPARED if name.startswith(picture)), None)

@@ -1,4 +1,4 @@
-"""Faces in a picture, and the emotion that people would read in each.
+"""Detects faces in images and videos and predicts the emotion that people would read in each.
 
 >>> from fer_core import EmotionRecognizer
 >>> recognizer = EmotionRecognizer.load()

@@ -1,6 +1,6 @@
-"""The command line: faces of images and videos into a table.
+"""Runs the command line: writes the faces of images and videos into a table.
 
-What takes long to import is imported where it is used, so that `--help` answers at once.
+Slow imports are made where they are used, so that `--help` is fast.
 """
 
 import argparse
@@ -28,7 +28,7 @@ surprise, neutral, contempt, reliable, error. An image or a frame without a face
 only file (and time) are filled; a file that cannot be read has one with file and error. Times are
 in seconds, boxes in pixels.
 
-The same command with the same FILE goes on where an earlier one was interrupted or killed, and
+The same command with the same FILE resumes where an earlier one was interrupted or killed, and
 reads only files that FILE does not have yet.
 
 exit code: 0 all files were read; {SOME_FAILED} some could not be read, or not to their end;
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code.
     """
     options = _parser().parse_args(arguments)
-    warnings.simplefilter("ignore")  # what libraries say of damaged files; rows tell it
+    warnings.simplefilter("ignore")  # of libraries about damaged files, which rows report
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         return _run_on_ray(options) if options.engine == "ray" else _run(options)
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
-        print("Interrupted; the same command goes on from here.", file=sys.stderr)
+        print("Interrupted; the same command resumes from here.", file=sys.stderr)
         return INTERRUPTED
 
 
@@ -117,7 +117,7 @@ def _run_on_ray(options: argparse.Namespace) -> int:
 
 
 def _tell(out: str, given: int, earlier: int, failed: int) -> int:
-    """Say how it went, of which number of files; the exit code."""
+    """Print how many files were read or failed; return the exit code."""
     if earlier:
         print(f"{earlier:,} files were in {out} already.", file=sys.stderr)
     if failed:
@@ -130,7 +130,7 @@ def _tell(out: str, given: int, earlier: int, failed: int) -> int:
 
 
 def _write(table: "Table", chunks: Any, progress: "Progress", summary: "Shares | None") -> set[str]:
-    """Write all chunks; which files could not be read, or not to their end."""
+    """Write all chunks; return the files that could not be read, or not to their end."""
     failed: set[str] = set()
     try:
         for file, rows, is_last in chunks:

@@ -1,4 +1,4 @@
-"""How a face is cut out: keypoints -> similarity transform -> crop."""
+"""Aligns and crops a face: keypoints -> similarity transform -> crop."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,17 +9,16 @@ from fer_core.results import FaceDetection
 
 
 def face_transform(face: FaceDetection, spec: PreprocessingSpec) -> Transform:
-    """The similarity that takes the face upright into the crop.
+    """Fit the similarity transform from image to crop to the six keypoints, by least squares.
 
-    All six keypoints together, in least squares, give place, roll and scale: the eyes alone come
-    close together on a turned head and would enlarge it too much.
+    The eyes alone would give a turned head too large a scale, because their distance shrinks.
 
     Args:
-        face: in pixels of the picture.
-        spec: gives crop size and the keypoints' places in it.
+        face: in pixels of the image.
+        spec: gives crop size and the keypoints' positions in it.
 
     Returns:
-        (2, 3) float64: continuous picture coordinates (x, y, 1) -> crop coordinates, in pixels.
+        (2, 3) float64: continuous image coordinates (x, y, 1) -> crop coordinates, in pixels.
     """
     return fit_similarity(face.keypoints, np.array(spec.keypoints) * spec.crop_size)
 
@@ -27,10 +26,10 @@ def face_transform(face: FaceDetection, spec: PreprocessingSpec) -> Transform:
 def align_face(
     image: NDArray[np.uint8], face: FaceDetection, spec: PreprocessingSpec
 ) -> tuple[NDArray[np.uint8], Transform]:
-    """Cut one face out of the full-resolution picture, upright, in one geometric transform.
+    """Crop one face from the full-resolution image, upright, in one geometric transform.
 
-    The face is shrunk by area to the crop's own scale before the warp. Warping from a larger source
-    would give sharper crops, but the training faces are soft: on 744 press photographs the mean
+    The face is downsampled by area to the crop's scale before the warp. Warping from a larger
+    source would give sharper crops than the training faces are: on 744 press photographs the mean
     recall was .684 from 1 times the scale, .683 from 1.5 and .671 from 2.
 
     Args:

@@ -1,4 +1,4 @@
-"""Files of models/, whose content is verified before anything parses it."""
+"""Reads the files of models/ and verifies their SHA-256 before anything parses them."""
 
 import hashlib
 from pathlib import Path
@@ -13,15 +13,18 @@ REPAIR = "clone the repository or install the package again"
 
 
 def read_verified(path: Path, sha256: str) -> bytes:
-    """The content of a file whose checksum is known.
+    """Read a file and verify its checksum.
 
     Args:
         path: the file.
         sha256: expected SHA-256, 64 hexadecimal digits.
 
+    Returns:
+        Its content.
+
     Raises:
         ModelLoadError: the file cannot be read.
-        ChecksumMismatchError: its content is another.
+        ChecksumMismatchError: its SHA-256 is another.
     """
     try:
         content = path.read_bytes()

@@ -1,4 +1,4 @@
-"""Read many files: one class for the command line and for Ray Data, Spark, Beam and the like."""
+"""Reads batches of files, for the command line and for engines such as Ray Data, Spark and Beam."""
 
 import io
 import json
@@ -41,7 +41,7 @@ LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, eq=False)  # arrays have no single truth value
 class Reading:
-    """What was read of an image or of one frame of a video; or why a file cannot be read.
+    """The result for an image or for one frame of a video, or why a file cannot be read.
 
     Attributes:
         file: its name, as given; None for content without a name.
@@ -60,7 +60,7 @@ class Reading:
     error: str | None = None
 
     def rows(self) -> list[Row]:
-        """A row for each face, or the one row that says that there is none or what is wrong."""
+        """Convert to a row for each face, or to one row without a face or with the error."""
         if self.result is None:
             return [error_row(self.file, self.error or "")]
         found = rows(self.file, self.time, self.tracks, self.result)
@@ -110,7 +110,7 @@ class FaceReader:
 
         Args:
             batch: columns of equal length. `path`: names of files; `bytes`: their content. With
-                both, the content is read and the path names it (and tells by its suffix whether it
+                both, the content is read and the path names it (its suffix says whether it
                 is a video). Further columns are repeated on each row of their file.
 
         Returns:
@@ -141,7 +141,7 @@ class FaceReader:
         return columns | {name: _objects(batch[name])[origins] for name in others}
 
     def answers(self, batch: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
-        """Read a batch of images into one answer each, for engines that want a row for a row.
+        """Read a batch of images into one answer each, for engines that need a row for each row.
 
         Args:
             batch: as above. Of a video the first frame is read.
@@ -167,7 +167,7 @@ class FaceReader:
         """Read one file.
 
         Args:
-            file: its name; a suffix of `VIDEO_SUFFIXES`, or a GIF that moves, makes it a video.
+            file: its name; a suffix of `VIDEO_SUFFIXES`, or an animated GIF, makes it a video.
             content: of the file, which is then not opened.
 
         Yields:
@@ -208,7 +208,7 @@ class FaceReader:
 
 
 def is_video(file: str | None, content: bytes | None = None) -> bool:
-    """Whether a file is to be read as a video, by its name; a GIF is one when it moves."""
+    """Tell by a file's suffix whether it is a video; a GIF is one when it is animated."""
     suffix = PurePath(file or "").suffix.lower()
     if suffix != ".gif":
         return suffix in VIDEO_SUFFIXES
@@ -217,7 +217,7 @@ def is_video(file: str | None, content: bytes | None = None) -> bool:
             return False
         with Image.open(str(file) if content is None else io.BytesIO(content)) as image:
             return bool(getattr(image, "is_animated", False))
-    except Exception:  # noqa: BLE001  what reads it as an image tells what is wrong
+    except Exception:  # noqa: BLE001  loading it as an image gives the error
         return False
 
 
@@ -239,7 +239,7 @@ def _column(name: str, table: list[Row]) -> NDArray[Any]:
 
 
 def _objects(values: Any) -> NDArray[Any]:
-    """(N,) of any Python objects, lists and byte strings among them."""
+    """Make an (N,) array of any Python objects, lists and byte strings among them."""
     column = np.empty(len(values), object)
     for index, value in enumerate(values):
         column[index] = value

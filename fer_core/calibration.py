@@ -1,4 +1,4 @@
-"""Turns the heads' logits into calibrated probabilities, and measures calibration. NumPy only.
+"""Computes calibrated probabilities from the heads' logits, and measures of calibration.
 
 Throughout, `logits` are (N, C) and `labels` (N,) integers 0..C-1.
 """
@@ -20,7 +20,7 @@ TEMPERATURE_RANGE = (0.05, 20.0)
 
 
 def softmax(logits: FloatArray, temperature: float = 1.0) -> NDArray[np.float64]:
-    """Softmax of logits / temperature over the last axis, float64."""
+    """Compute the softmax of logits / temperature over the last axis, float64."""
     if temperature <= 0:
         raise ValueError(f"temperature must be above 0, got {temperature}")
     scaled = np.asarray(logits, dtype=np.float64) / temperature
@@ -29,13 +29,13 @@ def softmax(logits: FloatArray, temperature: float = 1.0) -> NDArray[np.float64]
 
 
 def log_softmax(logits: FloatArray) -> NDArray[np.float64]:
-    """Natural logarithm of the softmax over the last axis, float64."""
+    """Compute the natural logarithm of the softmax over the last axis, float64."""
     logits = np.asarray(logits, dtype=np.float64)
     return np.asarray(logits - log_sum_exp(logits))
 
 
 def log_sum_exp(logits: FloatArray) -> NDArray[np.float64]:
-    """Ln of the sum of exponentials over the last axis, which stays with length 1; float64."""
+    """Compute ln of the sum of exponentials over the last axis, kept with length 1; float64."""
     logits = np.asarray(logits, dtype=np.float64)
     highest = logits.max(axis=-1, keepdims=True)
     return np.asarray(highest + np.log(np.exp(logits - highest).sum(axis=-1, keepdims=True)))
@@ -51,11 +51,11 @@ class Calibration:
 
     Attributes:
         form: how the numbers were fitted: "temperature", "bias", "vector" or "matrix".
-        ferplus: (7, 8) weights of the log-softmax of the ferplus head; a row an emotion.
+        ferplus: (7, 8) weights of the log-softmax of the ferplus head; a row for each emotion.
         fer2013: (7, 7) weights of the log-softmax of the fer2013 head.
         bias: (7,) added to the seven.
-        fitted_on: names of the sets that it was fitted on, and how many faces of each.
-        figures: what it reached there, by cross-validation.
+        fitted_on: number of faces by name of each set that it was fitted on.
+        figures: metrics on these sets, by cross-validation.
     """
 
     form: str
@@ -74,7 +74,7 @@ class Calibration:
 
     @classmethod
     def temperature(cls, temperature: float, fer2013_share: float = 0.0) -> "Calibration":
-        """Make the one that pools both heads and divides by a temperature.
+        """Make the calibration that pools both heads and divides by a temperature.
 
         The weighted mean of log-probabilities is the logarithmic opinion pool (Genest and Zidek
         1986).
@@ -112,7 +112,7 @@ class Calibration:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for model.json."""
+        """Convert to plain values for model.json."""
         return {
             "form": self.form,
             **{name: np.round(getattr(self, name), 4).tolist() for name in CALIBRATION_SHAPES},
@@ -144,13 +144,13 @@ CALIBRATION_SHAPES = {
 
 
 def negative_log_likelihood(probabilities: FloatArray, labels: IntArray) -> float:
-    """Mean of -ln p(right class), in nats."""
+    """Compute the mean of -ln p(label), in nats."""
     chosen = probabilities[np.arange(len(labels)), labels]
     return float(-np.log(np.maximum(chosen, 1e-12)).mean())
 
 
 def brier_score(probabilities: FloatArray, labels: IntArray) -> float:
-    """Mean squared distance to the one-hot label, summed over classes: 0..2 (Brier 1950)."""
+    """Compute the mean squared distance to the one-hot label, 0..2 (Brier 1950)."""
     one_hot = np.eye(probabilities.shape[1])[labels]
     return float(((probabilities - one_hot) ** 2).sum(axis=1).mean())
 
@@ -158,7 +158,7 @@ def brier_score(probabilities: FloatArray, labels: IntArray) -> float:
 def expected_calibration_error(
     probabilities: FloatArray, labels: IntArray, bins: int = ECE_BINS
 ) -> float:
-    """Mean |confidence - accuracy| over equal-width bins of confidence, weighted by their share.
+    """Average |confidence - accuracy| over equal-width bins of confidence, weighted by share.
 
     Guo et al. 2017, "On Calibration of Modern Neural Networks", equation 3.
     """
@@ -182,7 +182,7 @@ class ReliabilityBin:
 def reliability(
     probabilities: FloatArray, labels: IntArray, bins: int = ECE_BINS
 ) -> list[ReliabilityBin]:
-    """The bins that hold at least one picture, from low to high confidence."""
+    """Compute the bins that hold at least one image, from low to high confidence."""
     confidence = probabilities.max(axis=1)
     correct = probabilities.argmax(axis=1) == labels
     index = np.minimum((confidence * bins).astype(int), bins - 1)
@@ -196,10 +196,10 @@ def reliability(
 
 
 def fit_temperature(logits: FloatArray, labels: IntArray) -> float:
-    """The temperature of least negative log-likelihood (Guo et al. 2017, section 4.2).
+    """Find the temperature of least negative log-likelihood (Guo et al. 2017, section 4.2).
 
-    The likelihood has one maximum in 1 / T, so three ever finer grids in ln T find it; precise to
-    1e-4, within `TEMPERATURE_RANGE`.
+    The likelihood has one maximum in 1 / T, which three grids in ln T find, each finer than the one
+    before: to 1e-4, within `TEMPERATURE_RANGE`.
     """
     lowest, highest = np.log(TEMPERATURE_RANGE)
     low, high, best = lowest, highest, 0.0
@@ -214,10 +214,10 @@ def fit_temperature(logits: FloatArray, labels: IntArray) -> float:
 
 @dataclass(frozen=True, slots=True)
 class RiskCoverage:
-    """What abstaining buys: the surest k pictures, for every k.
+    """A curve of coverage and accuracy: for every k, the k images of highest confidence.
 
     Attributes:
-        coverage: (N,) share of the pictures that are answered, rising to 1.
+        coverage: (N,) share of the images that are answered, rising to 1.
         accuracy: (N,) accuracy of these answers.
         threshold: (N,) the lowest confidence among them.
     """
@@ -227,11 +227,11 @@ class RiskCoverage:
     threshold: NDArray[np.float64]
 
     def accuracy_at(self, coverage: float) -> float:
-        """Accuracy of the surest pictures that make up at least `coverage`."""
+        """Look up the accuracy at a coverage of at least `coverage`."""
         return float(self.accuracy[self._index(coverage)])
 
     def threshold_at(self, coverage: float) -> float:
-        """The confidence from which on at least `coverage` of the pictures are answered."""
+        """Look up the confidence threshold that answers at least `coverage` of the images."""
         return float(self.threshold[self._index(coverage)])
 
     def _index(self, coverage: float) -> int:
@@ -239,7 +239,7 @@ class RiskCoverage:
 
 
 def risk_coverage(confidence: FloatArray, correct: NDArray[np.bool_]) -> RiskCoverage:
-    """The curve of Geifman and El-Yaniv 2017, with accuracy in place of risk.
+    """Compute the risk-coverage curve (Geifman and El-Yaniv 2017), as accuracy = 1 - risk.
 
     Args:
         confidence: (N,) 0..1.

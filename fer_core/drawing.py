@@ -1,4 +1,4 @@
-"""Boxes and labels on a picture."""
+"""Draws boxes and labels on an image."""
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -13,8 +13,8 @@ from fer_core.results import FaceResult, RecognitionResult
 
 FONT = Path(__file__).resolve().parent / "fonts" / "inter-latin-600-normal.woff"
 MIN_FONT_SIZE = 12  # pixels; smaller is not readable on any screen
-READABLE = 1 / 36  # of the longer side: 16 pixels where the picture is shown 600 pixels wide
-WIDEST_LABEL = 1.8  # faces; where there are several, a wider one would cover its neighbours
+READABLE_HEIGHT = 1 / 36  # of the longer side: 16 pixels where the image is shown 600 pixels wide
+WIDEST_LABEL = 1.8  # widths of the face; a wider one would cover neighbouring faces
 
 
 def annotate(
@@ -23,31 +23,28 @@ def annotate(
     label: Callable[[FaceResult], str] | None = None,
     numbers: Sequence[int] | None = None,
 ) -> NDArray[np.uint8]:
-    """A copy of the picture with a box and a label on each face.
+    """Copy an image and draw a box and a label on each face.
 
-    Labels are numbered, in the order of `result.faces`, when there are several faces; on a face
-    that is too small for more, the number stands alone. Each stands on its emotion's colour, so
-    that it reads on any background.
+    Labels are numbered, in the order of `result.faces`, when there are several faces; a face that
+    is too small for more gets the number alone. The label's background is the emotion's colour.
 
     Args:
-        image: (H, W, 3) uint8 RGB, upright: the picture that `result` is about, in any size.
-        result: what was found in it.
-        label: what to say of a face; `face_label` when None.
+        image: (H, W, 3) uint8 RGB, upright: the image of `result`, at any scale.
+        result: of the recognizer.
+        label: gives the text for a face; `face_label` when None.
         numbers: of the faces, such as those of their tracks; always shown when given.
 
     Returns:
         (H, W, 3) uint8 RGB; equal to `image` when there is no face. `image` is not changed.
 
     Raises:
-        ValueError: the picture has not the shape of the one that the result is about.
+        ValueError: the image has not the aspect ratio of the image of `result`.
     """
     height, width = image.shape[:2]
     scale = max(width, height) / max(result.image_size)
     expected = np.array(result.image_size) * scale
     if np.abs(expected - (width, height)).max() > 0.5 + 1e-6:  # the shorter side was rounded
-        raise ValueError(
-            f"the result is about {result.image_size}, the picture is {width}x{height}"
-        )
+        raise ValueError(f"the result is about {result.image_size}, the image is {width}x{height}")
     if not result.faces:
         return image.copy()
     canvas = Image.fromarray(image)
@@ -66,11 +63,11 @@ def annotate(
 
 
 def face_label(face: FaceResult, title: str | None = None) -> str:
-    """What stands on a face: `Happy 97%`, or `Sad 41%?` when it is not sure.
+    """Write the label of a face: `Happy 97%`, or `Sad 41%?` when it is uncertain.
 
     Args:
-        face: with its answer.
-        title: what to call its emotion; English when None.
+        face: with its prediction.
+        title: name of its emotion; English when None.
     """
     emotion = face.emotion
     text = f"{title or BY_NAME[emotion.label].title} {percent(emotion.confidence)}"
@@ -78,7 +75,7 @@ def face_label(face: FaceResult, title: str | None = None) -> str:
 
 
 def percent(share: float) -> str:
-    """A probability for people, who read 100% as certain and 0% as impossible: neither is said."""
+    """Write a probability in percent, never as 0% or 100%, which read as impossible and certain."""
     if share < 0.005:
         return "<1%"
     return ">99%" if share >= 0.995 else f"{share:.0%}"
@@ -90,7 +87,7 @@ def _draw_box(
     emotion: Emotion,
     size: tuple[int, int],
 ) -> None:
-    """On edges (4,) x_min, y_min, x_max, y_max."""
+    """Draw a box with edges (4,) x_min, y_min, x_max, y_max, in pixels."""
     line = max(2, round(min(size) / 250))
     left, top, right, bottom = np.rint(edges).astype(int).tolist()
     draw.rounded_rectangle(
@@ -108,10 +105,10 @@ def _draw_label(
     emotion: Emotion,
     size: tuple[int, int],
 ) -> None:
-    """The first text that is not too wide for the face, or the last."""
+    """Draw the first text that is not too wide for the face, or the last."""
     x_min, y_min, x_max, _ = np.rint(edges).astype(int).tolist()
-    # Grows with face and picture, but never takes more than a twelfth of a small picture's height.
-    wanted = max(round((x_max - x_min) / 8), round(max(size) * READABLE))
+    # Grows with face and image, but never takes more than a twelfth of a small image's height.
+    wanted = max(round((x_max - x_min) / 8), round(max(size) * READABLE_HEIGHT))
     font_size = max(MIN_FONT_SIZE, min(wanted, round(min(size) / 12)))
     font = _font(font_size)
     pad = max(1, round(font_size / 4))
@@ -120,7 +117,7 @@ def _draw_label(
         label_width, label_height = right - left + 2 * pad, bottom - top + 2 * pad
         if label_width <= WIDEST_LABEL * (x_max - x_min):
             break
-    # Above the box where there is room, else inside its upper edge; never beyond the picture.
+    # Above the box where there is room, else inside its upper edge; never beyond the image.
     x = max(0, min(x_min, size[0] - label_width))
     above = y_min - label_height
     y = above if above >= 0 else max(0, min(y_min, size[1] - label_height))

@@ -1,7 +1,7 @@
-"""The emotions, in the one order that every array and every file of this project follows.
+"""Names the emotions, in the order that every array and file of this project follows.
 
-The first seven are FER2013's own order. `contempt` exists only among the FER+ annotations and
-comes last, so that the seven are always a prefix of the eight.
+The first seven are in FER2013's order. `contempt`, which FER+ adds, comes last, so that the seven
+classes are a prefix of the eight.
 """
 
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Emotion:
-    """How one emotion is shown.
+    """Name, emoji and colour of one emotion.
 
     Attributes:
         name: lower-case key, as used in every mapping and in the JSON answers.
-        title: the name as a person reads it.
-        emoji: one pictograph, so that colour is never the only sign.
-        color: `#rrggbb`, the same wherever the emotion is drawn.
+        title: the English name, capitalized.
+        emoji: one character, so that emotions do not differ by colour alone.
+        color: `#rrggbb`.
     """
 
     name: str
@@ -25,13 +25,13 @@ class Emotion:
 
     @property
     def rgb(self) -> tuple[int, int, int]:
-        """The colour as three integers 0..255, red first."""
+        """Convert the colour to three integers 0..255, red first."""
         red, green, blue = bytes.fromhex(self.color[1:])
         return red, green, blue
 
     @property
     def text_color(self) -> str:
-        """Black or white as `#rrggbb`, whichever reads better on `color`.
+        """Choose black or white, as `#rrggbb`, for the higher contrast with `color`.
 
         Relative luminance as in WCAG 2.2; one of the two always reaches 4.5 : 1.
         """
@@ -59,7 +59,7 @@ FERPLUS_LABELS = tuple(emotion.name for emotion in EMOTIONS)
 """Classes of the `ferplus` head, eight."""
 
 FER2013_LABELS = FERPLUS_LABELS[:7]
-"""Classes of FER2013 and of every answer, seven: index = FER2013's own label."""
+"""Classes of the `fer2013` head and of every prediction, seven; the index is FER2013's label."""
 
 HAPPY = FER2013_LABELS.index("happy")
 SAD = FER2013_LABELS.index("sad")

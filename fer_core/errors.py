@@ -1,17 +1,16 @@
-"""Every error that fer_core raises on purpose.
+"""Defines the errors and the warning that fer_core raises.
 
     FerError
-    ├── InvalidImageError        what was handed in is not a picture that can be read
-    │   └── ImageTooLargeError   it is a picture, but beyond the limits
-    ├── InvalidVideoError        what was handed in is not a video that can be read
+    ├── InvalidImageError        the input is not an image that can be read
+    │   └── ImageTooLargeError   it is an image, but beyond the limits
+    ├── InvalidVideoError        the input is not a video that can be read
     │   └── VideoTooLargeError   it is a video, but beyond the limits
     ├── ModelLoadError           a file of the model is missing, malformed or does not fit
     │   └── ChecksumMismatchError   a file is not the one that was published
-    └── OutputError              what was read cannot be written
+    └── OutputError              a table or an annotated copy cannot be written
 
-The message is one sentence that says what to do; it may be shown to a visitor as it is and names
-no path of the server. What does not stop the work is told by a warning: `TruncatedVideoWarning`,
-where a video ends before its time.
+The message is one sentence that says what to do. Those about images and videos name no path, so
+that they can be shown to a visitor. `TruncatedVideoWarning` is given where a video ends early.
 """
 
 
@@ -20,11 +19,11 @@ class FerError(Exception):
 
 
 class InvalidImageError(FerError):
-    """The input is not a picture that can be read."""
+    """The input is not an image that can be read."""
 
 
 class ImageTooLargeError(InvalidImageError):
-    """The picture has more pixels or bytes than are read."""
+    """The image has more pixels or bytes than the limit."""
 
 
 class InvalidVideoError(FerError):
@@ -32,7 +31,7 @@ class InvalidVideoError(FerError):
 
 
 class VideoTooLargeError(InvalidVideoError):
-    """The video has larger frames, or is longer, than is read."""
+    """The video has larger frames, or is longer, than the limit."""
 
 
 class TruncatedVideoWarning(UserWarning):
@@ -48,4 +47,4 @@ class ChecksumMismatchError(ModelLoadError):
 
 
 class OutputError(FerError):
-    """A table or a marked copy cannot be written where it was asked for."""
+    """A table or an annotated copy cannot be written to the given path."""

@@ -1,4 +1,4 @@
-"""Why an answer: where on the face the network saw signs of an emotion, and pictures beside it."""
+"""Explains a prediction: class activation maps of a face, and filtered views of it."""
 
 from collections.abc import Mapping
 
@@ -14,22 +14,22 @@ from fer_core.preprocessing import Float32Array, UInt8Array, preprocess
 
 
 def evidence_maps(model: EmotionModel, face: UInt8Array) -> Float32Array:
-    """How much each place of a face speaks for each of the seven emotions.
+    """Compute class activation maps of the seven emotions (Zhou et al. 2016).
 
-    Class activation mapping (Zhou et al. 2016): where the heads are linear in the mean of the last
-    feature maps, a logit is the mean of the same combination at each place, and its bias. Mirror
-    image and calibration are taken in as they are for the answer.
+    The heads are linear in the mean of the last feature maps, so that a logit, without its bias, is
+    the mean of that linear function over all positions. Flip averaging and calibration are applied
+    as for the prediction.
 
     Args:
         model: loaded from files.
         face: (crop_size, crop_size) uint8 grey, as `FaceResult.aligned`.
 
     Returns:
-        (7, crop_size, crop_size) float32, in units of the logit; a place of the last feature maps
-        is a patch of several pixels, and between them the values are interpolated.
+        (7, crop_size, crop_size) float32, in logits, interpolated from the resolution of the last
+        feature maps.
 
     Raises:
-        ValueError: the network is of another kind.
+        ValueError: the heads are not linear in the last feature maps.
     """
     size = face.shape[1], face.shape[0]
     enlarged = cv2.resize(_coarse_maps(model, face), size, interpolation=cv2.INTER_CUBIC)
@@ -37,7 +37,7 @@ def evidence_maps(model: EmotionModel, face: UInt8Array) -> Float32Array:
 
 
 def _coarse_maps(model: EmotionModel, face: UInt8Array) -> FloatArray:
-    """(h, w, 7) at the places of the last feature maps.
+    """Compute the maps, (h, w, 7), at the resolution of the last feature maps.
 
     Their mean is the calibration's input to the softmax, without the biases of network and
     calibration.
@@ -45,7 +45,7 @@ def _coarse_maps(model: EmotionModel, face: UInt8Array) -> FloatArray:
     (inputs,) = preprocess(face[np.newaxis], model.info.preprocessing)
     maps, logits = model.maps(inputs), model.logits(inputs[np.newaxis])
     calibration = model.info.calibration
-    # The same number less everywhere: what the log-softmax takes from a head's logits.
+    # The log-softmax subtracts one number from all logits of a head.
     return np.asarray(
         (maps["ferplus"] - log_sum_exp(logits["ferplus"])) @ calibration.ferplus.T
         + (maps["fer2013"] - log_sum_exp(logits["fer2013"])) @ calibration.fer2013.T,
@@ -56,19 +56,19 @@ def _coarse_maps(model: EmotionModel, face: UInt8Array) -> FloatArray:
 def evidence_for(
     maps: FloatArray, probabilities: Mapping[str, float], emotion: str
 ) -> NDArray[np.float64]:
-    """How much each place speaks for an emotion and against those that it competes with.
+    """Compute the contribution of each position to the log-odds of an emotion.
 
-    The derivative of the emotion's log-odds: its own map less the mean of the others, each weighing
-    as it is probable. On 62 photographs, hiding the strongest 16x16 pixels took 1.0 from the
-    log-odds on average and hiding the weakest .1.
+    That is its own map less the mean of the others, weighted by their probabilities: the derivative
+    of the log-odds. On 62 photographs, covering the 16x16 pixels of highest contribution lowered
+    the log-odds by 1.0 on average, covering those of lowest by .1.
 
     Args:
         maps: (7, h, w) from `evidence_maps`.
-        probabilities: of the answer, in FER2013's order.
+        probabilities: of the prediction, in FER2013's order.
         emotion: a name of `FER2013_LABELS`.
 
     Returns:
-        (h, w), above 0 where a place speaks for the emotion.
+        (h, w) float64, positive where a position raises the log-odds.
     """
     index = FER2013_LABELS.index(emotion)
     others = np.array(list(probabilities.values()), np.float64)
@@ -78,9 +78,9 @@ def evidence_for(
 
 
 def draw_evidence(face: UInt8Array, evidence: FloatArray, size: int) -> UInt8Array:
-    """Draw the face with the places that speak for an emotion in warm colors.
+    """Overlay the positive contributions to an emotion on the face, as a heat map.
 
-    The strongest place is brightest; places that speak against it stay grey.
+    The highest contribution is brightest; negative ones stay grey.
 
     Args:
         face: (h, w) uint8 grey.
@@ -101,7 +101,7 @@ def draw_evidence(face: UInt8Array, evidence: FloatArray, size: int) -> UInt8Arr
 
 
 def filter_views(face: UInt8Array) -> dict[str, UInt8Array]:
-    """The face as a predecessor prepared it, step after step.
+    """Apply the filters of a predecessor, one after the other.
 
     Args:
         face: (h, w) uint8 grey.
@@ -124,5 +124,5 @@ def filter_views(face: UInt8Array) -> dict[str, UInt8Array]:
 
 
 def enlarge(face: UInt8Array, size: int) -> UInt8Array:
-    """(h, w) uint8 grey to (size, size), smoothly: it shows what the network saw, not squares."""
+    """Enlarge (h, w) uint8 grey to (size, size), by cubic interpolation."""
     return np.asarray(cv2.resize(face, (size, size), interpolation=cv2.INTER_CUBIC), dtype=np.uint8)

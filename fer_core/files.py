@@ -1,4 +1,4 @@
-"""What a command's paths stand for: images and videos, folders of them, patterns, lists."""
+"""Lists the files that a command's paths stand for: images, videos, folders, patterns, lists."""
 
 import glob
 import os
@@ -24,8 +24,8 @@ def find_files(
         leave_out: a folder that is not searched where it lies in another one.
 
     Returns:
-        The names, in order: as given, those out of a folder behind its name. A folder or pattern
-        without a file stands for itself, so that it is missed.
+        The names, in the order of `paths`, those of a folder prefixed by it. A folder or pattern
+        without a file is listed itself, so that it gets a row with an error.
     """
     names: dict[str, None] = {}
     for path in paths:

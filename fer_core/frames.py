@@ -1,8 +1,8 @@
-"""Decode a video file: upright RGB frames with their times, in constant memory.
+"""Decodes a video file: upright RGB frames with their times, in constant memory.
 
-FFmpeg decodes, through PyAV. The file is opened here and handed to FFmpeg as an open file, so that
-no name is taken for an address or a pattern; formats that name other files (playlists, scripts,
-image sequences) are not among `FORMATS`, and any attempt to open another file is refused.
+FFmpeg decodes, through PyAV. It gets an open file, so that no name is interpreted as an address or
+a pattern. Formats that name other files (playlists, scripts, image sequences) are not among
+`FORMATS`, and opening another file is refused.
 """
 
 import math
@@ -27,16 +27,16 @@ FORMATS = (
     "mov", "matroska", "avi", "gif", "apng", "mpegts", "mpeg", "mpegvideo", "ogg", "flv", "asf",
     "mxf", "dv", "rm", "ivf", "h264", "hevc", "m4v", "yuv4mpegpipe",
 )  # fmt: skip
-STILL_BRANDS = {"avif", "heic", "heix", "mif1"}  # pictures in a container for videos
-THREADS = 2  # of the decoder: each keeps a frame more in memory
+STILL_BRANDS = {"avif", "heic", "heix", "mif1"}  # images in a container for videos
+THREADS = 2  # of the decoder: each keeps another frame in memory
 LIMITS = {"max_pixels": str(MAX_PIXELS)}  # of decoders
 READ_BYTES = 1 << 18  # at a time
 DECIMALS = 6  # of seconds, as FFmpeg counts
-TIME_TOLERANCE = 1e-3  # seconds: what containers round times to
-MISSING_SECONDS = 0.5  # by which a header may be wrong about the end
-MAX_ASPECT = 4  # of a pixel that is not square; others are taken for a mistake
-GIF_ENDS = (b";", b"\0")  # the trailer, which some programs pad
-TELL_DURATION = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi", "flv", "asf")  # in their header
+TIME_TOLERANCE = 1e-3  # seconds: rounding of times in containers
+MISSING_SECONDS = 0.5  # tolerance of a header's duration
+MAX_ASPECT = 4  # of a pixel that is not square; others are ignored as errors
+GIF_ENDS = (b";", b"\0")  # the trailer, which some encoders pad
+TELL_DURATION = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi", "flv", "asf")  # in the header
 
 NO_FILE = "There is no readable file at this path."
 UNREADABLE = (
@@ -58,7 +58,7 @@ class VideoFrames(Iterator[tuple[float, NDArray[np.uint8]]]):
     frames that are given are converted, and none is kept.
 
     Attributes:
-        duration: in seconds, as the file's header claims; None where it does not.
+        duration: in seconds, by the file's header; None where it states none.
         truncated: whether the file was found to be damaged or incomplete, which is certain only
             when the iteration has ended.
     """
@@ -100,11 +100,11 @@ class VideoFrames(Iterator[tuple[float, NDArray[np.uint8]]]):
 
     @property
     def end(self) -> float:
-        """When the last frame that was decoded so far ends, in seconds from the beginning."""
+        """Give the end of the last decoded frame, in seconds from the beginning."""
         return self._clock.end
 
     def __next__(self) -> tuple[float, NDArray[np.uint8]]:
-        """Decode up to the next frame that is given."""
+        """Decode the next frame that `every` selects."""
         return next(self._frames)
 
     def close(self) -> None:
@@ -134,7 +134,7 @@ class VideoFrames(Iterator[tuple[float, NDArray[np.uint8]]]):
             raise InvalidVideoError(NO_FRAME)
 
     def _display_matrix(self, frame: "av.VideoFrame") -> bytes | None:
-        """How a frame is to be turned; looked up anew when its rotation changes.
+        """Get a frame's display matrix, again only when its rotation changes.
 
         PyAV's `side_data` refers back to its frame, which keeps it in memory until the garbage
         collector comes by: with large frames that is gigabytes.
@@ -146,7 +146,7 @@ class VideoFrames(Iterator[tuple[float, NDArray[np.uint8]]]):
         return self._matrix
 
     def _decode(self) -> Iterator[tuple[float, "av.VideoFrame"]]:
-        """Every frame that is whole, with its time."""
+        """Decode every frame that is not corrupt, with its time."""
         import av
 
         stream, clock = self._stream, self._clock
@@ -170,7 +170,7 @@ class VideoFrames(Iterator[tuple[float, NDArray[np.uint8]]]):
         self.truncated |= self._ends_early()
 
     def _ends_early(self) -> bool:
-        """Whether the file's end is missing, by what its header or its kind says."""
+        """Tell by the header or the trailer whether the end of the file is missing."""
         kind = self._container.format.name
         if kind == "gif":
             self._file.seek(-1, os.SEEK_END)
@@ -180,7 +180,7 @@ class VideoFrames(Iterator[tuple[float, NDArray[np.uint8]]]):
         return self._clock.latest + self._clock.longest + MISSING_SECONDS < self.duration
 
     def _packets(self) -> Iterator["av.Packet[Any]"]:
-        """Of all streams, the last of which empty the decoders."""
+        """Read the packets of all streams; the last ones flush the decoders."""
         import av
 
         packets = self._container.demux()
@@ -191,17 +191,17 @@ class VideoFrames(Iterator[tuple[float, NDArray[np.uint8]]]):
 
 
 class _Clock:
-    """Times of frames, in seconds from the beginning of the file, that never fall.
+    """Computes times of frames in seconds from the beginning of the file, which never decrease.
 
     Attributes:
-        end: when the last frame ends.
-        latest: when the last frame or sound ends.
-        longest: time between two frames so far.
+        end: of the last frame, in seconds.
+        latest: end of the last frame or sound, in seconds.
+        longest: time between two frames so far, in seconds.
     """
 
     def __init__(self, container: "av.container.InputContainer", stream: "av.VideoStream") -> None:
         self._base = float(stream.time_base or 0)
-        # Where a file does not tell how long a frame is shown.
+        # Duration of a frame where the file does not state it.
         self._step = float(1 / (stream.average_rate or stream.guessed_rate or 25))
         begin: int | None = container.start_time  # of the stream that begins first, microseconds
         self._begin = None if begin is None else begin / 1e6
@@ -209,12 +209,12 @@ class _Clock:
         self.longest = self._step
 
     def time_of(self, frame: "av.VideoFrame") -> float:
-        """When a frame begins; one without a timestamp begins where the last one ended."""
+        """Compute a frame's time; without a timestamp it is the end of the last frame."""
         stamp = frame.dts if frame.pts is None else frame.pts
         if self._begin is None:
             self._begin = (stamp or 0) * self._base
         time = self.end if stamp is None else round(stamp * self._base - self._begin, DECIMALS)
-        if time < self._last - TIME_TOLERANCE:  # a clock that was set back goes on where it was
+        if time < self._last - TIME_TOLERANCE:  # after timestamps restart, time continues
             self._begin -= self._next - time
             time = self._next
         time = max(time, self._last)
@@ -225,7 +225,7 @@ class _Clock:
         return time
 
     def hear(self, packet: "av.Packet[Any]") -> None:
-        """Note when a piece of sound ends."""
+        """Note the end of a packet of sound."""
         if packet.pts is not None and self._begin is not None:
             end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
             self.latest = max(self.latest, end - self._begin)
@@ -243,7 +243,7 @@ def _open(path: Path) -> BinaryIO:
 def _open_container(
     file: BinaryIO,
 ) -> tuple["av.container.InputContainer", "av.VideoStream"]:
-    """The container and the stream that is decoded, both checked."""
+    """Open and check the container and the stream that is decoded."""
     container = _probe(file, LIMITS)
     try:
         stream = _video_stream(container)
@@ -260,7 +260,7 @@ def _open_container(
 def _check_size(context: "av.VideoCodecContext", file: BinaryIO) -> None:
     width, height = context.width, context.height
     if not width or not height:
-        # Refused by the decoder, perhaps for its size, which the header alone may tell.
+        # The decoder refused it, perhaps for its size; the header alone may state that.
         file.seek(0)
         with _probe(file, {"codec_whitelist": "none"}) as undecoded:
             claimed = _video_stream(undecoded).codec_context
@@ -272,7 +272,7 @@ def _check_size(context: "av.VideoCodecContext", file: BinaryIO) -> None:
 
 
 def _probe(file: BinaryIO, options: dict[str, str]) -> "av.container.InputContainer":
-    """Read the header, and decode what it leaves open.
+    """Open the container: read the header, and decode what it does not state.
 
     PyAV is imported where it is used: it loads FFmpeg, which images do not need.
     """
@@ -293,7 +293,7 @@ def _probe(file: BinaryIO, options: dict[str, str]) -> "av.container.InputContai
 
 
 def _video_stream(container: "av.container.InputContainer") -> "av.VideoStream":
-    """The first stream of moving pictures."""
+    """Find the first video stream that is not a still image."""
     from av.stream import Disposition
 
     if not container.streams:
@@ -315,7 +315,7 @@ def _refuse(*_given: object) -> NoReturn:
 def _upright(
     frame: "av.VideoFrame", pixel_aspect: Fraction | None, matrix: bytes | None
 ) -> NDArray[np.uint8]:
-    """The frame as it is to be shown: square pixels, turned, transparency over white."""
+    """Convert a frame to upright RGB with square pixels, transparency over white."""
     aspect = float(pixel_aspect or 1)
     width = frame.width
     if aspect != 1 and 1 / MAX_ASPECT <= aspect <= MAX_ASPECT:
@@ -331,18 +331,18 @@ def _upright(
 
 
 def _over_white(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Without transparency, in bands of rows: in one piece it takes five times the memory."""
+    """Blend over white in bands of rows: in one piece it takes five times the memory."""
     rows = max(1, BAND_PIXELS // image.shape[1])
     bands = [load_image(image[top : top + rows]) for top in range(0, len(image), rows)]
     return np.concatenate(bands)
 
 
 def _turned(image: NDArray[np.uint8], matrix: bytes) -> NDArray[np.uint8]:
-    """Turn an image by a display matrix, to the nearest quarter.
+    """Rotate and mirror an image by a display matrix, to the nearest quarter turn.
 
     Args:
         image: (H, W, 3).
-        matrix: nine int32 in this machine's order, of which the first, second, fourth and fifth
+        matrix: nine int32 in native byte order, of which the first, second, fourth and fifth
             (a, b, c, d) take (x, y) to (a x + c y, b x + d y); y points down (ISO/IEC 14496-12).
     """
     a, b, _, c, d = np.frombuffer(matrix, np.int32)[:5].astype(float).tolist()

@@ -1,7 +1,7 @@
-"""Similarity transforms, and cutting a square out of a picture by one.
+"""Computes similarity transforms, and crops a square from an image by one.
 
 Coordinates are continuous: a pixel (x, y) covers [x, x + 1) x [y, y + 1), so its centre lies at
-(x + .5, y + .5). OpenCV counts from pixel centres instead; the half pixels below convert.
+(x + .5, y + .5). OpenCV's origin is the centre of the first pixel; half pixels convert.
 
 A transform is a (2, 3) float64 matrix that takes (x, y, 1) to (x', y').
 """
@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 
 Transform = NDArray[np.float64]
 
-MAX_WARPED = 2**15 - 2  # pixels: OpenCV warps no longer picture, but a part of it
+MAX_WARPED = 2**15 - 2  # pixels: the longest side that OpenCV warps
 
 
 def similarity(center: NDArray[np.float64], side: float, roll: float, size: int) -> Transform:
-    """The transform that takes a square of a picture to an upright one at the origin.
+    """Compute the transform from a square of an image to an upright square at the origin.
 
     Args:
-        center: (2,) of the square, in pixels of the picture.
-        side: of the square, in pixels of the picture; above 0.
-        roll: clockwise turn of the square in the picture, in radians.
+        center: (2,) of the square, in pixels of the image.
+        side: of the square, in pixels of the image; above 0.
+        roll: clockwise rotation of the square in the image, in radians.
         size: side of the result, in pixels.
     """
     cosine, sine = np.cos(roll) * size / side, np.sin(roll) * size / side
@@ -30,7 +30,7 @@ def similarity(center: NDArray[np.float64], side: float, roll: float, size: int)
 
 
 def fit_similarity(points: NDArray[np.float64], targets: NDArray[np.float64]) -> Transform:
-    """The similarity without mirroring that takes points nearest to targets, in least squares.
+    """Fit the similarity transform, without reflection, from points to targets by least squares.
 
     Closed form in the plane: with both sets centred, the linear part is the quotient of two complex
     numbers (Umeyama 1991 solves the general case).
@@ -48,19 +48,19 @@ def fit_similarity(points: NDArray[np.float64], targets: NDArray[np.float64]) ->
 
 
 def scale_of(transform: Transform) -> float:
-    """How much longer lengths become."""
+    """Compute the factor by which a transform scales lengths."""
     return float(np.hypot(transform[0, 0], transform[1, 0]))
 
 
 def apply(transform: Transform, points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(N, 2) points, taken along."""
+    """Transform (N, 2) points."""
     moved: NDArray[np.float64] = points @ transform[:, :2].T + transform[:, 2]
     return moved
 
 
 def invert(transform: Transform) -> Transform:
-    """The way back."""
-    # By hand: numpy.linalg takes longer for two by two than the rest of a crop's geometry.
+    """Invert a transform."""
+    # In closed form: numpy.linalg takes longer than the rest of a crop's geometry.
     (a, b, x), (c, d, y) = transform.tolist()
     determinant: float = a * d - b * c
     inverse = [[d, -b, b * y - d * x], [-c, a, c * x - a * y]]
@@ -68,14 +68,15 @@ def invert(transform: Transform) -> Transform:
 
 
 def shrink(image: NDArray[np.uint8], longest: int) -> tuple[NDArray[np.uint8], float]:
-    """The picture with a longer side of at most so many pixels, averaged by area.
+    """Downsample an image by area to a longer side of at most `longest` pixels.
 
     Args:
         image: (H, W, 3) or (H, W) uint8.
         longest: in pixels, at least 1.
 
     Returns:
-        The picture, itself where it is small enough, and how many of its pixels one of it covers.
+        The image, unchanged where it is small enough, and how many original pixels one of its
+        pixels spans.
     """
     height, width = image.shape[:2]
     factor = longest / max(height, width)
@@ -92,23 +93,23 @@ def cut_square(
     size: int,
     interpolation: int = cv2.INTER_LINEAR,
 ) -> NDArray[np.uint8]:
-    """Cut a square out of the full-resolution picture in one geometric transform.
+    """Crop a square from the full-resolution image in one geometric transform.
 
-    OpenCV's warp cannot average areas, so what is larger than the result is shrunk by area first,
-    together with just the surroundings that the result shows; then it is warped at its own scale.
-    Pixels beyond the picture's edge repeat the edge.
+    OpenCV's warp does not average areas, so that the part of the image that the result shows is
+    downsampled by area first, where it is larger than the result, and then warped.
+    Pixels beyond the image's edge repeat the edge.
 
     Args:
         image: (H, W, 3) or (H, W) uint8.
-        transform: a similarity from the picture to the result.
+        transform: a similarity from the image to the result.
         size: side of the result, in pixels.
         interpolation: an OpenCV flag.
 
     Returns:
         (size, size, 3) or (size, size) uint8.
     """
-    source, to_picture = _antialiased_source(image, transform, size)
-    return warp_square(source, _compose(transform, to_picture), size, interpolation)
+    source, to_image = _antialiased_source(image, transform, size)
+    return warp_square(source, _compose(transform, to_image), size, interpolation)
 
 
 def warp_square(
@@ -117,9 +118,10 @@ def warp_square(
     size: int,
     interpolation: int = cv2.INTER_LINEAR,
 ) -> NDArray[np.uint8]:
-    """Cut a square out of a picture that is less than about twice as large as the result.
+    """Crop a square from an image whose scale is less than about twice that of the result.
 
-    Of a larger one it would skip pixels: `cut_square` averages them. The rest is as there.
+    At a larger scale it would skip pixels, which `cut_square` averages. Arguments, result and
+    border are those of `cut_square`.
     """
     if max(image.shape[:2]) > MAX_WARPED:
         return cut_square(image, transform, size, interpolation)
@@ -135,16 +137,16 @@ def warp_square(
 def _antialiased_source(
     image: NDArray[np.uint8], transform: Transform, size: int
 ) -> tuple[NDArray[np.uint8], Transform]:
-    """The part of the picture that the result shows, shrunk to about the result's scale.
+    """Crop the part of the image that the result shows, downsampled to about its scale.
 
     Returns:
-        The part, and the transform from its coordinates to the picture's.
+        The part, and the transform from its coordinates to the image's.
     """
     height, width = image.shape[:2]
     shrink = max(1.0, 1.0 / scale_of(transform))
     corners = np.array([[0.0, 0.0], [size, 0.0], [0.0, size], [size, size]])
     shown = apply(invert(transform), corners)
-    margin = 2 * shrink + 2  # what interpolation may reach beyond the edge
+    margin = 2 * shrink + 2  # for interpolation beyond the edge
     left, top = np.floor(shown.min(axis=0) - margin).astype(int)
     right, bottom = np.ceil(shown.max(axis=0) + margin).astype(int)
     left, right = _overlap(left, right, width)
@@ -156,17 +158,17 @@ def _antialiased_source(
         shrunk = cv2.resize(part, (columns, rows), interpolation=cv2.INTER_AREA)
         part = np.asarray(shrunk, dtype=np.uint8)
     scale_x, scale_y = (right - left) / part.shape[1], (bottom - top) / part.shape[0]
-    to_picture = np.array([[scale_x, 0.0, left], [0.0, scale_y, top]])
-    return np.ascontiguousarray(part), to_picture
+    to_image = np.array([[scale_x, 0.0, left], [0.0, scale_y, top]])
+    return np.ascontiguousarray(part), to_image
 
 
 def _overlap(low: int, high: int, size: int) -> tuple[int, int]:
-    """[low, high) within [0, size), at least one pixel even for a square wholly outside."""
+    """Clip [low, high) to [0, size), to at least one pixel."""
     low = min(max(0, low), size - 1)
     return low, max(low + 1, min(size, high))
 
 
 def _compose(second: Transform, first: Transform) -> Transform:
-    """The transform that applies `first`, then `second`."""
+    """Compose two transforms: `first`, then `second`."""
     linear = second[:, :2] @ first[:, :2]
     return np.column_stack([linear, second[:, :2] @ first[:, 2] + second[:, 2]])

@@ -1,4 +1,4 @@
-"""Boxes of faces that a caller knows already, from a detector of its own or drawn by hand."""
+"""Validates boxes of faces that the caller gives instead of a search."""
 
 import math
 from collections.abc import Sequence
@@ -12,15 +12,15 @@ from fer_core.results import BoundingBox
 Boxes = Sequence[Sequence[float]] | NDArray[Any]
 """(N, 4) x_min, y_min, x_max, y_max in pixels of the upright image; fractions are allowed."""
 
-# Median places of the six keypoints in a face's box, as fractions of its width and height, made
-# symmetric: 331 upright faces of photographs, placed by the face mesh.
+# Median positions of the six keypoints in a face's box, as fractions of its width and height, made
+# symmetric: by the face mesh, on 331 upright faces of photographs.
 TYPICAL_KEYPOINTS = np.array(
     [[0.26, 0.33], [0.74, 0.33], [0.5, 0.56], [0.5, 0.76], [0.0, 0.42], [1.0, 0.42]]
 )
 
 
 class GivenBox(NamedTuple):
-    """A checked box.
+    """A box that was validated.
 
     Attributes:
         exact: (4,) float64 x_min, y_min, x_max, y_max as given; may reach beyond the image.
@@ -32,7 +32,7 @@ class GivenBox(NamedTuple):
 
     @property
     def typical_keypoints(self) -> NDArray[np.float64]:
-        """(6, 2) float64 in the order of `KEYPOINT_NAMES`: where those of an upright face lie."""
+        """Compute the keypoints of a typical upright face: (6, 2) float64, as `KEYPOINT_NAMES`."""
         low, high = self.exact[:2], self.exact[2:]
         return low + TYPICAL_KEYPOINTS * (high - low)
 
@@ -46,7 +46,7 @@ def check_boxes(boxes: Boxes, width: int, height: int) -> list[GivenBox]:
         height: of that image, in pixels.
 
     Returns:
-        One entry a box, in the same order.
+        One `GivenBox` a box, in the same order.
 
     Raises:
         ValueError: something is not four finite numbers, or a box is empty or lies outside the
@@ -72,18 +72,20 @@ def _check(number: int, box: Any, width: int, height: int) -> GivenBox:
             f"not {box!r}."
         )
     x_min, y_min, x_max, y_max = edges
-    told = f"({x_min:g}, {y_min:g}, {x_max:g}, {y_max:g})"
+    shown = f"({x_min:g}, {y_min:g}, {x_max:g}, {y_max:g})"
     if x_max <= x_min or y_max <= y_min:
         raise ValueError(
-            f"Box {number} is empty: x_max must be above x_min and y_max above y_min, not {told}."
+            f"Box {number} is empty: x_max must be above x_min and y_max above y_min, not {shown}."
         )
     if x_max <= 0 or y_max <= 0 or x_min >= width or y_min >= height:
-        raise ValueError(f"Box {number} lies outside the image of {width}x{height} pixels: {told}.")
+        raise ValueError(
+            f"Box {number} lies outside the image of {width}x{height} pixels: {shown}."
+        )
     left, right = (min(width, max(0, round(edge))) for edge in (x_min, x_max))
     top, bottom = (min(height, max(0, round(edge))) for edge in (y_min, y_max))
     if right <= left or bottom <= top:
         raise ValueError(
             f"Box {number} holds no whole pixel of the image; boxes are in pixels, not in "
-            f"fractions of the image: {told}."
+            f"fractions of the image: {shown}."
         )
     return GivenBox(np.array(edges), BoundingBox(left, top, right, bottom))

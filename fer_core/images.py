@@ -1,4 +1,4 @@
-"""Anything that a user hands in, as an upright RGB picture."""
+"""Loads an image of any supported kind as upright RGB, within limits of size and time."""
 
 import io
 import os
@@ -18,19 +18,19 @@ pillow_heif.register_heif_opener(thumbnails=False)
 ImageSource = str | os.PathLike[str] | bytes | Image.Image | NDArray[np.uint8]
 
 MAX_PIXELS = 64_000_000  # 64 megapixels: 192 MB as RGB
-MAX_SIDE = 65_500  # pixels; no longer picture can be written as JPEG again
+MAX_SIDE = 65_500  # pixels; JPEG_MAX_DIMENSION of libjpeg
 MAX_BYTES = 20_000_000  # 20 MB, encoded
 # MPO opens as JPEG; HEIF is what phones call HEIC.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
-MAX_AVIF_PIXELS = 32_000_000  # whose decoder takes three times the memory of the others
+MAX_AVIF_PIXELS = 32_000_000  # its decoder takes three times the memory of others
 BAND_PIXELS = 1_000_000
-# Seconds of the thread's own time: for the header, and for the pixels. Ten times what is needed.
+# Limits of CPU time of the thread, in seconds: header, pixels. Ten times what images need.
 HEADER_SECONDS, PIXEL_SECONDS, SECONDS_A_PIXEL = 0.7, 1.0, 1e-7
-JPEG_SCAN, MAX_SCANS = b"\xff\xda", 100  # of a progressive JPEG; ten are usual
-EXIF_MARK, MAX_EXIF = b"Exif\0\0", 3  # Pillow joins all that there are
+JPEG_SCAN, MAX_SCANS = b"\xff\xda", 100  # scans of a progressive JPEG; ten are usual
+EXIF_MARK, MAX_EXIF = b"Exif\0\0", 3  # segments, which Pillow concatenates
 MAX_EXIF_ENTRIES = 500  # cameras write fewer than a hundred
 TIFF_OFFSETS, MAX_TIFF_PARTS = (273, 324), 4 * MAX_SIDE  # strips and tiles: rows of four planes
-# EXIF orientation: quarter turns counter-clockwise that make it upright, then mirrored or not.
+# EXIF orientation: counter-clockwise quarter turns to upright, then whether to mirror.
 TURNS = {1: (0, False), 2: (0, True), 3: (2, False), 4: (2, True),
          5: (3, True), 6: (3, False), 7: (1, True), 8: (1, False)}  # fmt: skip
 BACKGROUND = (255, 255, 255)  # behind transparent pixels, as on a web page
@@ -60,20 +60,20 @@ BAD_ARRAY = (
 
 
 def load_image(source: ImageSource) -> NDArray[np.uint8]:
-    """Read a picture: first frame, EXIF orientation applied, transparency over white.
+    """Load an image: first frame, EXIF orientation applied, transparency over white.
 
     Args:
-        source: a path, the bytes of a picture file, a PIL image (at the frame where it stands), or
+        source: a path, the bytes of an image file, a PIL image (its current frame), or
             an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) uint8, grey, RGB or RGBA.
 
     Returns:
-        (H, W, 3) uint8 RGB, C-contiguous, not to be written to. An RGB array comes back as it is,
-        not copied.
+        (H, W, 3) uint8 RGB, C-contiguous, to be treated as read-only: an RGB array is returned
+        without a copy.
 
     Raises:
         ImageTooLargeError: more than `MAX_PIXELS` pixels, `MAX_SIDE` pixels on one side or
             `MAX_BYTES` bytes; found in the header, before the pixels are decoded.
-        InvalidImageError: anything else that cannot be read as a picture.
+        InvalidImageError: anything else that cannot be read as an image.
     """
     if isinstance(source, np.ndarray):
         return _from_array(source)
@@ -119,15 +119,15 @@ def _from_bytes(data: bytes) -> NDArray[np.uint8]:
         pixels = 0 if opened.format == "BMP" else opened.width * opened.height
         source.allow(PIXEL_SECONDS + pixels * SECONDS_A_PIXEL)
         upright, orientation = _from_pillow(opened)
-    # Only now, when the decoded picture is gone: turning takes its size once more.
+    # After the decoded image is freed, because rotating copies it.
     return _turn(upright, orientation)
 
 
 class _Metered(io.BytesIO):
-    """A file in memory that is not read for ever.
+    """A file in memory whose reading is limited in bytes and CPU time.
 
-    Small files can make their readers go over the same bytes again and again, or take one byte at a
-    time: pictures do not, and what does is refused.
+    Crafted small files make parsers read the same bytes again and again, or one byte at a time;
+    they are refused.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -136,11 +136,11 @@ class _Metered(io.BytesIO):
         self.allow(HEADER_SECONDS)
 
     def allow(self, seconds: float) -> None:
-        """So much of the thread's own time from now on."""
+        """Allow so many seconds of CPU time of this thread from now on."""
         self._until = time.thread_time() + seconds
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """As of any file."""
+        """Read, or raise InvalidImageError beyond the limits."""
         content = super().read(size)
         self._left -= len(content)
         if self._left < 0 or time.thread_time() > self._until:
@@ -149,14 +149,14 @@ class _Metered(io.BytesIO):
 
 
 def _is_laborious(data: bytes) -> bool:
-    """Whether its form alone makes reading it take minutes, which no camera or program does."""
+    """Tell whether its structure alone would take minutes to read; no camera writes such files."""
     if data[:2] == b"\xff\xd8":
         return data.count(JPEG_SCAN) > MAX_SCANS or data.count(EXIF_MARK) > MAX_EXIF
     return any(tag in TIFF_OFFSETS and count > MAX_TIFF_PARTS for tag, count in _directory(data))
 
 
 def _directory(data: bytes) -> list[tuple[int, int]]:
-    """Tag and number of values of each entry in the first directory of a TIFF or of EXIF data."""
+    """List tag and number of values of each entry in the first directory of TIFF or EXIF data."""
     if data[:4] not in (b"II*\0", b"MM\0*"):
         return []
     order: Literal["little", "big"] = "little" if data[:1] == b"I" else "big"
@@ -170,7 +170,7 @@ def _directory(data: bytes) -> list[tuple[int, int]]:
 
 
 def _from_pillow(image: Image.Image) -> tuple[NDArray[np.uint8], int]:
-    """The picture as it is stored, and its EXIF orientation."""
+    """Decode the image as it is stored, and its EXIF orientation."""
     width, height = image.size
     _check_size(width, height)
     try:
@@ -178,7 +178,7 @@ def _from_pillow(image: Image.Image) -> tuple[NDArray[np.uint8], int]:
         orientation = _orientation(image)
         if width * height <= BAND_PIXELS:
             return np.asarray(_to_rgb(image), dtype=np.uint8), orientation
-        # In bands: in one piece, what lies between would take a large picture's size twice.
+        # In bands, because intermediate copies of a large image would take its size twice.
         array = np.empty((height, width, 3), np.uint8)
         rows = max(1, BAND_PIXELS // width)
         for top in range(0, height, rows):
@@ -192,19 +192,19 @@ def _from_pillow(image: Image.Image) -> tuple[NDArray[np.uint8], int]:
 
 
 def _orientation(image: Image.Image) -> int:
-    """1 to 8 as EXIF counts; 1 where it is not told, or in more EXIF than a camera writes."""
+    """Read the EXIF orientation, 1 to 8; 1 where there is none, or more EXIF than cameras write."""
     exif = (image.info.get("exif") or b"").removeprefix(EXIF_MARK)
     if len(_directory(exif)) > MAX_EXIF_ENTRIES:  # Pillow reads each, all from the same bytes
         return 1
-    told = image.getexif().get(ExifTags.Base.Orientation, 1)
-    return told if told in TURNS else 1
+    orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    return orientation if orientation in TURNS else 1
 
 
-def _turn(picture: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+def _turn(image: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
     quarters, mirrored = TURNS[orientation]
     if quarters == 0 and not mirrored:
-        return picture
-    turned = np.rot90(picture, quarters)  # counter-clockwise
+        return image
+    turned = np.rot90(image, quarters)  # counter-clockwise
     return np.ascontiguousarray(turned[:, ::-1] if mirrored else turned)
 
 

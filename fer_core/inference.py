@@ -1,4 +1,4 @@
-"""Running a TFLite network on the CPU, by LiteRT."""
+"""Runs a TFLite network on the CPU, by LiteRT."""
 
 import os
 import threading
@@ -10,18 +10,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-MAX_THREADS = 2  # of one network: more help little, and hosts that give two cores often show many
-MAX_SHAPES = 6  # of inputs, for which a network is kept ready
+MAX_THREADS = 2  # of one network: more gain little, and hosts limited to two cores often show many
+MAX_SHAPES = 6  # of inputs, for which a network stays allocated
 
 
 _limit: int | None = None
 
 
 def limit_threads(count: int) -> None:
-    """Let networks that are loaded from now on, and OpenCV, use so many threads in this process.
+    """Limit the threads of OpenCV and of networks that are loaded from now on, in this process.
 
     Raises:
-        ValueError: less than one.
+        ValueError: `count` is less than one.
     """
     if count < 1:
         raise ValueError(f"a network needs at least one thread, not {count}")
@@ -31,15 +31,15 @@ def limit_threads(count: int) -> None:
 
 
 def _cores() -> int:
-    """Cores that this process may use; all of the machine where the system does not tell."""
+    """Count the cores that this process may use; all of the machine where that is unknown."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Network:
-    """A TFLite network. One instance may be shared by any number of threads.
+    """Runs a TFLite network. One instance may be shared by any number of threads.
 
-    LiteRT prepares memory and weights for one shape of input, which can take longer than the
-    network itself; the last few shapes stay prepared.
+    LiteRT allocates memory and packs weights for one input shape, which can take longer than
+    inference; the last `MAX_SHAPES` shapes stay allocated.
     """
 
     def __init__(self, content: bytes, threads: int | None = None) -> None:
@@ -50,7 +50,7 @@ class Network:
             threads: that it uses; a tiny network is faster with one. Up to `MAX_THREADS` when None.
 
         Raises:
-            ValueError: it is no such file.
+            ValueError: it is not a TFLite file.
         """
         self._content = content
         self._threads = threads or _limit or min(MAX_THREADS, _cores())
@@ -60,10 +60,13 @@ class Network:
             self._prepare(None)
 
     def run(self, inputs: NDArray[np.float32]) -> Mapping[str, NDArray[np.float32]]:
-        """Its outputs by name, as the file's signature names them, or else its tensors.
+        """Run the network on one input.
 
         Args:
-            inputs: float32, of a shape that the network can take.
+            inputs: float32, of a shape that the network accepts.
+
+        Returns:
+            Outputs by the names of the file's signature, or else of its tensors.
 
         Raises:
             ValueError: another shape or dtype.
@@ -76,7 +79,7 @@ class Network:
             return {name: get(output) for name, output in prepared.outputs.items()}
 
     def _prepare(self, shape: tuple[int, ...] | None) -> "_Prepared":
-        """Ready for inputs of a shape, or of the file's own."""
+        """Allocate the network for an input shape; for the file's own when None."""
         if shape is not None and shape in self._prepared:
             self._prepared.move_to_end(shape)
             return self._prepared[shape]

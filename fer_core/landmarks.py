@@ -1,7 +1,7 @@
-"""A closer look at one face: MediaPipe's face mesh.
+"""Runs MediaPipe's face mesh on the crop of one face (Kartynnik et al. 2019).
 
-The mesh says whether a square really shows a face, and where the parts of the face are, more
-exactly than a detector can that looks at the whole picture.
+The network gives the probability that the crop shows a face, and 468 landmarks, which are more
+exact than BlazeFace's six keypoints.
 """
 
 import math
@@ -19,14 +19,14 @@ from fer_core.inference import Network
 LANDMARKER_FILE = "face_landmark.tflite"
 LANDMARKER_SHA256 = "1055cb9d4a9ca8b8c688902a3a5194311138ba256bcc94e336d8373a5f30c814"
 INPUT_SIZE = 192  # pixels, RGB
-LEVELS = (np.arange(256) / 255).astype(np.float32)  # what the network takes for each grey
+INPUT_VALUES = (np.arange(256) / 255).astype(np.float32)  # the network's input for each uint8
 POINTS = 468
-LOOK_SIDE = 1.5  # sides of a face; what the network was trained to look at
+CROP_SCALE = 1.5  # side of the crop, in sides of the face; as the network was trained
 # Names of the outputs: x, y, z of the points; logit of a face being there.
 MESH, PRESENCE = "conv2d_21", "conv2d_31"
 
-# Points of the mesh around each keypoint, in the order of KEYPOINT_NAMES; their mean is steadier
-# than one point (numbers: MediaPipe's canonical face model).
+# Landmarks around each keypoint, in the order of KEYPOINT_NAMES; their mean varies less than one
+# landmark (numbers: MediaPipe's canonical face model).
 KEYPOINT_GROUPS = (
     (33, 133, 145, 159),  # right eye: corners, lower and upper lid
     (263, 362, 374, 386),  # left eye
@@ -38,16 +38,16 @@ KEYPOINT_GROUPS = (
 
 
 OUTLINE = (234, 454, 10, 152)
-"""Points of the mesh at right and left ear, forehead and chin."""
+"""Landmarks at right and left ear, forehead and chin."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FaceMesh:
-    """What a closer look at a square found.
+    """Holds the face mesh of one crop.
 
     Attributes:
-        presence: probability that the square shows a face, 0..1.
-        points: (468, 2) float64, x and y in pixels of the picture.
+        presence: probability that the crop shows a face, 0..1.
+        points: (468, 2) float64 landmarks, x and y in pixels of the image.
         turn: degrees between the face's normal and the line of sight: 0 from the front, 90 in
             profile.
         aspect: height over width of the face, measured in three dimensions: about 1.2.
@@ -60,12 +60,12 @@ class FaceMesh:
 
     @property
     def keypoints(self) -> NDArray[np.float64]:
-        """(6, 2) float64 in the order of `KEYPOINT_NAMES`, in pixels of the picture."""
+        """Compute (6, 2) float64, in image pixels, in the order of `KEYPOINT_NAMES`."""
         return np.stack([self.points[list(group)].mean(axis=0) for group in KEYPOINT_GROUPS])
 
     @property
-    def square(self) -> tuple[NDArray[np.float64], float, float]:
-        """Center (2,) and side in pixels, and roll in radians, of a square for the next look."""
+    def crop_square(self) -> tuple[NDArray[np.float64], float, float]:
+        """Compute the next pass's crop: center (2,) and side in pixels, roll in radians."""
         right_eye, left_eye, _, _, right_ear, left_ear = self.keypoints
         across = (left_eye - right_eye) + (left_ear - right_ear)
         roll = float(np.arctan2(across[1], across[0]))
@@ -73,15 +73,15 @@ class FaceMesh:
         turned = apply(upright, self.points)
         low, high = turned.min(axis=0, keepdims=True), turned.max(axis=0, keepdims=True)
         center = apply(invert(upright), (low + high) / 2)[0]
-        return center, LOOK_SIDE * float((high - low).max()), roll
+        return center, CROP_SCALE * float((high - low).max()), roll
 
-    def moved(self, scale: float) -> "FaceMesh":
-        """The same in pixels of a picture that is so many times larger."""
+    def scaled(self, scale: float) -> "FaceMesh":
+        """Convert to pixels of an image that is `scale` times as large."""
         return replace(self, points=self.points * scale)
 
 
 class FaceLandmarker:
-    """The face mesh network. One instance may be shared by any number of threads."""
+    """Runs the face mesh network. One instance may be shared by any number of threads."""
 
     def __init__(self, model: bytes) -> None:
         """Read the network from the content of its TFLite asset."""
@@ -89,7 +89,7 @@ class FaceLandmarker:
 
     @classmethod
     def load(cls, directory: Path) -> "FaceLandmarker":
-        """The network of a models folder.
+        """Load the network of a models folder.
 
         Raises:
             ModelLoadError: the asset is missing.
@@ -97,20 +97,23 @@ class FaceLandmarker:
         """
         return cls(read_verified(directory / LANDMARKER_FILE, LANDMARKER_SHA256))
 
-    def look(
+    def predict(
         self, image: NDArray[np.uint8], center: NDArray[np.float64], side: float, roll: float
     ) -> FaceMesh:
-        """Look at one square of a picture.
+        """Predict the face mesh in one square of an image.
 
         Args:
             image: (H, W, 3) uint8 RGB.
-            center: (2,) of the square, in pixels.
-            side: of the square, in pixels; `LOOK_SIDE` times a face's.
-            roll: of the face, clockwise, in radians; it is turned upright.
+            center: (2,) x and y of the square, in pixels.
+            side: of the square, in pixels; `CROP_SCALE` times that of the face.
+            roll: of the face, clockwise, in radians; the crop is rotated upright by it.
+
+        Returns:
+            Landmarks in pixels of `image`, whether there is a face or not.
         """
         transform = similarity(center, side, roll, INPUT_SIZE)
         crop = warp_square(image, transform, INPUT_SIZE)
-        inputs = np.asarray(cv2.LUT(crop, LEVELS), np.float32)
+        inputs = np.asarray(cv2.LUT(crop, INPUT_VALUES), np.float32)
         outputs = self._network.run(inputs[np.newaxis])
         points = outputs[MESH].reshape(POINTS, 3).astype(np.float64)
         presence = 1.0 / (1.0 + np.exp(-float(outputs[PRESENCE].item())))
@@ -121,7 +124,7 @@ def _shape(points: NDArray[np.float64]) -> tuple[float, float]:
     """Compute turn and aspect of a face, as `FaceMesh` has them, by ears, forehead and chin.
 
     Args:
-        points: (468, 3), the third away from the camera in the unit of the others.
+        points: (468, 3) x, y, z in one unit, z away from the camera.
     """
     right_ear, left_ear, forehead, chin = points[list(OUTLINE)]
     across, down = (left_ear - right_ear).tolist(), (chin - forehead).tolist()

@@ -1,4 +1,4 @@
-"""Copies of images and videos with boxes and labels, in a folder that mirrors where they lie."""
+"""Writes annotated copies of images and videos into a folder that mirrors their folders."""
 
 import contextlib
 import os
@@ -15,21 +15,22 @@ from fer_core.drawing import annotate
 from fer_core.errors import OutputError
 from fer_core.video_writer import VideoWriter
 
-KEPT_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")  # others get .jpg behind their name
-QUALITY = 92
+KEPT_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")  # others get .jpg appended
+QUALITY = 92  # of JPEG and WebP, 0..100
 
 
 class MarkedCopies:
-    """Writes marked copies, each when its file was read to the end."""
+    """Writes annotated copies, each when its file was read to the end."""
 
     def __init__(self, folder: Path, files: list[str]) -> None:
-        """Lay out the copies of all files below one folder.
+        """Determine the path of each copy.
 
-        A copy lies as its file does below the deepest folder that holds them all.
+        A file's path relative to the deepest common folder of all files is its copy's path in
+        `folder`.
 
         Args:
-            folder: for the copies; made when it is missing.
-            files: that may come.
+            folder: for the copies; created when it is missing.
+            files: all that may be added.
 
         Raises:
             OutputError: copies would replace the files, or the folder cannot be made.
@@ -48,7 +49,7 @@ class MarkedCopies:
             folder.mkdir(parents=True, exist_ok=True)
 
     def add(self, reading: Reading) -> None:
-        """Draw an image, or the next frame of a video. An error adds nothing.
+        """Draw an image, or the next frame of a video; ignore an error.
 
         Raises:
             OutputError: the copy cannot be written.
@@ -67,7 +68,7 @@ class MarkedCopies:
         self._video.add(picture, reading.time)
 
     def finish(self) -> None:
-        """Say that a file was read to the end.
+        """Complete the copy of a file that was read to the end.
 
         Raises:
             OutputError: the copy cannot be written.
@@ -77,7 +78,7 @@ class MarkedCopies:
             video.finish()
 
     def drop(self) -> None:
-        """Forget the copy of a video that was not read to the end."""
+        """Delete the copy of a video that was not read to the end."""
         video, self._video = self._video, None
         if video is not None:
             video.drop()
@@ -97,7 +98,7 @@ class MarkedCopies:
 
 
 class _MarkedVideo:
-    """A video of the frames that were read, each shown at its own time."""
+    """Writes a video of the frames that were read, at their own times."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -106,14 +107,16 @@ class _MarkedVideo:
         with _sentences(path):
             self._writer = VideoWriter(self._unfinished)
 
-    def add(self, picture: NDArray[np.uint8], time: float) -> None:
+    def add(self, image: NDArray[np.uint8], time: float) -> None:
         if self._shape is None:
-            self._shape = tuple(max(2, side) for side in picture.shape)
-        if picture.shape != self._shape:  # a video's frames may change their size, a file may not
+            self._shape = tuple(max(2, side) for side in image.shape)
+        if (
+            image.shape != self._shape
+        ):  # the size may change within the source, but not within an MP4
             height, width = self._shape[:2]
-            picture = np.asarray(cv2.resize(picture, (width, height)), np.uint8)
+            image = np.asarray(cv2.resize(image, (width, height)), np.uint8)
         with _sentences(self._path):
-            self._writer.write(picture, time)
+            self._writer.write(image, time)
 
     def finish(self) -> None:
         with _sentences(self._path):
@@ -138,7 +141,7 @@ def _unfinished(path: Path) -> Path:
 
 @contextlib.contextmanager
 def _replacing(path: Path) -> Iterator[Path]:
-    """A path to write to first, so that no half of a copy is left."""
+    """Give a temporary path, which replaces `path` when it is complete."""
     unfinished = _unfinished(path)
     try:
         yield unfinished
@@ -149,7 +152,7 @@ def _replacing(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _sentences(path: Path) -> Iterator[None]:
-    """Tell faults of the file system in one sentence."""
+    """Convert an OSError into an OutputError with one sentence."""
     try:
         yield
     except OSError as error:

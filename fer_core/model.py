@@ -1,4 +1,4 @@
-"""The emotion model: model.json, a verified TFLite file, and the forward pass."""
+"""Loads the emotion model, model.json and a verified TFLite file, and runs its forward pass."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -19,18 +19,18 @@ from fer_core.preprocessing import Float32Array, PreprocessingSpec
 MODEL_JSON = "model.json"
 FORMAT_VERSION = 3
 CONVERTIBLE_VERSION = 2
-"""With temperature and fer2013_share in the place of `calibration`."""
+"""Has temperature and fer2013_share instead of `calibration`."""
 HEADS = {"ferplus": FERPLUS_LABELS, "fer2013": FER2013_LABELS}
 MAPS = "_maps"
-"""Ends the name of the output with a head's maps, which not every network has."""
+"""Suffix of the output with a head's class activation maps, which not every network has."""
 
 Forward = Callable[[Float32Array], Mapping[str, NDArray[np.float32]]]
-"""(N, h, w, 1) float32 -> {"ferplus": (N, 8), "fer2013": (N, 7)} logits; some also give maps."""
+"""(N, h, w, 1) float32 -> {"ferplus": (N, 8), "fer2013": (N, 7)} logits, and maps of some."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """What model.json says.
+    """Holds the content of model.json.
 
     Attributes:
         name: of the model.
@@ -38,11 +38,11 @@ class ModelInfo:
         file: name of the TFLite file beside model.json.
         sha256: of that file.
         preprocessing: how a face becomes the network's input.
-        flip_averaging: whether logits are the mean over the face and its mirror image.
-        calibration: turns both heads into the answer's seven probabilities.
-        abstention_threshold: the confidence below which the answer is "not sure".
-        figures: what was measured, by evaluation set.
-        training: command, commit and config that made the model.
+        flip_averaging: whether logits are averaged over the face and its mirror image.
+        calibration: computes the seven probabilities from both heads.
+        abstention_threshold: the confidence, 0..1, below which a prediction is uncertain.
+        figures: metrics by evaluation set.
+        training: command, commit and config of the training run.
     """
 
     name: str
@@ -57,7 +57,7 @@ class ModelInfo:
     training: Mapping[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """The content of model.json."""
+        """Convert to the content of model.json."""
         return {
             "format_version": FORMAT_VERSION,
             "name": self.name,
@@ -110,21 +110,21 @@ class ModelInfo:
 
 
 class EmotionModel:
-    """A network together with everything that its answers depend on. Thread-safe."""
+    """Runs a network with the preprocessing and calibration of its model.json. Thread-safe."""
 
     def __init__(self, forward: Forward, info: ModelInfo) -> None:
         """Join a forward pass and its description; `load` does so from files.
 
         Args:
-            forward: the network.
-            info: what else its answers depend on.
+            forward: runs the network.
+            info: preprocessing, flip averaging and calibration.
         """
         self._forward = forward
         self.info = info
 
     @classmethod
     def load(cls, directory: Path) -> "EmotionModel":
-        """The model of a folder, warm.
+        """Load the model of a folder and run it once, so that the first prediction is fast.
 
         Args:
             directory: holds model.json and the TFLite file that it names.
@@ -143,13 +143,13 @@ class EmotionModel:
         return model
 
     def logits(self, inputs: Float32Array) -> dict[str, Float32Array]:
-        """Both heads for all faces, mirror images averaged in where model.json says so.
+        """Compute the logits of both heads, flip-averaged where model.json says so.
 
         Args:
             inputs: (N, h, w, 1) float32, from `preprocessing.preprocess`.
 
         Returns:
-            {"ferplus": (N, 8), "fer2013": (N, 7)} float32, not calibrated.
+            {"ferplus": (N, 8), "fer2013": (N, 7)} float32, before calibration.
 
         Raises:
             ValueError: another shape.
@@ -157,7 +157,7 @@ class EmotionModel:
         expected = self.info.preprocessing.input_shape
         if inputs.shape[1:] != expected:
             raise ValueError(f"inputs must be (N, *{expected}), got {inputs.shape}")
-        # Face by face: a network that stays prepared for one shape is faster than large batches.
+        # Face by face: one allocated input shape is faster than batches of varying size.
         answers = [self._forward_both(face[np.newaxis]) for face in inputs]
         return {
             head: np.array([answer[head].mean(axis=0) for answer in answers], np.float32).reshape(
@@ -167,14 +167,13 @@ class EmotionModel:
         }
 
     def maps(self, face: Float32Array) -> dict[str, Float32Array]:
-        """Each head's logits at each place of the last feature maps, without the bias.
+        """Compute each head's logits at each position of the last feature maps, without the bias.
 
         Args:
             face: (h, w, 1) float32, from `preprocessing.preprocess`.
 
         Returns:
-            {"ferplus": (h', w', 8), "fer2013": (h', w', 7)} float32, the mirror image averaged in
-            as for the logits.
+            {"ferplus": (h', w', 8), "fer2013": (h', w', 7)} float32, flip-averaged as the logits.
 
         Raises:
             ValueError: the network has no such maps.
@@ -188,14 +187,14 @@ class EmotionModel:
         return {head: one[0] for head, one in maps.items()}
 
     def answer(self, inputs: Float32Array) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Compute the answer to each face, calibrated, from both heads.
+        """Predict the calibrated probabilities of each face, from both heads.
 
         Args:
             inputs: (N, h, w, 1) float32, from `preprocessing.preprocess`.
 
         Returns:
-            (N, 7) probabilities of the seven emotions; (N,) the share that the ferplus head gives
-            to contempt, which they leave out.
+            (N, 7) float64 probabilities of the seven emotions, each row with sum 1; (N,) the
+            probability of contempt by the ferplus head alone.
 
         Raises:
             ValueError: another shape.
@@ -205,14 +204,14 @@ class EmotionModel:
         return self.info.calibration.probabilities(logits), contempt
 
     def _forward_both(self, face: Float32Array) -> Mapping[str, NDArray[np.float32]]:
-        """Outputs for (1, h, w, 1), and for its mirror image after it where that counts."""
+        """Run (1, h, w, 1), and behind it its mirror image where flips are averaged."""
         if self.info.flip_averaging:
             face = np.concatenate([face, face[:, :, ::-1]])
         return self._forward(face)
 
 
 def read_info(directory: Path) -> ModelInfo:
-    """The model.json of a folder.
+    """Read the model.json of a folder.
 
     Raises:
         ModelLoadError: it is missing, malformed or was made for other code.

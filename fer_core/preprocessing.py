@@ -1,8 +1,7 @@
-"""The only pixel arithmetic between a face crop and the network.
+"""Converts face crops to network input: the only pixel arithmetic between them.
 
-`train/` and the app call the same functions with the same `PreprocessingSpec`; the spec is saved
-in model.json and loaded with the model, so a network never sees pixels prepared in another way
-than those it learned from.
+`train/` and the app call the same functions with the same `PreprocessingSpec`, which is saved in
+model.json and loaded with the model, so that training and serving preprocess alike.
 """
 
 from collections.abc import Mapping
@@ -35,13 +34,13 @@ symmetric."""
 
 @dataclass(frozen=True, slots=True)
 class PreprocessingSpec:
-    """Every number between a picture and the network's input.
+    """Holds every parameter of alignment, crop and preprocessing.
 
-    The default places of the keypoints are those of the average FER2013 face, `FER2013_KEYPOINTS`,
-    enlarged by 1.15 about the chin, at (.50, .92): a photograph is cut a little tighter than the
-    training faces are, with less forehead. On photographs of clear expressions, press portraits and
-    neutral faces the cross-validated log loss of the answer falls from .580 to .555 nats (1.1 about
-    the center: .568; 1.2 and 1.26 about the chin: .549, .543; 1.33: .555, with fewer found right).
+    The default keypoint positions are those of the average FER2013 face, `FER2013_KEYPOINTS`,
+    scaled by 1.15 about the chin, at (.50, .92): the crop is tighter than training faces are, with
+    less forehead. On photographs of clear expressions, press portraits and neutral faces that
+    lowers the cross-validated log loss from .580 to .555 nats (1.1 about the center: .568; 1.2 and
+    1.26 about the chin: .549, .543; 1.33: .555, with fewer correct predictions).
 
     Attributes:
         crop_size: side of the aligned square crop, in pixels.
@@ -49,9 +48,9 @@ class PreprocessingSpec:
         keypoints: where the six of `fer_core.results.KEYPOINT_NAMES` lie in the crop: (x, y) from
             its left and top, as fractions of its side.
         standardization: `per_image` gives every crop mean 0, and standard deviation near 1.
-        std_offset: grey levels added to the standard deviation, so that flat crops stay calm.
-        border: how pixels beyond the picture's edge are made up; `replicate` repeats the edge.
-        interpolation: resampling of the final warp; shrinking is done by area before it.
+        std_offset: grey levels added to the standard deviation, to limit the gain of flat crops.
+        border: how pixels beyond the image's edge are filled; `replicate` repeats the edge.
+        interpolation: of the warp, after downsampling by area.
         filters: of `fer_core.filters.FILTERS`, applied to the grey crop in this order.
     """
 
@@ -99,20 +98,20 @@ class PreprocessingSpec:
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
-        """Shape (h, w, 1) of one network input."""
+        """Give the shape (h, w, 1) of one network input."""
         return (self.input_size, self.input_size, 1)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for model.json."""
+        """Convert to plain values for model.json."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "PreprocessingSpec":
-        """The spec of a model.json.
+        """Read the spec of a model.json.
 
         Raises:
-            ValueError: a field is missing, unknown or out of range; a silent default here would
-                be the very mismatch between training and serving that the spec exists to prevent.
+            ValueError: a field is missing, unknown or out of range. No default is filled in, so
+                that serving never differs from training.
         """
         expected = {field.name for field in fields(cls)}
         if set(values) != expected:
@@ -129,7 +128,7 @@ INTERPOLATIONS = {"linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC}
 
 
 def to_grey(crops: UInt8Array) -> UInt8Array:
-    """Luma of RGB crops.
+    """Compute the luma of RGB crops.
 
     Args:
         crops: (N, h, w, 3) uint8 RGB, or (N, h, w) uint8 that is grey already.
@@ -157,15 +156,15 @@ def to_grey(crops: UInt8Array) -> UInt8Array:
 
 
 def preprocess(crops: UInt8Array, spec: PreprocessingSpec) -> Float32Array:
-    """Face crops to network input: luma, filters, resample, standardise, in this order.
+    """Convert face crops to network input: luma, filters, resampling, standardization.
 
     Args:
         crops: (N, h, w, 3) uint8 RGB or (N, h, w) uint8 grey; N may be 0.
         spec: the spec that the network was trained with.
 
     Returns:
-        (N, input_size, input_size, 1) float32; each picture is (x - mean) / (std + std_offset)
-        with x in grey levels 0..255.
+        (N, input_size, input_size, 1) float32; each crop is (x - mean) / (std + std_offset) with x
+        in grey levels 0..255.
 
     Raises:
         ValueError: another shape or dtype.
@@ -185,9 +184,9 @@ def preprocess(crops: UInt8Array, spec: PreprocessingSpec) -> Float32Array:
 
 
 def prepare_dataset_face(face: UInt8Array, spec: PreprocessingSpec) -> UInt8Array:
-    """A FER2013 face as a crop in the spec's geometry.
+    """Resample a FER2013 face to a crop of the spec.
 
-    A FER2013 picture is a face that is cut out already, so only its sampling may change.
+    A FER2013 image is a crop already, so that only its resolution may change.
 
     Args:
         face: (48, 48) uint8 grey.
@@ -208,16 +207,16 @@ def prepare_dataset_face(face: UInt8Array, spec: PreprocessingSpec) -> UInt8Arra
 
 
 def prepare_dataset_faces(faces: UInt8Array, spec: PreprocessingSpec) -> UInt8Array:
-    """The same for (N, 48, 48) uint8, N may be 0: (N, crop_size, crop_size) uint8."""
+    """Resample (N, 48, 48) uint8 faces, N may be 0, to (N, crop_size, crop_size) uint8."""
     prepared = np.zeros((len(faces), spec.crop_size, spec.crop_size), np.uint8)
     for index, face in enumerate(faces):
         prepared[index] = prepare_dataset_face(face, spec)
     return prepared
 
 
-def _resize(picture: UInt8Array, size: int, spec: PreprocessingSpec) -> UInt8Array:
-    if picture.shape[:2] == (size, size):
-        return picture
-    shrink = size < picture.shape[0]
+def _resize(image: UInt8Array, size: int, spec: PreprocessingSpec) -> UInt8Array:
+    if image.shape[:2] == (size, size):
+        return image
+    shrink = size < image.shape[0]
     method = cv2.INTER_AREA if shrink else INTERPOLATIONS[spec.interpolation]
-    return np.asarray(cv2.resize(picture, (size, size), interpolation=method), dtype=np.uint8)
+    return np.asarray(cv2.resize(image, (size, size), interpolation=method), dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""A line on a terminal that tells how far a command is."""
+"""Shows the progress of a command as one line on a terminal."""
 
 import shutil
 import sys
@@ -8,7 +8,7 @@ REFRESH_SECONDS = 0.2
 
 
 class Progress:
-    """Rewrites one line of standard error; writes nothing where that is no terminal."""
+    """Rewrites one line of standard error; writes nothing where that is not a terminal."""
 
     def __init__(self, total: int) -> None:
         """Begin to count files.
@@ -23,7 +23,7 @@ class Progress:
         self._is_on = sys.stderr.isatty()
 
     def add(self) -> None:
-        """One more file is read."""
+        """Count one more file as read."""
         self._done += 1
         self.show("")
 
@@ -31,7 +31,7 @@ class Progress:
         """Rewrite the line, at most five times a second.
 
         Args:
-            now: what is being read, where that takes long.
+            now: the file that is being read, where that takes long; else empty.
         """
         elapsed = time.monotonic() - self._begin
         if not self._is_on or elapsed - self._shown < REFRESH_SECONDS:
@@ -48,14 +48,14 @@ class Progress:
         sys.stderr.flush()
 
     def clear(self) -> None:
-        """Leave the line empty for what is printed next."""
+        """Clear the line, before something else is printed."""
         if self._is_on:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
 
 
 def duration(seconds: float) -> str:
-    """Hours, minutes and seconds, as `1:02:03`."""
+    """Write seconds as hours, minutes and seconds, `1:02:03`."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}"

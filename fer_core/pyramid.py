@@ -1,4 +1,4 @@
-"""Scaled copies of an image that the detector searches: an image pyramid."""
+"""Builds the image pyramid that the detector searches."""
 
 import math
 from typing import NamedTuple
@@ -7,28 +7,34 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_core.blazeface import STEP, WINDOW
+from fer_core.blazeface import SIZE_MULTIPLE, WINDOW
 from fer_core.results import BoundingBox
 
-FINEST = 204  # pixels of the picture that fill the window at the finest level
+FINEST_WINDOW = 204  # pixels of the image that fill BlazeFace's window at the finest level
 LEVEL_RATIO = 3.2  # at most, between one level and the next
-MAX_FINE_SIDE = 1600  # pixels; of larger pictures the finest level is coarser, to keep its size
-NEAR = 3  # widths of a face around where it was in the frame before
+FULL_DETAIL_SIDE = 1600  # pixels; of larger images the finest level is coarser, to bound its size
+REGION_SCALE = 3  # side of the region around a face of the frame before, in sides of its box
 
 
 class PyramidLevel(NamedTuple):
-    """A picture made smaller (or larger), and how many pixels of the original one of it covers."""
+    """A resized image (H, W, 3) uint8 RGB, and how many original pixels one of its pixels spans."""
 
     image: NDArray[np.uint8]
     scale: float
 
 
-def octaves_of(image: NDArray[np.uint8]) -> list[PyramidLevel]:
-    """The picture, and octaves of it down to about the detector's window.
+def build_octaves(image: NDArray[np.uint8]) -> list[PyramidLevel]:
+    """Halve an image repeatedly, down to about the detector's window.
 
-    Exact halves cost next to nothing, and from the one that is less than twice as large as needed
-    anything can be drawn bilinearly without aliasing that these networks would mind. Averaging
-    over areas of other sizes took a third of the detector's time.
+    Exact halves are cheap to average. Any other size is then resampled bilinearly from the octave
+    that is less than twice as large, without aliasing that changes detections; averaging by area
+    for each size took a third of the detector's time.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+
+    Returns:
+        The image itself, then each octave, half as large as the one before.
     """
     views = [PyramidLevel(image, 1.0)]
     height, width = image.shape[:2]
@@ -40,8 +46,8 @@ def octaves_of(image: NDArray[np.uint8]) -> list[PyramidLevel]:
     return views
 
 
-def level_of(octaves: list[PyramidLevel], side: int) -> PyramidLevel:
-    """The picture with a longer side of so many pixels."""
+def resize_to_side(octaves: list[PyramidLevel], side: int) -> PyramidLevel:
+    """Resample an image to a longer side of `side` pixels."""
     image, scale = next(
         (octave for octave in reversed(octaves) if max(octave.image.shape[:2]) >= side), octaves[0]
     )
@@ -51,22 +57,26 @@ def level_of(octaves: list[PyramidLevel], side: int) -> PyramidLevel:
     return PyramidLevel(np.asarray(level, np.uint8), scale * longest / side)
 
 
-def surroundings_of(
+def crop_around(
     octaves: list[PyramidLevel], box: BoundingBox
 ) -> tuple[PyramidLevel, tuple[float, float]]:
-    """What is around a face of the frame before, about as large as the detector's window.
+    """Crop the region around a face of the frame before, resized to about the detector's window.
+
+    Args:
+        octaves: of the image, from `build_octaves`.
+        box: in pixels of the image.
 
     Returns:
-        The view, and x and y of its corner in the picture, in pixels of the view.
+        The region, and x and y of its corner in the image, in pixels of the region.
     """
-    side = NEAR * max(box.width, box.height)
+    side = REGION_SCALE * max(box.width, box.height)
     image, scale = next(
         (octave for octave in reversed(octaves) if side / octave.scale >= WINDOW), octaves[0]
     )
     middle = np.array([box.x_min + box.x_max, box.y_min + box.y_max]) / 2
     low, high = (np.rint((middle + edge * side / 2) / scale).astype(int) for edge in (-1, 1))
     size = np.array(image.shape[1::-1])
-    low = np.clip(low, 0, size - 1)  # at least one pixel, even of what lies outside
+    low = np.clip(low, 0, size - 1)  # at least one pixel, even of a region outside
     high = np.clip(high, low + 1, size)
     part = image[low[1] : high[1], low[0] : high[0]]
     ratio = side / scale / WINDOW  # pixels of the octave to one of the view
@@ -77,14 +87,22 @@ def surroundings_of(
 
 
 def level_sides(longest: int) -> list[int]:
-    """Longer sides of the finer levels, the finest last; none for a small picture.
+    """Compute the longer sides of the levels that are larger than the window, finest last.
 
-    From the whole picture in one window to there in as few even steps as `LEVEL_RATIO` lets.
+    Levels are evenly spaced, as few as `LEVEL_RATIO` allows; none for a small image.
+
+    Args:
+        longest: longer side of the image, in pixels.
+
+    Returns:
+        Multiples of `SIZE_MULTIPLE` pixels.
     """
-    finest = FINEST * max(1.0, longest / MAX_FINE_SIDE)
-    if longest * WINDOW < (WINDOW + STEP) * finest:  # no larger than the window, in whole steps
+    finest = FINEST_WINDOW * max(1.0, longest / FULL_DETAIL_SIDE)
+    if (
+        longest * WINDOW < (WINDOW + SIZE_MULTIPLE) * finest
+    ):  # no larger than the window, in multiples
         return []
     ratio = longest / finest  # between the finest level and the window
     count = math.ceil(math.log(ratio) / math.log(LEVEL_RATIO))
     sides = [WINDOW * ratio ** (level / count) for level in range(1, count + 1)]
-    return [int(side) // STEP * STEP for side in sides]
+    return [int(side) // SIZE_MULTIPLE * SIZE_MULTIPLE for side in sides]

@@ -1,7 +1,7 @@
-"""Judges how far a face can be read, and says why where it cannot.
+"""Estimates whether a face can be read reliably, and gives the reasons where it cannot.
 
-A small network looks at a crop that is a little wider than the emotion network's; the face mesh
-tells how far the head is turned and in which proportions it is shown, the box how small it is.
+A small network classifies a crop that is a little wider than the emotion network's as clear, cut
+off, blurred, covered or drawn; the face mesh gives the head's turn and aspect, the box its size.
 """
 
 import json
@@ -23,37 +23,37 @@ QUALITY_JSON = "quality.json"
 FORMAT_VERSION = 1
 CLEAR = "clear"
 CLASSES = (CLEAR, "cut off", "blurred", "covered", "drawn")
-"""What the network tells apart, in the order of its logits."""
+"""Classes of the network, in the order of its logits."""
 DRAWN = CLASSES.index("drawn")
 OUTPUT = "classes"
 """Name of the network's logits."""
 
 MAX_TURN = 40.0
 """Degrees between the face's normal and the line of sight. Of photographs with a known expression
-.80 are read rightly below 40, .70 of the 33 above."""
+.80 are predicted correctly below 40 degrees, .70 of the 33 above."""
 MIN_SIDE = 24
-"""Pixels of the box's longer side: half of what the emotion network sees. Of faces that are read
-rightly at full size, 24 pixels leave .93 as they were and 16 pixels .80."""
+"""Pixels of the box's longer side: half of the emotion network's input. Of the faces that are
+predicted correctly at full size, .93 stay so at 24 pixels and .80 at 16."""
 ASPECTS = (1.0, 1.45)
-"""Least and largest aspect of a face that is shown in its own proportions. Of photographs and press
-portraits 98 % lie between 1.06 and 1.40; squeezing to three quarters multiplies by 1.33."""
+"""Least and largest aspect of an undistorted face. Of photographs and press portraits 98 % lie
+between 1.06 and 1.40; an image squeezed to three quarters of its width multiplies by 1.33."""
 MIN_CLEAR = 0.8
-"""Probability of a clear face, below which the likeliest fault is told: so it is for 10 of 1,311
-faces of photographs, nearly all of them profiles, cut or covered."""
+"""Probability of the class clear, below which the most probable other class is a reason: for 10 of
+1,311 faces of photographs, nearly all of them profiles, cut off or covered."""
 MAX_DRAWN = 0.9
-"""Probability of a drawing, from which on there is no face to answer about. The highest of these
-photographs is .40; of FER2013's faces set into scenes .5 would lose four in 525."""
+"""Probability of the class drawn, from which on a detection is dropped. The highest on these
+photographs is .40; a threshold of .5 would drop 4 of 525 FER2013 faces in generated scenes."""
 
 
 @dataclass(frozen=True, slots=True)
 class QualityInfo:
-    """What quality.json says.
+    """Holds the content of quality.json.
 
     Attributes:
         file: name of the TFLite file beside it.
         sha256: of that file.
         preprocessing: how a face becomes the network's input.
-        training: command, commit and figures of the training.
+        training: command, commit and metrics of the training run.
     """
 
     file: str
@@ -62,7 +62,7 @@ class QualityInfo:
     training: dict[str, Any]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for quality.json."""
+        """Convert to plain values for quality.json."""
         return {
             "format_version": FORMAT_VERSION,
             "file": self.file,
@@ -90,7 +90,7 @@ class QualityInfo:
 
 
 class QualityModel:
-    """The network with its preparation. One instance may be shared by any number of threads."""
+    """Runs the quality network. One instance may be shared by any number of threads."""
 
     def __init__(self, network: Network, info: QualityInfo) -> None:
         """Join a network and its description; `load` does so from files."""
@@ -124,22 +124,23 @@ class QualityModel:
         return model
 
     def probabilities(self, crops: UInt8Array) -> NDArray[np.float64]:
-        """Tell clear faces from cut, blurred, covered and drawn ones.
+        """Classify crops as clear, cut off, blurred, covered or drawn.
 
         Args:
-            crops: (N, crop_size, crop_size) uint8 grey, cut by `info.preprocessing`; N may be 0.
+            crops: (N, crop_size, crop_size) uint8 grey, aligned by `info.preprocessing`; N may be
+                0.
 
         Returns:
-            (N, 5) probabilities of `CLASSES`.
+            (N, 5) float64 probabilities of `CLASSES`, each row with sum 1.
         """
         inputs = preprocess(crops, self.info.preprocessing)
-        # Face by face: a network that stays prepared for one shape is faster than large batches.
+        # Face by face: one allocated input shape is faster than batches of varying size.
         logits = [self._network.run(face[np.newaxis])[OUTPUT][0] for face in inputs]
         return softmax(np.array(logits, np.float64).reshape(len(inputs), len(CLASSES)))
 
 
 def assess(face: FaceDetection, probabilities: NDArray[np.float64]) -> FaceQuality:
-    """Judge one face.
+    """List the reasons why one face cannot be read reliably.
 
     Args:
         face: in pixels of the image.
@@ -150,7 +151,7 @@ def assess(face: FaceDetection, probabilities: NDArray[np.float64]) -> FaceQuali
         reasons.add("turned away")
     if max(face.box.width, face.box.height) < MIN_SIDE:
         reasons.add("too small")
-    if face.score == 0.0:  # of a given box in which the mesh sees no face
+    if face.score == 0.0:  # of a given box in which the mesh finds no face
         reasons.add("covered")
     if not ASPECTS[0] <= face.aspect <= ASPECTS[1]:
         reasons.add("distorted")

@@ -1,4 +1,4 @@
-"""Read files by Ray Data, on this machine or a cluster, into a folder of Parquet files."""
+"""Reads files by Ray Data, on this machine or a cluster, into a folder of Parquet files."""
 
 import logging
 import os
@@ -19,8 +19,8 @@ from fer_core.workers import silent
 
 BATCH = 16  # files that an actor reads at a time
 ROWS_OF_FILE = 10_000  # of a Parquet file, at least, except the last ones
-# Shares of a core that tasks ask for: beside an actor on each core there must be room to read and
-# write, or nothing would ever begin.
+# Shares of a core that tasks request: with a whole core for each actor, tasks that read and write
+# would never be scheduled.
 ACTOR_CPUS, TASK_CPUS = 0.9, 0.1
 NOT_OURS = "{} exists and is not a table of this program; please name another folder."
 NO_RAY = "The engine ray needs Ray; run pip install 'face-emotion-reader[scale]'."
@@ -42,7 +42,7 @@ class Source(NamedTuple):
 
 
 class RayReader(FaceReader):
-    """The actor: a `FaceReader` that gives names as the user gave them, and typed columns."""
+    """An actor: a `FaceReader` that returns typed columns, and names as the user gave them."""
 
     def __init__(self, every: float, names: Mapping[str, str]) -> None:
         """Load the networks, for one core.
@@ -70,7 +70,7 @@ class RayReader(FaceReader):
 def run_on_ray(
     paths: Sequence[str], listed: Iterable[str], out: str, every: float, workers: int | None
 ) -> tuple[int, int, int]:
-    """Read files into a folder of Parquet files; go on where an earlier call ended.
+    """Read files into a folder of Parquet files, without those that earlier calls read.
 
     Args:
         paths: addresses such as `s3://bucket/folder`, of files or folders.
@@ -116,7 +116,7 @@ def run_on_ray(
 
 
 def rows_of(out: str) -> Iterator[Mapping[str, Any]]:
-    """The rows of a folder of Parquet files."""
+    """Iterate over the rows of a folder of Parquet files."""
     folder, place = _place(out)
     for file in _parts(folder, place):
         for batch in file.iter_batches(columns=list(FIELDS)):
@@ -124,16 +124,16 @@ def rows_of(out: str) -> Iterator[Mapping[str, Any]]:
 
 
 def _connect(workers: int | None) -> None:
-    """Join the cluster that RAY_ADDRESS names, or begin one of this machine."""
+    """Connect to the cluster that RAY_ADDRESS names, or start one on this machine."""
     import ray
 
-    # Ray's native part warns of every actor that it could start again; what fails is raised.
+    # Ray's native code warns of every actor that it restarts; failures are raised anyway.
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     logging.getLogger("ray").setLevel(logging.ERROR)
     settings: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if "RAY_ADDRESS" not in os.environ:
         settings |= {"address": "local", "include_dashboard": False, "num_cpus": workers}
-    # On a machine of one's own the package may lie in a clone instead of being installed.
+    # On a single machine the package may be a clone that is not installed.
     folder = str(Path(__file__).resolve().parents[1])
     if "site-packages" not in folder and "RAY_ADDRESS" not in os.environ:
         settings["runtime_env"] = {"env_vars": {"PYTHONPATH": folder}}
@@ -175,7 +175,7 @@ def _read(source: Source, folder: Any, place: str, every: float, workers: int | 
 
 
 def _sources(paths: Sequence[str], listed: Iterable[str]) -> tuple[list[str], list[Source]]:
-    """Files that are not there, and the others by their file system."""
+    """Separate missing files from existing ones, which are grouped by file system."""
     from pyarrow import fs
 
     missing, sources = [], []
@@ -213,10 +213,10 @@ def _is_wanted(path: str) -> bool:
 
 
 def _place(out: str) -> tuple[Any, str]:
-    """The output's file system and its path there.
+    """Resolve the output to a file system and a path in it.
 
     Raises:
-        OutputError: the address is none, or a file has this name.
+        OutputError: the address is invalid, or a file has this name.
     """
     from pyarrow import fs
 
@@ -237,7 +237,7 @@ def _place(out: str) -> tuple[Any, str]:
 
 
 def _parts(folder: Any, place: str) -> Iterator[Any]:
-    """The Parquet files of the output; one that a killed call left half written is removed."""
+    """Open the Parquet files of the output; remove one that a killed call left incomplete."""
     import pyarrow as pa
     from pyarrow import fs, parquet
 
@@ -266,7 +266,7 @@ def _errors_by_file(folder: Any, place: str) -> dict[str, str | None]:
 
 
 def _arrow(column: NDArray[Any], kind: Any) -> Any:
-    """A column as an Arrow array, NaN as missing."""
+    """Convert a column to an Arrow array, NaN as missing."""
     import pyarrow as pa
 
     values = np.asarray(column)

@@ -1,4 +1,4 @@
-"""The whole way in one object: picture in, emotion of every face out."""
+"""Predicts the emotion of every face of an image: detection, alignment, quality, model."""
 
 import os
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ from fer_core.results import (
 
 
 class EmotionRecognizer:
-    """Finds every face in a picture and says which emotion people would read in it.
+    """Detects every face in an image and predicts which emotion people would read in it.
 
     Load it once and share it between threads.
     """
@@ -44,12 +44,12 @@ class EmotionRecognizer:
 
     @classmethod
     def load(cls, directory: str | os.PathLike[str] | None = None) -> "EmotionRecognizer":
-        """A recognizer that is ready for its first picture.
+        """Load a detector, a quality model and an emotion model.
 
         Args:
             directory: a training run's folder, or any other with model.json and its TFLite file;
-                the models/ of this repository when None. Detector and quality model always come
-                from there.
+                the models/ of this repository when None. Detector and quality model are always
+                loaded from models/.
 
         Raises:
             ModelLoadError: a file is missing or malformed.
@@ -66,46 +66,46 @@ class EmotionRecognizer:
         near: Sequence[BoundingBox] = (),
         boxes: Boxes | None = None,
     ) -> RecognitionResult:
-        """Read every face of one picture.
+        """Detect the faces of one image and predict the emotion of each.
 
-        With `boxes`, no face is searched for: each given box is one face of the result, aligned by
+        With `boxes`, there is no detection: each given box is one face of the result, aligned by
         the face mesh inside it. `face.detection.box` is the given box in whole pixels, clipped to
-        the picture, so that a face is matched to its box by it; boxes of equal area keep their
-        order. A box in which the mesh sees no face gets an answer all the same, cut out as an
-        upright face that fills the box, with `face.detection.score` 0, and is not reliable.
-        Without `boxes` a drawing of a face is no face.
+        the image, by which a face is matched to its box; boxes of equal area keep their order. A
+        box in which the mesh finds no face is cropped as an upright face that fills it; its
+        `face.detection.score` is 0 and it is not reliable. Without `boxes`, drawn faces are
+        dropped.
 
         Args:
-            image: a path, the bytes of a picture file, a PIL image, or an array (H, W),
+            image: a path, the bytes of an image file, a PIL image, or an array (H, W),
                 (H, W, 3) RGB or (H, W, 4) RGBA, uint8.
-            small_faces: also look for faces under about 15 % of the longer side, which takes most
-                of the time.
-            near: boxes of the faces in the last frame of a video, around which small ones are
-                looked for; see `FaceDetector.detect`.
-            boxes: (x_min, y_min, x_max, y_max) of each face that the caller knows already, in
-                pixels of the upright picture; searched for when None.
+            small_faces: detect faces under about 15 % of the longer side, too, which takes most of
+                the time.
+            near: boxes of the faces in the last frame of a video, around which small faces are
+                searched for; see `FaceDetector.detect`.
+            boxes: (x_min, y_min, x_max, y_max) of each known face, in pixels of the upright image;
+                faces are detected when None.
 
         Returns:
-            The faces, largest first; none is an answer too.
+            The faces, largest first; an empty tuple where there is none.
 
         Raises:
-            ValueError: a box is not four numbers, is empty or lies outside the picture.
+            ValueError: a box is not four numbers, is empty or lies outside the image.
             ImageTooLargeError: beyond 64 megapixels or 20 MB.
-            InvalidImageError: not a picture that can be read.
+            InvalidImageError: not an image that can be read.
         """
-        picture = load_image(image)
-        height, width = picture.shape[:2]
+        upright = load_image(image)
+        height, width = upright.shape[:2]
         if boxes is None:
-            detections = self.detector.detect(picture, small_faces=small_faces, near=near)
+            detections = self.detector.detect(upright, small_faces=small_faces, near=near)
         else:
-            detections = self.detector.place(picture, check_boxes(boxes, width, height))
-        wide = _crop(picture, detections, self.quality.info.preprocessing)
+            detections = self.detector.locate(upright, check_boxes(boxes, width, height))
+        wide = _crop(upright, detections, self.quality.info.preprocessing)
         judged = list(zip(detections, self.quality.probabilities(wide), strict=True))
         if boxes is None:
             judged = [(face, row) for face, row in judged if row[DRAWN] < MAX_DRAWN]
         detections = [face for face, _ in judged]
         qualities = [assess(face, row) for face, row in judged]
-        aligned = _crop(picture, detections, self.model.info.preprocessing)
+        aligned = _crop(upright, detections, self.model.info.preprocessing)
         emotions = self._predict(aligned, [quality.reliable for quality in qualities])
         return RecognitionResult(
             image_size=(width, height),
@@ -115,13 +115,13 @@ class EmotionRecognizer:
         )
 
     def recognize_crops(self, crops: UInt8Array) -> tuple[EmotionPrediction, ...]:
-        """Read dataset faces, which are cut already; nothing is detected.
+        """Predict the emotion of dataset faces, which are crops already; nothing is detected.
 
         Args:
-            crops: (N, 48, 48) uint8 grey, cut as FER2013's are.
+            crops: (N, 48, 48) uint8 grey, cropped as in FER2013.
 
         Returns:
-            One answer a face, as `face.emotion` of `recognize`.
+            One prediction a face, as `face.emotion` of `recognize`.
 
         Raises:
             ValueError: another shape or dtype.
@@ -135,7 +135,7 @@ class EmotionRecognizer:
     def _predict(
         self, crops: UInt8Array, reliable: Sequence[bool]
     ) -> tuple[EmotionPrediction, ...]:
-        """Answer to (N, crop_size, crop_size) uint8 grey crops."""
+        """Predict (N, crop_size, crop_size) uint8 grey crops."""
         info = self.model.info
         seven, contempts = self.model.answer(preprocess(crops, info.preprocessing))
         return tuple(
@@ -149,11 +149,9 @@ class EmotionRecognizer:
         )
 
 
-def _crop(
-    picture: UInt8Array, faces: Sequence[FaceDetection], spec: PreprocessingSpec
-) -> UInt8Array:
-    """Cut out faces: (N, crop_size, crop_size) uint8 grey."""
+def _crop(image: UInt8Array, faces: Sequence[FaceDetection], spec: PreprocessingSpec) -> UInt8Array:
+    """Align and crop faces: (N, crop_size, crop_size) uint8 grey."""
     crops = np.zeros((len(faces), spec.crop_size, spec.crop_size, 3), np.uint8)
     for index, face in enumerate(faces):
-        crops[index], _ = align_face(picture, face, spec)
+        crops[index], _ = align_face(image, face, spec)
     return to_grey(crops)

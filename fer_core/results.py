@@ -1,4 +1,4 @@
-"""What fer_core answers: frozen dataclasses that check themselves on construction."""
+"""Defines the results: frozen dataclasses that are validated on construction."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ QUALITY_REASONS = (
     "distorted",
     "drawn",
 )
-"""Why the answer about a face cannot be relied on, in the order in which they are told."""
+"""Reasons why a prediction is not reliable, in the order in which they are listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,27 +36,27 @@ class BoundingBox:
     def __post_init__(self) -> None:
         if self.x_min < 0 or self.y_min < 0 or self.width < 1 or self.height < 1:
             raise ValueError(
-                "a box must start inside the picture and hold at least one pixel, got "
+                "a box must start inside the image and hold at least one pixel, got "
                 f"({self.x_min}, {self.y_min}, {self.x_max}, {self.y_max})"
             )
 
     @property
     def width(self) -> int:
-        """In pixels."""
+        """Compute the width in pixels."""
         return self.x_max - self.x_min
 
     @property
     def height(self) -> int:
-        """In pixels."""
+        """Compute the height in pixels."""
         return self.y_max - self.y_min
 
     @property
     def area(self) -> int:
-        """In square pixels."""
+        """Compute the area in square pixels."""
         return self.width * self.height
 
     def to_dict(self) -> dict[str, int]:
-        """The four edges, for JSON."""
+        """Convert to the `box` object of the JSON answer."""
         return {
             "x_min": self.x_min,
             "y_min": self.y_min,
@@ -67,13 +67,13 @@ class BoundingBox:
 
 @dataclass(frozen=True, slots=True, eq=False)  # arrays have no single truth value
 class FaceDetection:
-    """One face that was found.
+    """One detected face.
 
     Attributes:
-        box: in pixels of the upright picture, clipped to it.
-        keypoints: (6, 2) float64, x and y in pixels of the upright picture, in the order of
-            `KEYPOINT_NAMES`; left and right are the person's own. May lie outside the picture.
-        score: the detector's confidence, 0..1.
+        box: in pixels of the upright image, clipped to it.
+        keypoints: (6, 2) float64, x and y in pixels of the upright image, in the order of
+            `KEYPOINT_NAMES`; left and right are the person's own. May lie outside the image.
+        score: confidence of the detector, 0..1; of a given box, presence by the face mesh.
         turn: degrees between the face's normal and the line of sight: 0 from the front, 90 in
             profile.
         aspect: height over width of the face, measured in three dimensions.
@@ -96,10 +96,10 @@ class FaceDetection:
 
 @dataclass(frozen=True, slots=True)
 class FaceQuality:
-    """How far a face can be read, whatever its expression.
+    """Whether a face can be read reliably, and why not.
 
     Attributes:
-        reasons: those of `QUALITY_REASONS` that apply, in that order; empty for a good face.
+        reasons: those of `QUALITY_REASONS` that apply, in that order; empty for a reliable face.
     """
 
     reasons: tuple[str, ...] = ()
@@ -112,7 +112,7 @@ class FaceQuality:
 
     @property
     def reliable(self) -> bool:
-        """Whether there is no reason to doubt the answer."""
+        """Tell whether there are no reasons against it."""
         return not self.reasons
 
     def to_dict(self) -> dict[str, Any]:
@@ -122,14 +122,14 @@ class FaceQuality:
 
 @dataclass(frozen=True, slots=True)
 class EmotionPrediction:
-    """Which emotion people would read in one face.
+    """Predicted probabilities of the emotion that people would read in one face.
 
     Attributes:
-        probabilities: calibrated, over the seven emotions in FER2013's order, sum 1;
-            a copy of what was handed in.
-        contempt: the share of the eighth emotion before it was folded away, 0..1.
-        abstention_threshold: the confidence below which the answer should read "not sure".
-        reliable: whether the face can be read well, as `FaceQuality` says.
+        probabilities: calibrated, of the seven emotions in FER2013's order, sum 1; a copy of the
+            argument.
+        contempt: probability of contempt by the ferplus head alone, 0..1; not among the seven.
+        abstention_threshold: the confidence, 0..1, below which the prediction is uncertain.
+        reliable: as in `FaceQuality`.
     """
 
     probabilities: dict[str, float]
@@ -152,28 +152,28 @@ class EmotionPrediction:
 
     @property
     def label(self) -> str:
-        """The most probable emotion; the earlier one of equals."""
+        """Give the most probable emotion; the first of equals."""
         return max(self.probabilities, key=self.probabilities.__getitem__)
 
     @property
     def confidence(self) -> float:
-        """Calibrated probability of `label`, 0..1."""
+        """Give the calibrated probability of `label`, 0..1."""
         return self.probabilities[self.label]
 
     @property
     def is_uncertain(self) -> bool:
-        """Whether the confidence lies below the abstention threshold, or the face is unreliable."""
+        """Tell whether the confidence is below the abstention threshold, or the face unreliable."""
         return self.confidence < self.abstention_threshold or not self.reliable
 
     @property
     def happy_sad(self) -> dict[str, float]:
-        """The seven renormalised to happy and sad; one half each where both are 0."""
+        """Renormalize the probabilities to happy and sad; .5 each where both are 0."""
         happy, sad = self.probabilities["happy"], self.probabilities["sad"]
         share = happy / (happy + sad) if happy + sad > 0 else 0.5
         return {"happy": share, "sad": 1.0 - share}
 
     def to_dict(self) -> dict[str, Any]:
-        """The `emotion` object of the JSON answer."""
+        """Convert to the `emotion` object of the JSON answer."""
         return {
             "label": self.label,
             "confidence": round(self.confidence, JSON_DECIMALS),
@@ -186,13 +186,13 @@ class EmotionPrediction:
 
 @dataclass(frozen=True, slots=True, eq=False)  # arrays have no single truth value
 class FaceResult:
-    """One face: where it is, what the model saw, and the answer.
+    """One face: detection, aligned crop, prediction and quality.
 
     Attributes:
         detection: box, keypoints and score.
-        aligned: (h, w) uint8 grey, the crop that went into the network.
-        emotion: the answer.
-        quality: how far the face can be read; `emotion.reliable` says the same.
+        aligned: (h, w) uint8 grey, the aligned crop.
+        emotion: the prediction.
+        quality: whether it can be read reliably; `emotion.reliable` equals `quality.reliable`.
     """
 
     detection: FaceDetection
@@ -211,7 +211,7 @@ class FaceResult:
             )
 
     def to_dict(self) -> dict[str, Any]:
-        """One entry of `faces` in the JSON answer."""
+        """Convert to an entry of `faces` in the JSON answer."""
         return {
             "box": self.detection.box.to_dict(),
             "score": round(self.detection.score, JSON_DECIMALS),
@@ -222,10 +222,10 @@ class FaceResult:
 
 @dataclass(frozen=True, slots=True)
 class RecognitionResult:
-    """The answer for one picture.
+    """The faces of one image.
 
     Attributes:
-        image_size: (width, height) of the upright picture, in pixels.
+        image_size: (width, height) of the upright image, in pixels.
         faces: largest box first; empty when there is no face.
         model_name: of the emotion model.
         model_version: of the emotion model.
@@ -241,13 +241,13 @@ class RecognitionResult:
         for face in self.faces:
             box = face.detection.box
             if box.x_max > width or box.y_max > height:
-                raise ValueError(f"{box} does not lie within the picture of {width}x{height}")
+                raise ValueError(f"{box} does not lie within the image of {width}x{height}")
         areas = [face.detection.box.area for face in self.faces]
         if areas != sorted(areas, reverse=True):
             raise ValueError(f"faces must come largest first, got areas {areas}")
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON answer, schema version 1."""
+        """Convert to the JSON answer, schema version 1."""
         width, height = self.image_size
         return {
             "version": SCHEMA_VERSION,

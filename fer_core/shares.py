@@ -1,4 +1,4 @@
-"""How often each emotion was read: shares of images, and of the time of videos."""
+"""Computes how often each emotion was predicted: shares of images, and of the time of videos."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -11,14 +11,13 @@ NO_FACE = "no face"
 
 
 class Shares:
-    """Counts rows of a table, one after the other; the largest face of an image or frame counts."""
+    """Counts the largest face of each image or frame, from the rows of a table in order."""
 
     def __init__(self, every: float) -> None:
-        """Start with nothing.
+        """Start with all counts 0.
 
         Args:
-            every: seconds for which the last frame of a video counts; each other one counts until
-                the next.
+            every: seconds that the last frame of a video counts; the others count until the next.
         """
         self._every = every
         self._images: dict[str, float] = defaultdict(float)
@@ -27,7 +26,7 @@ class Shares:
         self._frame: tuple[Any, float, str] | None = None
 
     def add(self, row: Mapping[str, Any]) -> None:
-        """Count a row, whose numbers may be text and whose missing values may be empty."""
+        """Count a row; numbers may be text, missing values None or empty."""
         file, label = row["file"], row["label"] or NO_FACE
         if row["error"]:
             self._failed.add(file)
@@ -46,7 +45,7 @@ class Shares:
             self._seconds[label] += frame[1] - time if frame is not None and same else self._every
 
     def text(self) -> str:
-        """A table for people, with a last line that tells how many files could not be read."""
+        """Write the shares as a table, with the number of files that could not be read."""
         self._next_frame(None)
         kinds: list[tuple[str, dict[str, float], Callable[[float], str]]] = [
             ("images", self._images, lambda count: f"{count:,.0f}"),

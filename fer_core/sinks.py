@@ -1,8 +1,8 @@
-"""Tables on disk that grow file by file and survive being killed: CSV, JSON Lines, Parquet.
+"""Writes tables file by file, resumable after a kill: CSV, JSON Lines, Parquet.
 
-The rows of one input file are written together. Beside an unfinished table lies a record,
-`NAME.partial`, of how many of its bytes hold whole input files: the next call cuts the table there
-and goes on. Parquet cannot be appended to, so that its rows are kept as JSON Lines until the end.
+The rows of one input file are written together. The file `NAME.partial` beside an unfinished table
+records how many of its bytes hold complete input files; the next call truncates the table there and
+continues. Parquet cannot be appended to: its rows are kept as JSON Lines until the end.
 """
 
 import contextlib
@@ -33,15 +33,15 @@ class Table(ABC):
 
     @abstractmethod
     def earlier_rows(self) -> Iterator[Mapping[str, Any]]:
-        """The rows that earlier calls left, in which numbers may be text."""
+        """Iterate over the rows of earlier calls, in which numbers may be text."""
 
     @abstractmethod
     def has(self, file: str) -> bool:
-        """Whether an earlier call wrote all rows of this input file."""
+        """Tell whether an earlier call wrote all rows of this input file."""
 
     @abstractmethod
     def has_failed(self, file: str) -> bool:
-        """Whether an earlier call could not read this input file, or not to its end."""
+        """Tell whether an earlier call could not read this input file, or not to its end."""
 
     @abstractmethod
     def write(self, rows: Iterable[Row]) -> None:
@@ -53,7 +53,7 @@ class Table(ABC):
 
     @abstractmethod
     def commit(self) -> None:
-        """Say that all rows of the current input file are written.
+        """Record that all rows of the current input file are written.
 
         Raises:
             OutputError: they cannot be written.
@@ -61,7 +61,7 @@ class Table(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Leave a valid table that holds whole input files only.
+        """Close the table, truncated to complete input files.
 
         Raises:
             OutputError: it cannot be written.
@@ -69,7 +69,7 @@ class Table(ABC):
 
 
 def open_table(path: Path) -> Table:
-    """Create a table, or open one that an earlier call left, finished or not.
+    """Create a table, or open that of an earlier call, finished or not.
 
     Args:
         path: ends in .csv, .jsonl or .parquet.
@@ -116,10 +116,10 @@ class _Lines(Table):
             if not self._committed:
                 self._file.write(self._header())
                 self.commit()
-            undo.pop_all()  # from here on, `close` frees what is open
+            undo.pop_all()  # from here on, `close` closes the files
 
     def _size_of_whole_files(self) -> int:
-        """What the record says; all of the table where it says nothing, since it comes first."""
+        """Read the recorded size; the whole table's where none is recorded."""
         text = self._record.read().decode("ascii", "replace").strip()
         size = int(text) if text.isdecimal() else _size(self._file)
         if size > _size(self._file):
@@ -143,21 +143,21 @@ class _Lines(Table):
         with _sentences(self._path):
             self._file.flush()
             self._committed = self._file.tell()
-            # In one call, so that being killed leaves the old number or the new one.
+            # In one call, so that a kill leaves either the old number or the new one.
             self._record.seek(0)
             self._record.write(f"{self._committed:020d}\n".encode())
 
     def close(self) -> None:
         with _sentences(self._path):
             try:
-                self._file.close()  # writes what is left, for which there may be no room
+                self._file.close()  # flushes, for which the disk may be full
             finally:
                 os.truncate(self._path, self._committed)
                 self._record_path.unlink(missing_ok=True)
                 self._record.close()
 
     def _lines(self) -> Iterator[str]:
-        """Of the part that holds whole input files."""
+        """Read the lines of the part that holds complete input files."""
         self._file.seek(0)
         left = self._committed
         while left > 0 and (line := self._file.readline(left)):
@@ -166,15 +166,15 @@ class _Lines(Table):
 
     @abstractmethod
     def _header(self) -> bytes:
-        """What a new table begins with."""
+        """Give the first bytes of a new table."""
 
     @abstractmethod
     def _encode(self, rows: Iterable[Row]) -> bytes:
-        """Rows as they stand in the file."""
+        """Encode rows as they are written."""
 
     @staticmethod
     def _as_written(file: str) -> str:
-        """The name of an input file as the table has it."""
+        """Give the name of an input file as it is written."""
         return file
 
 
@@ -225,11 +225,11 @@ class _JsonLines(_Lines):
 
 
 class _Parquet(Table):
-    """A Parquet file, and the rows that are not in it yet as JSON Lines beside it."""
+    """A Parquet file, and JSON Lines beside it with the rows that it lacks."""
 
     def __init__(self, path: Path) -> None:
         try:
-            import pyarrow as pa  # noqa: F401  told before the work, not after it
+            import pyarrow as pa  # noqa: F401  fails before the work, not after it
         except ImportError as error:
             raise OutputError(NO_PYARROW) from error
         self._path = path
@@ -272,7 +272,7 @@ class _Parquet(Table):
             with _sentences(self._path):
                 self._write_to(unfinished)
                 unfinished.replace(self._path)
-        except BaseException:  # the rows stay, for the next call
+        except BaseException:  # the rows are kept for the next call
             unfinished.unlink(missing_ok=True)
             raise
         self._rows_path.unlink()
@@ -289,7 +289,7 @@ class _Parquet(Table):
                 writer.write_table(pa.Table.from_pylist(rows, schema))
 
     def _batches(self, columns: list[str]) -> Iterator[Any]:
-        """The finished rows, as record batches."""
+        """Iterate over the rows of the Parquet file, as record batches."""
         import pyarrow as pa
         from pyarrow import parquet
 
@@ -304,7 +304,7 @@ class _Parquet(Table):
             raise _not_ours(self._path) from error
 
     def _new_rows(self) -> Iterator[Mapping[str, Any]]:
-        """Without those that are finished: a call may be killed between the two files."""
+        """Iterate over the JSON Lines without rows that are in the Parquet file, after a kill."""
         with self._rows_path.open(encoding="utf-8") as file:
             for line in file:
                 row = json.loads(line)
@@ -314,7 +314,7 @@ class _Parquet(Table):
 
 
 def parquet_schema() -> Any:
-    """The columns `FIELDS` as a `pyarrow.Schema`."""
+    """Make the `pyarrow.Schema` of the columns `FIELDS`."""
     import pyarrow as pa
 
     def kind(name: str) -> Any:
@@ -339,13 +339,13 @@ def _groups(rows: Iterator[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any
 
 
 def _json(row: Row) -> str:
-    """One line of JSON; names that are no UTF-8 are escaped."""
+    """Encode one line of JSON; names that are not UTF-8 are escaped."""
     text = json.dumps(row, ensure_ascii=False)
     return text if text.isprintable() else json.dumps(row)
 
 
 def utf8(file: str) -> str:
-    """A name in which bytes that are no UTF-8 are escaped with a backslash."""
+    """Escape bytes of a name that are not UTF-8 with a backslash."""
     return os.fsencode(file).decode("utf-8", "backslashreplace")
 
 
@@ -360,7 +360,7 @@ def _size(file: BinaryIO) -> int:
 
 
 def _lock(record: BinaryIO, path: Path) -> None:
-    """Keep other processes from writing the same table; freed by the system when this one ends."""
+    """Lock the table against other processes; the system unlocks it when this one ends."""
     try:
         import fcntl
     except ImportError:  # Windows
@@ -373,7 +373,7 @@ def _lock(record: BinaryIO, path: Path) -> None:
 
 @contextlib.contextmanager
 def _sentences(path: Path) -> Iterator[None]:
-    """Tell faults of the file system in one sentence."""
+    """Convert an OSError into an OutputError with one sentence."""
     try:
         yield
     except FileNotFoundError as error:

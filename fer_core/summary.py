@@ -1,4 +1,4 @@
-"""Sum up a video: how long which emotion was seen, over all faces and for each track."""
+"""Computes how long each emotion was seen in a video, over all faces and for each track."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ SHARE_DECIMALS = 4
 
 @dataclass(slots=True)
 class _Times:
-    """Seconds in view for each label, of which those that answers were uncertain."""
+    """Seconds in view for each label, and seconds with uncertain predictions."""
 
     first: float
     last: float
@@ -21,7 +21,7 @@ class _Times:
     uncertain: float = 0.0
 
     def shares(self) -> dict[str, Any]:
-        """Shares of the time in view; all 0 where there is none."""
+        """Compute shares of the time in view; all 0 where there is none."""
         total = sum(self.seconds.values())
         scale = 1 / total if total else 0.0
         return {
@@ -35,10 +35,10 @@ class _Times:
 
 
 class VideoSummary:
-    """Adds up frames of a video as they are read. A frame counts until the next one begins."""
+    """Adds up frames of a video as they are read. A frame lasts until the next one."""
 
     def __init__(self) -> None:
-        """Begin with no frame."""
+        """Start without frames."""
         self._tracks: dict[int, _Times] = {}
         self._frames = 0
         self._time = 0.0
@@ -50,7 +50,7 @@ class VideoSummary:
         Args:
             time: of the frame, in seconds; not before that of the last one.
             tracks: track number of each face.
-            result: what was found.
+            result: of the frame.
         """
         self._count_until(time)
         self._frames += 1
@@ -66,16 +66,16 @@ class VideoSummary:
         self._seen = []
 
     def finish(self, end: float) -> dict[str, Any]:
-        """Count the last frame and sum up.
+        """Count the last frame and compute the summary.
 
         Args:
             end: of the video, in seconds.
 
         Returns:
-            For JSON: `duration` in seconds, the number of `frames` that were read, the `seconds`
-            of all faces in view, and their shares: `emotions` of each label, `uncertain` of
-            answers that were not sure. The same for each of `tracks`, with the times of its
-            `first` and `last` frame.
+            For JSON: `duration` in seconds, the number of `frames` that were read, `seconds` in
+            view summed over faces, and shares of them: `emotions` by label, `uncertain`
+            predictions. The same for each of `tracks`, with the times of its `first` and `last`
+            frame, in seconds.
         """
         self._count_until(max(end, self._time))
         whole = _Times(0.0, end)

@@ -1,4 +1,4 @@
-"""Answers as a table: a row for each face, the same columns wherever tables are written."""
+"""Converts results to rows of a table, one for each face, and writes CSV."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,9 +11,9 @@ FIELDS = (
     "file", "time", "track", "face", "x_min", "y_min", "x_max", "y_max", "score", "label",
     "confidence", "uncertain", *FER2013_LABELS, "contempt", "reliable", "error",
 )  # fmt: skip
-"""Columns in order; what does not apply to a row is None, an empty cell in CSV."""
+"""Columns in order; a value that does not apply to a row is None, in CSV an empty cell."""
 TIME_DECIMALS = 3
-QUOTED = re.compile(r'[",\r\n]')  # cells that stand in quotes
+QUOTED = re.compile(r'[",\r\n]')  # cells that are quoted
 # Where a spreadsheet may begin a cell: at the start, or after what it takes for a separator.
 FORMULA = re.compile(r"(^|[,;\t\r\n])(?=\s*[=+\-@＝＋－＠])")  # noqa: RUF001  full-width signs, too
 
@@ -26,13 +26,13 @@ def rows(
     tracks: Sequence[int] | None,
     result: RecognitionResult,
 ) -> list[Row]:
-    """One row for each face of an image or of a video's frame, largest face first.
+    """Convert a result to one row for each face, largest face first.
 
     Args:
         file: name of the image or video, as given.
         time: of the frame, in seconds; None for an image.
         tracks: track number of each face; None for an image.
-        result: what was found.
+        result: of the image or frame.
 
     Returns:
         Rows with the keys `FIELDS`; none where there is no face. `face` counts from 1 in each
@@ -63,13 +63,13 @@ def rows(
 
 
 def empty_row(file: str | None, time: float | None) -> Row:
-    """The row of an image, or of a frame at a time in seconds, without a face."""
+    """Make the row of an image, or of a frame at `time` seconds, without a face."""
     shown = None if time is None else round(time, TIME_DECIMALS)
     return {**dict.fromkeys(FIELDS), "file": file, "time": shown}
 
 
 def error_row(file: str | None, error: str) -> Row:
-    """The row of a file that cannot be read: its name and one sentence."""
+    """Make the row of a file that cannot be read: its name and one sentence."""
     return {**dict.fromkeys(FIELDS), "file": file, "error": error}
 
 
@@ -80,13 +80,13 @@ def write_csv(
     *,
     header: bool = True,
 ) -> None:
-    """Write rows as CSV, with text that no spreadsheet runs.
+    """Write rows as CSV, in which no text is a formula of a spreadsheet.
 
     Args:
-        to: an open text file; opened with `newline=""` if it is one on disk.
+        to: an open text file; one on disk is opened with `newline=""`.
         table: rows.
         fields: the keys that become columns, in order; others are left out.
-        header: begin with the names of the columns.
+        header: write the names of the columns first.
     """
     if header:
         to.write(",".join(fields) + "\n")
@@ -94,7 +94,7 @@ def write_csv(
 
 
 def _cell(value: Any) -> str:
-    """A value as CSV (RFC 4180). Python's own writer leaves a lone carriage return unquoted."""
+    """Write a value as CSV (RFC 4180); Python's writer leaves a lone carriage return unquoted."""
     if value is None:
         return ""
     text = inert(value) if isinstance(value, str) else str(value)
@@ -102,7 +102,7 @@ def _cell(value: Any) -> str:
 
 
 def inert(text: str) -> str:
-    """Text in which a spreadsheet sees no formula, whatever separator it takes.
+    """Escape text that a spreadsheet, with any separator, would read as a formula.
 
     A `'` is put before each `=`, `+`, `-` or `@` that stands at the beginning or after a comma, a
     semicolon, a tab or a line break.

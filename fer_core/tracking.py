@@ -1,9 +1,9 @@
-"""Follow faces from frame to frame, by position and size alone.
+"""Tracks faces from frame to frame, by position and size alone.
 
-A face keeps its number while it stays in view. Nobody is recognized: no embedding is computed, and
-a face that left and comes back gets a new number. Each track predicts its position by an
-alpha-beta filter, which assumes constant velocity; detections are assigned to predictions so that
-the sum of the distances is least. Probabilities are smoothed within a track.
+A face keeps its track number while it stays in view. No embedding is computed and nobody is
+identified; a face that left and comes back gets a new number. Each track predicts its position by
+an alpha-beta filter, which assumes constant velocity. Detections are assigned to predictions with
+the least sum of distances. Probabilities are smoothed within a track.
 """
 
 import math
@@ -15,20 +15,20 @@ from numpy.typing import NDArray
 from fer_core.results import BoundingBox, EmotionPrediction, FaceResult, RecognitionResult
 
 STEP_SECONDS = 0.1
-"""Time between two frames to which the next two weights apply."""
+"""Time between two frames for which the next two weights hold."""
 NEW_SHARE = 0.35
 """Weight of the newest probabilities in their exponential moving average."""
 NEW_BOX_SHARE = 0.6
 """Weight of the newest box; the rest is the predicted one."""
 MAX_MISSED = 3  # frames in a row
-MAX_HIDDEN = 3.0  # seconds that a face behind another one is waited for
+MAX_OCCLUDED = 3.0  # seconds that a track survives behind another face
 GATE, GATE_PER_SECOND, MAX_GATE = 0.5, 3.0, 1.2  # distance from a prediction, in widths of a face
 MAX_GROWTH = math.log(2)  # natural logarithm of a face's growth between two frames
 GROWTH_WEIGHT = 0.5  # of that logarithm against a distance in widths of a face
 
 
 class Tracker:
-    """Numbers the faces of successive frames and smooths their answers.
+    """Numbers the faces of successive frames and smooths boxes and probabilities.
 
     One instance for each video or camera, not to be shared by threads.
     """
@@ -45,18 +45,18 @@ class Tracker:
         """Assign the faces of the next frame to tracks.
 
         A face keeps its number while it is missed in at most `MAX_MISSED` frames in a row, not
-        counting `MAX_HIDDEN` seconds in which another face covers it. A frame of another size than
-        the one before ends all tracks.
+        counting `MAX_OCCLUDED` seconds in which another face occludes it. A frame of another size
+        than the one before ends all tracks.
 
         Args:
             result: of the frame, as the recognizer gives it.
-            time: of the frame in seconds, from any beginning; not before that of the last call.
+            time: of the frame in seconds, from any origin; not before that of the last call.
 
         Returns:
             The track number of each face, and the smoothed result; both in the same order, largest
             box first. Probabilities, contempt and boxes are averages over the track's last frames,
-            weighted by the time between them and therefore alike at any frame rate; a face that is
-            seen for the first time is given as it is. All else is of this frame.
+            weighted by the time between them, so that smoothing is the same at any frame rate; a
+            new track is not smoothed. All else is of this frame.
         """
         before = self._tracks if result.image_size == self._image_size else []
         matches = _assign(result.faces, before, time)
@@ -84,13 +84,13 @@ class _Track:
     """A face in view.
 
     Attributes:
-        number: given once.
-        face: as it was last seen, smoothed.
-        time: when that was, in seconds.
-        center: (2,) x and y of its filtered position, in pixels.
+        number: unique in the video.
+        face: at the last detection, smoothed.
+        time: of the last detection, in seconds.
+        center: (2,) x and y of the filtered position, in pixels.
         size: (2,) filtered width and height, in pixels.
         velocity: (2,) of the centre, in pixels a second.
-        missed: number of frames since then.
+        missed: number of frames since the last detection.
     """
 
     number: int
@@ -102,14 +102,14 @@ class _Track:
     missed: int = 0
 
     def predicted(self, time: float) -> NDArray[np.float64]:
-        """(2,) expected centre; a velocity holds no longer than `MAX_HIDDEN`."""
+        """Predict the (2,) center; the velocity is applied for `MAX_OCCLUDED` seconds at most."""
         center: NDArray[np.float64] = self.center + self.velocity * min(
-            time - self.time, MAX_HIDDEN
+            time - self.time, MAX_OCCLUDED
         )
         return center
 
     def distance(self, face: FaceResult, time: float) -> float:
-        """How far a face lies from what is expected, in widths of a face; infinite if too far."""
+        """Compute the distance to the predicted position, in face widths; infinite if too far."""
         center, size = _center_and_size(face.detection.box)
         old, new = float(self.size.mean()), float(size.mean())
         distance = float(np.linalg.norm(center - self.predicted(time))) / math.sqrt(old * new)
@@ -120,9 +120,9 @@ class _Track:
         return distance + GROWTH_WEIGHT * growth
 
     def joined(self, face: FaceResult, time: float, image_size: tuple[int, int]) -> "_Track":
-        """The track with the face of another frame.
+        """Update the track with the face of another frame.
 
-        An alpha-beta filter, with beta by Benedict and Bordner (1962).
+        Applies an alpha-beta filter, with beta by Benedict and Bordner (1962).
         """
         elapsed = max(time - self.time, 1e-3)  # seconds
         alpha = _share(NEW_BOX_SHARE, elapsed)
@@ -139,12 +139,12 @@ class _Track:
         return _Track(self.number, face, time, center, size, velocity)
 
     def missed_at(self, time: float, seen: list["_Track"]) -> "_Track":
-        """The track after a frame in which only other faces were seen."""
+        """Update the track after a frame in which it was not detected."""
         expected = self.predicted(time)
-        hidden = time - self.time <= MAX_HIDDEN and any(
+        occluded = time - self.time <= MAX_OCCLUDED and any(
             (np.abs(expected - other.center) < (self.size + other.size) / 2).all() for other in seen
         )
-        return self if hidden else replace(self, missed=self.missed + 1)
+        return self if occluded else replace(self, missed=self.missed + 1)
 
 
 def _begin(number: int, face: FaceResult, time: float) -> _Track:
@@ -153,12 +153,12 @@ def _begin(number: int, face: FaceResult, time: float) -> _Track:
 
 
 def _share(new: float, elapsed: float) -> float:
-    """The weight after some seconds that has the effect of `new` every `STEP_SECONDS`."""
+    """Convert a weight for `STEP_SECONDS` to one for `elapsed` seconds."""
     return 1 - math.pow(1 - new, elapsed / STEP_SECONDS)
 
 
 def _mean(old: EmotionPrediction, new: EmotionPrediction, share: float) -> EmotionPrediction:
-    """The weighted mean of two predictions; all else is of the new one."""
+    """Average two predictions by weight; all else is of the new one."""
     probabilities = {
         name: share * value + (1 - share) * old.probabilities[name]
         for name, value in new.probabilities.items()
@@ -175,7 +175,7 @@ def _center_and_size(box: BoundingBox) -> tuple[NDArray[np.float64], NDArray[np.
 def _box(
     center: NDArray[np.float64], size: NDArray[np.float64], image_size: tuple[int, int]
 ) -> BoundingBox:
-    """In whole pixels, within the image."""
+    """Round to whole pixels and clip to the image."""
     limits = np.array(image_size)
     low = np.clip(np.rint(center - size / 2).astype(int), 0, limits - 1)
     high = np.clip(np.rint(center + size / 2).astype(int), low + 1, limits)
@@ -183,10 +183,14 @@ def _box(
 
 
 def _assign(faces: tuple[FaceResult, ...], tracks: list[_Track], time: float) -> list[int | None]:
-    """The index of the track of each face, or None: as many pairs as possible, nearest in sum."""
-    far = 2 * MAX_GATE * (len(faces) + 1)  # more than all that is near together
+    """Assign a track to each face: as many pairs as possible, with the least sum of distances.
+
+    Returns:
+        The index of the track, or None for a new face.
+    """
+    far = 2 * MAX_GATE * (len(faces) + 1)  # more than the sum of all distances within the gate
     costs = np.array([[track.distance(face, time) for track in tracks] for face in faces])
-    # A column for each face that is not in view yet.
+    # A column for each face that is new.
     costs = np.hstack([costs.reshape(len(faces), len(tracks)), np.full((len(faces),) * 2, far)])
     chosen = _least_sum(np.minimum(costs, 2 * far))
     return [
@@ -196,7 +200,7 @@ def _assign(faces: tuple[FaceResult, ...], tracks: list[_Track], time: float) ->
 
 
 def _least_sum(costs: NDArray[np.float64]) -> list[int]:
-    """Solve the assignment problem: a column for each row, of least total cost.
+    """Solve the assignment problem: a column for each row, with the least total cost.
 
     Shortest augmenting paths with potentials (Jonker and Volgenant 1987); 50 rows take
     milliseconds.
@@ -208,7 +212,7 @@ def _least_sum(costs: NDArray[np.float64]) -> list[int]:
         N different columns.
     """
     rows, columns = costs.shape
-    # Row and column numbers are moved by one, so that 0 stands for none.
+    # Row and column numbers start at 1; 0 is none.
     row_potential, column_potential = np.zeros(rows + 1), np.zeros(columns + 1)
     row_of = np.zeros(columns + 1, int)
     for row in range(1, rows + 1):

@@ -1,4 +1,4 @@
-"""Read a video: for each frame its time, its faces with their emotions, and who is who in it."""
+"""Reads a video: time, faces with emotions and track numbers of each frame."""
 
 import os
 import warnings
@@ -17,14 +17,14 @@ TRUNCATED = "This video is damaged or incomplete; it was read up to {:.1f} secon
 
 
 class VideoFrame:
-    """What was found in one frame of a video.
+    """The result for one frame of a video.
 
     Attributes:
         time: in seconds from the beginning, by the file's own timestamps.
         result: as `EmotionRecognizer.recognize` gives it, with probabilities and boxes smoothed
             over the frames before (see `Tracker.update`).
         tracks: for each face of `result.faces` a number that it keeps while it stays in view, from
-            1 on. It tells nothing about who a person is.
+            1 on. It identifies no person.
     """
 
     __slots__ = ("_image", "result", "time", "tracks")
@@ -36,16 +36,15 @@ class VideoFrame:
         tracks: tuple[int, ...],
         image: NDArray[np.uint8],
     ) -> None:
-        """Join what is known about a frame."""
+        """Join time, result, track numbers and image of a frame."""
         self.time, self.result, self.tracks = time, result, tracks
         self._image: NDArray[np.uint8] | None = image
 
     @property
     def image(self) -> NDArray[np.uint8]:
-        """(H, W, 3) uint8 RGB, upright, the frame itself; only until the next frame is read.
+        """Get the frame itself, (H, W, 3) uint8 RGB, upright; only until the next frame is read.
 
-        So a list of all frames of a long video does not fill the memory. Copy what is needed
-        longer.
+        Frames that are kept in a list so take no memory for images. Copy what is needed longer.
 
         Raises:
             RuntimeError: the next frame was read, or the video closed.
@@ -57,7 +56,7 @@ class VideoFrame:
         return self._image
 
     def release(self) -> None:
-        """Forget the image."""
+        """Release the image."""
         self._image = None
 
     def __repr__(self) -> str:
@@ -67,7 +66,7 @@ class VideoFrame:
 class VideoReader(Iterator[VideoFrame]):
     """Iterates over the frames of a video; made by `read_video`.
 
-    Reading to the end or `close` frees the file; so does leaving a `with` block.
+    Reading to the end, `close` and leaving a `with` block close the file.
     """
 
     def __init__(self, frames: VideoFrames, recognizer: EmotionRecognizer) -> None:
@@ -80,21 +79,21 @@ class VideoReader(Iterator[VideoFrame]):
 
     @property
     def duration(self) -> float | None:
-        """In seconds, as the file's header claims; None where it does not."""
+        """Get the duration in seconds by the file's header; None where it states none."""
         return self._frames.duration
 
     @property
     def end(self) -> float:
-        """When the last frame that was decoded so far ends, in seconds from the beginning."""
+        """Get the end of the last decoded frame, in seconds from the beginning."""
         return self._frames.end
 
     @property
     def truncated(self) -> bool:
-        """Whether the file was found to be damaged or incomplete, as far as it was read."""
+        """Tell whether the file was found to be damaged or incomplete, as far as it was read."""
         return self._frames.truncated
 
     def __next__(self) -> VideoFrame:
-        """Read up to the next frame that is given."""
+        """Read the next frame that `every` selects."""
         self._forget()
         try:
             time, image = next(self._frames)
@@ -114,7 +113,7 @@ class VideoReader(Iterator[VideoFrame]):
         self.close()
 
     def close(self) -> None:
-        """Free the file; nothing more is read."""
+        """Close the file."""
         self._forget()
         self._frames.close()
 

@@ -1,4 +1,4 @@
-"""Write images as a video, each at a time of its own."""
+"""Writes images as a video, each at a given time."""
 
 import os
 from fractions import Fraction
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import av
 
 TIME_BASE = Fraction(1, 90_000)  # seconds; usual frame rates are whole multiples
-QUALITY = {"crf": "20", "preset": "veryfast"}  # of x264; 18 is hardly told from the original
+QUALITY = {"crf": "20", "preset": "veryfast"}  # of x264; a CRF of 18 is visually nearly lossless
 
 
 class VideoWriter:
@@ -25,7 +25,7 @@ class VideoWriter:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        """Begin a file, or overwrite one.
+        """Create a file, or overwrite one.
 
         Raises:
             OSError: it cannot be written.
@@ -36,7 +36,7 @@ class VideoWriter:
         self._container = av.open(self._file, "w", format="mp4")
         self._stream: av.VideoStream | None = None
         self._shape: tuple[int, ...] = ()
-        self._next = 0  # the first time stamp that may follow
+        self._next = 0  # the earliest timestamp of the next frame
 
     def write(self, image: NDArray[np.uint8], time: float) -> None:
         """Add a frame.

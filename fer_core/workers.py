@@ -1,4 +1,4 @@
-"""Read many files one after the other, or in several processes at a time."""
+"""Reads many files one after the other, or in several processes at a time."""
 
 import contextlib
 import multiprocessing
@@ -20,8 +20,8 @@ from fer_core.errors import OutputError
 from fer_core.marked import MarkedCopies
 from fer_core.table import Row, error_row
 
-SPOOL_BYTES = 1_000_000  # of a file's rows in memory; more wait on the disk
-TRIES = 2  # of a file at which a process ended
+SPOOL_BYTES = 1_000_000  # of a file's rows in memory; more are written to disk
+TRIES = 2  # for a file whose process died
 ENDED = "The process that read this file was ended, perhaps because there was not enough memory."
 
 
@@ -35,18 +35,18 @@ class Chunk(NamedTuple):
 
 @dataclass(frozen=True)
 class Job:
-    """How files are to be read.
+    """Options of reading files.
 
     Attributes:
         every: seconds between the frames of a video that are read.
-        copies: takes marked copies; None for none.
+        copies: writes annotated copies; None for none.
     """
 
     every: float
     copies: MarkedCopies | None = None
 
     def reader(self, threads: int | None = None) -> FaceReader:
-        """Load the networks, without a word on standard error.
+        """Load the networks, without output on standard error.
 
         Raises:
             ModelLoadError: a file of the model is missing or malformed.
@@ -78,10 +78,10 @@ def read_files(job: Job, files: Iterable[str], workers: int) -> Iterator[Chunk]:
     """Read files, each with its chunks together.
 
     Args:
-        job: how.
+        job: options.
         files: their names.
-        workers: number of processes; with 1 files are read in this one, in their order, else the
-            chunks of a file come when it is read to its end.
+        workers: number of processes. With 1, files are read in this one, in order; with more, the
+            chunks of a file are yielded when it is read to its end.
 
     Raises:
         ModelLoadError: a file of the model is missing or malformed.
@@ -90,12 +90,12 @@ def read_files(job: Job, files: Iterable[str], workers: int) -> Iterator[Chunk]:
     if workers == 1:
         yield from job.read(job.reader(), files)
         return
-    job.reader()  # tells what is wrong with the model once, and not in every process
+    job.reader()  # fails once, not in every process, when the model cannot be loaded
     yield from _read_in_processes(job, files, workers)
 
 
 class _Worker:
-    """A process that reads one file at a time, and what it has sent of it."""
+    """A process that reads one file at a time, and the rows that it has sent."""
 
     def __init__(self, job: Job) -> None:
         context = multiprocessing.get_context("spawn")
@@ -109,11 +109,11 @@ class _Worker:
     def begin(self, file: str) -> None:
         self.file = file
         self._spool = tempfile.SpooledTemporaryFile(SPOOL_BYTES)  # noqa: SIM115  see `chunks`
-        with contextlib.suppress(OSError):  # it has ended, which the next `take` tells
+        with contextlib.suppress(OSError):  # it has ended, which the next `take` raises
             self.connection.send(file)
 
     def take(self) -> bool:
-        """Receive what it has sent; whether its file is read to the end.
+        """Receive a chunk; tell whether it is the last of its file.
 
         Raises:
             EOFError, OSError: it has ended.
@@ -126,7 +126,7 @@ class _Worker:
         return bool(chunk.is_last)
 
     def chunks(self) -> Iterator[Chunk]:
-        """All chunks of the file that was read to its end; the worker is then free."""
+        """Give all chunks of the file that was read to its end, and become idle."""
         self.file = None
         with self._spool as spool:
             spool.seek(0)
@@ -143,7 +143,7 @@ class _Worker:
 
 
 class _Queue:
-    """Files to be read, those at which a process ended once more."""
+    """Files to be read; one whose process died is tried again."""
 
     def __init__(self, files: Iterable[str]) -> None:
         self._files = iter(files)
@@ -154,7 +154,7 @@ class _Queue:
         return self._again.popleft() if self._again else next(self._files, None)
 
     def put_back(self, file: str) -> bool:
-        """Whether the file is to be tried again."""
+        """Queue a file again; False after `TRIES` tries."""
         self._tries[file] = self._tries.get(file, 1) + 1
         if self._tries[file] <= TRIES:
             self._again.append(file)
@@ -193,11 +193,11 @@ def _read_in_processes(job: Job, files: Iterable[str], count: int) -> Iterator[C
 
 
 def _serve(job: Job, connection: Connection) -> None:
-    """What a process does: read the files that it is sent."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that started this one ends it
+    """Read the files that the parent process sends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process ends it
     warnings.simplefilter("ignore")
     reader = job.reader(threads=1)
-    with contextlib.suppress(EOFError, OSError):  # that process has ended
+    with contextlib.suppress(EOFError, OSError):  # the parent has ended
         while True:
             file = connection.recv()
             try:

@@ -13,7 +13,7 @@ from fer_core.errors import ChecksumMismatchError, ModelLoadError
 from fer_core.geometry import apply, cut_square, similarity
 from fer_core.given_boxes import check_boxes
 from fer_core.images import load_image
-from fer_core.landmarks import LANDMARKER_FILE, LOOK_SIDE
+from fer_core.landmarks import CROP_SCALE, LANDMARKER_FILE
 from fer_core.results import BoundingBox
 from tests.conftest import EXAMPLES, PORTRAITS
 from train.robustness.backgrounds import background
@@ -199,8 +199,8 @@ def test_turn_and_aspect_are_those_of_the_mesh_whether_the_box_is_found_or_given
     picture = load_image(EXAMPLES / f"{name}.jpg")
     (found,) = detector.detect(picture)
     edges = (found.box.x_min, found.box.y_min, found.box.x_max, found.box.y_max)
-    (given,) = detector.place(picture, check_boxes([edges], *picture.shape[1::-1]))
-    mesh = detector._landmarker.look(picture, *given_square(found))
+    (given,) = detector.locate(picture, check_boxes([edges], *picture.shape[1::-1]))
+    mesh = detector._landmarker.predict(picture, *given_square(found))
     for face in (found, given):
         assert face.turn == pytest.approx(mesh.turn, abs=4)
         assert face.aspect == pytest.approx(mesh.aspect, abs=0.05)
@@ -210,7 +210,7 @@ def given_square(face):
     """Center, side and roll of the square around an upright face."""
     box = face.box
     center = np.array([box.x_min + box.x_max, box.y_min + box.y_max]) / 2
-    return center, LOOK_SIDE * max(box.width, box.height), 0.0
+    return center, CROP_SCALE * max(box.width, box.height), 0.0
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from fer_core.errors import ChecksumMismatchError, ModelLoadError
 from fer_core.geometry import apply, cut_square, similarity
 from fer_core.images import load_image
 from fer_core.landmarks import (
+    CROP_SCALE,
     LANDMARKER_FILE,
-    LOOK_SIDE,
     OUTLINE,
     POINTS,
     FaceLandmarker,
@@ -69,41 +69,41 @@ NO_FACES = {
 class TestPresence:
     @each_portrait
     def test_it_is_high_on_a_face(self, landmarker, path):
-        assert landmarker.look(load_image(path), *IN_THE_MIDDLE).presence > 0.99
+        assert landmarker.predict(load_image(path), *IN_THE_MIDDLE).presence > 0.99
 
     @pytest.mark.parametrize("side", [100, 250, 400])
     @pytest.mark.parametrize("picture", NO_FACES.values(), ids=NO_FACES)
     def test_it_is_low_without_a_face(self, landmarker, picture, side):
-        mesh = landmarker.look(picture, np.array([150.0, 150.0]), side, 0.3)
+        mesh = landmarker.predict(picture, np.array([150.0, 150.0]), side, 0.3)
         assert mesh.presence < 0.01
 
     @each_portrait
     @pytest.mark.parametrize("center", [(60, 60), (250, 480)], ids=["corner", "chest"])
     def test_it_is_low_beside_a_face(self, landmarker, path, center):
-        mesh = landmarker.look(load_image(path), np.array(center, float), 120, 0.0)
+        mesh = landmarker.predict(load_image(path), np.array(center, float), 120, 0.0)
         assert mesh.presence < 0.01
 
     def test_red_and_blue_are_not_exchanged(self, landmarker):
         """Skin in warm light is skin; in blue light the network knows it less."""
         picture = portrait("fear_m_asian_01")
-        warm = landmarker.look(picture // np.array([1, 1, 3], np.uint8), *IN_THE_MIDDLE)
-        blue = landmarker.look(picture // np.array([3, 1, 1], np.uint8), *IN_THE_MIDDLE)
+        warm = landmarker.predict(picture // np.array([1, 1, 3], np.uint8), *IN_THE_MIDDLE)
+        blue = landmarker.predict(picture // np.array([3, 1, 1], np.uint8), *IN_THE_MIDDLE)
         assert warm.presence > blue.presence + 0.3
 
 
 class TestPoints:
     def test_there_are_468_of_two_coordinates(self, landmarker):
-        points = landmarker.look(portrait("happy_f_asian_01"), *IN_THE_MIDDLE).points
+        points = landmarker.predict(portrait("happy_f_asian_01"), *IN_THE_MIDDLE).points
         assert (points.shape, points.dtype) == ((468, 2), np.float64)
 
     @each_marked
     def test_eyes_nose_and_mouth_lie_where_they_were_marked(self, landmarker, name):
-        mesh = landmarker.look(portrait(name), *marked_square(name))
+        mesh = landmarker.predict(portrait(name), *marked_square(name))
         assert farthest(mesh.keypoints[:4], MARKED[name]) < 0.04 * FACE
 
     @each_portrait
     def test_the_ears_lie_outside_of_all_and_between_eyes_and_mouth(self, landmarker, path):
-        keypoints = landmarker.look(load_image(path), *IN_THE_MIDDLE).keypoints
+        keypoints = landmarker.predict(load_image(path), *IN_THE_MIDDLE).keypoints
         right_eye, left_eye, _, mouth, right_ear, left_ear = keypoints
         across = (left_eye - right_eye) / np.hypot(*(left_eye - right_eye))
         assert (keypoints @ across).argmin() == 4
@@ -115,7 +115,7 @@ class TestPoints:
     def test_a_look_aside_finds_them_too(self, landmarker, name):
         center, side, roll = marked_square(name)
         for aside in [(-30, 20), (25, -25)]:
-            mesh = landmarker.look(portrait(name), center + aside, 1.1 * side, roll + 0.15)
+            mesh = landmarker.predict(portrait(name), center + aside, 1.1 * side, roll + 0.15)
             assert farthest(mesh.keypoints[:4], MARKED[name]) < 0.07 * FACE
 
     @pytest.mark.parametrize("degrees", [-120, -90, -30, 30, 90, 180])
@@ -124,10 +124,10 @@ class TestPoints:
         picture, (center, side, roll) = portrait(name), marked_square(name)
         turn = similarity(np.array([256.0, 256.0]), 768, -np.deg2rad(degrees), 768)
         (moved,) = apply(turn, center[np.newaxis])
-        mesh = landmarker.look(
+        mesh = landmarker.predict(
             cut_square(picture, turn, 768), moved, side, roll + np.deg2rad(degrees)
         )
-        expected = apply(turn, landmarker.look(picture, center, side, roll).points)
+        expected = apply(turn, landmarker.predict(picture, center, side, roll).points)
         assert farthest(mesh.points, expected) < 1
 
     @pytest.mark.parametrize("factor", [0.3, 3.0])
@@ -137,14 +137,16 @@ class TestPoints:
         method = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
         other = cv2.resize(picture, None, fx=factor, fy=factor, interpolation=method)
         scale = other.shape[0] / picture.shape[0]
-        points = landmarker.look(other, center * scale, side * scale, roll).points / scale
-        assert farthest(points, landmarker.look(picture, center, side, roll).points) < 0.03 * FACE
+        points = landmarker.predict(other, center * scale, side * scale, roll).points / scale
+        assert (
+            farthest(points, landmarker.predict(picture, center, side, roll).points) < 0.03 * FACE
+        )
 
     def test_a_face_cut_by_the_edge_keeps_its_points_beyond_it(self, landmarker):
         picture = portrait("neutral_m_european_01")
         center, side, roll = marked_square("neutral_m_european_01")
-        mesh = landmarker.look(picture[:, 160:], center - (160, 0), side, roll)
-        whole = landmarker.look(picture, center, side, roll)
+        mesh = landmarker.predict(picture[:, 160:], center - (160, 0), side, roll)
+        whole = landmarker.predict(picture, center, side, roll)
         assert mesh.presence > 0.9
         assert mesh.points[:, 0].min() < -5
         assert farthest(mesh.keypoints[:4], whole.keypoints[:4] - np.array([160, 0])) < 0.05 * FACE
@@ -153,12 +155,12 @@ class TestPoints:
 class TestSquare:
     @each_marked
     def test_it_is_centred_on_the_face_and_holds_it(self, landmarker, name):
-        mesh = landmarker.look(portrait(name), *marked_square(name))
-        center, side, roll = mesh.square
+        mesh = landmarker.predict(portrait(name), *marked_square(name))
+        center, side, roll = mesh.crop_square
         upright = apply(similarity(center, side, roll, 1), mesh.points)
         low, high = upright.min(axis=0), upright.max(axis=0)
         np.testing.assert_allclose((low + high) / 2, (0.5, 0.5), atol=1e-9)
-        assert (high - low).max() == pytest.approx(1 / LOOK_SIDE)
+        assert (high - low).max() == pytest.approx(1 / CROP_SCALE)
 
     @pytest.mark.parametrize("degrees", [-150, -90, -30, 0, 30, 90, 150])
     @pytest.mark.parametrize("error", [-12, 12])
@@ -168,17 +170,19 @@ class TestSquare:
         turn = similarity(np.array([256.0, 256.0]), 768, -np.deg2rad(degrees), 768)
         (moved,) = apply(turn, center[np.newaxis])
         turned = cut_square(picture, turn, 768)
-        _, _, roll = landmarker.look(turned, moved, side, np.deg2rad(degrees + error)).square
+        _, _, roll = landmarker.predict(
+            turned, moved, side, np.deg2rad(degrees + error)
+        ).crop_square
         assert np.rad2deg(roll) == pytest.approx(degrees, abs=4)
 
     @each_marked
     @pytest.mark.parametrize("aside", [(30, 0), (0, -30), (-30, 25)])
     def test_a_second_look_forgets_that_the_first_went_aside(self, landmarker, name, aside):
         picture, (center, side, roll) = portrait(name), marked_square(name)
-        straight = landmarker.look(picture, center, side, roll)
-        settled = landmarker.look(picture, *straight.square).keypoints
-        first = landmarker.look(picture, center + aside, side, roll + 0.2)
-        second = landmarker.look(picture, *first.square)
+        straight = landmarker.predict(picture, center, side, roll)
+        settled = landmarker.predict(picture, *straight.crop_square).keypoints
+        first = landmarker.predict(picture, center + aside, side, roll + 0.2)
+        second = landmarker.predict(picture, *first.crop_square)
         assert farthest(second.keypoints, settled) < 0.015 * FACE
 
 
@@ -232,7 +236,7 @@ class TestShape:
 
     @each_portrait
     def test_the_portraits_look_ahead_in_their_own_proportions(self, landmarker, path):
-        mesh = landmarker.look(load_image(path), *IN_THE_MIDDLE)
+        mesh = landmarker.predict(load_image(path), *IN_THE_MIDDLE)
         assert mesh.turn < 25
         assert 1.05 < mesh.aspect < 1.4
 
@@ -240,13 +244,13 @@ class TestShape:
         picture = portrait("neutral_m_european_01")
         center, side, roll = marked_square("neutral_m_european_01")
         squeezed = cv2.resize(picture, (384, 512), interpolation=cv2.INTER_AREA)
-        whole = landmarker.look(picture, center, side, roll)
-        narrow = landmarker.look(squeezed, center * (0.75, 1), side, roll)
+        whole = landmarker.predict(picture, center, side, roll)
+        narrow = landmarker.predict(squeezed, center * (0.75, 1), side, roll)
         assert narrow.aspect > 1.15 * whole.aspect
 
     def test_a_mesh_of_a_larger_picture_keeps_turn_aspect_and_presence(self):
         mesh = FaceMesh(0.9, np.ones((POINTS, 2)), 12.0, 1.3)
-        moved = mesh.moved(4.0)
+        moved = mesh.scaled(4.0)
         assert (moved.presence, moved.turn, moved.aspect) == (0.9, 12.0, 1.3)
         np.testing.assert_array_equal(moved.points, np.full((POINTS, 2), 4.0))
 
@@ -254,7 +258,7 @@ class TestShape:
 def test_the_picture_is_not_changed(landmarker):
     picture = portrait("happy_f_asian_01")
     before = picture.copy()
-    landmarker.look(picture, *IN_THE_MIDDLE)
+    landmarker.predict(picture, *IN_THE_MIDDLE)
     np.testing.assert_array_equal(picture, before)
 
 
@@ -262,7 +266,7 @@ def test_eight_threads_get_the_answers_of_one(landmarker):
     pictures = [load_image(path) for path in PORTRAITS] * 4
 
     def look(picture):
-        mesh = landmarker.look(picture, *IN_THE_MIDDLE)
+        mesh = landmarker.predict(picture, *IN_THE_MIDDLE)
         return mesh.presence, mesh.points.tolist()
 
     serially = [look(picture) for picture in pictures]

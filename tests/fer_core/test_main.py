@@ -259,7 +259,7 @@ def test_an_interrupted_call_leaves_a_valid_table(
         process.send_signal(sent)
         _, said = process.communicate(timeout=60)
     assert process.returncode == INTERRUPTED
-    assert said == "Interrupted; the same command goes on from here.\n"
+    assert said == "Interrupted; the same command resumes from here.\n"
     assert 8 <= len(read(out)) <= 60
     assert {path.name for path in tmp_path.iterdir()} == {"many", out.name}
 

@@ -272,7 +272,7 @@ class TestRecognitionResult:
 
     @pytest.mark.parametrize("box", [(0, 0, 101, 80), (0, 0, 100, 81)])
     def test_a_box_beyond_the_picture_is_rejected(self, box):
-        with pytest.raises(ValueError, match="within the picture"):
+        with pytest.raises(ValueError, match="within the image"):
             make_result(box)
 
     def test_a_box_that_fills_the_picture_is_allowed(self):
