@@ -1,7 +1,7 @@
 r"""One recipe, from data to a model: teachers, their answers, a student, calibration, report.
 
     python -m train.recipe product --data DIR --photos DIR --photos DIR --unlabelled DIR \
-        --face-weights FILE --out runs/product
+        --face-weights FILE --imagenet-weights FILE --out runs/product
     python -m train.recipe product --data DIR --out runs/product --steps teachers answers
     python -m train.recipe product --data DIR --out runs/product --minutes 50
     python -m train.recipe smoke --smoke                on generated faces, in two minutes
@@ -35,7 +35,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from train.cli import add_data_argument, check_folder, command_parser, data_dir, explained, need
-from train.recipes.distillation import DLIB, RECIPES, adjust
+from train.recipes.distillation import DLIB, IMAGENET, RECIPES, adjust
 from train.workflow.recipe_run import RecipeRun
 from train.workflow.steps import STEPS, follow
 
@@ -47,6 +47,7 @@ def main(arguments: list[str] | None = None) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
     recipe = RECIPES[options.recipe]
+    named = {DLIB: options.face_weights, IMAGENET: options.imagenet_weights}
     until = None if options.minutes is None else time.monotonic() + 60 * options.minutes
     out = options.out or Path("runs") / options.recipe
     with explained():
@@ -61,7 +62,7 @@ def main(arguments: list[str] | None = None) -> None:
                 out=out,
                 photos=tuple(options.photos),
                 unlabelled=tuple(options.unlabelled),
-                weights=() if options.face_weights is None else ((DLIB, options.face_weights),),
+                weights=tuple((kind, path) for kind, path in named.items() if path is not None),
                 until=until,
                 finish=options.finish,
             )
@@ -121,6 +122,12 @@ def _parse(arguments: list[str] | None) -> tuple[argparse.ArgumentParser, argpar
         type=Path,
         metavar="FILE",
         help="dlib_face_recognition_resnet_model_v1.dat, for the teacher `face`",
+    )
+    parser.add_argument(
+        "--imagenet-weights",
+        type=Path,
+        metavar="FILE",
+        help="efficientnet-lite0-57934424.pth, for the teacher `lite`",
     )
     parser.add_argument("--minutes", type=float, help="stop in good order before so many")
     parser.add_argument(

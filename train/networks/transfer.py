@@ -1,22 +1,20 @@
-"""Features of dlib's network for recognizing faces, given to a `face_resnet`.
+"""Features of networks that others trained: dlib's for faces, EfficientNet-Lite0's for ImageNet.
 
-What dlib scales by after a convolution becomes batch normalization, with the statistics of
-FER2013's faces, so that the network's features are still dlib's and training starts from them. The
-heads stay random.
+What scales the output of a convolution there becomes batch normalization, with the statistics of
+FER2013's faces, so that the network's features are still those of the file and training starts from
+them. The heads stay random.
 """
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fer_core.preprocessing import Float32Array, PreprocessingSpec
-from train.networks.dlib_weights import (
-    COLOURS,
-    FaceConvolution,
-    for_standardized_grey,
-    read_face_weights,
-)
+from train.networks.dlib_weights import COLOURS, for_standardized_grey, read_face_weights
+from train.networks.imagenet_weights import read_imagenet_weights
+from train.networks.scaled_convolution import ScaledConvolution
 
 if TYPE_CHECKING:
     import keras
@@ -27,40 +25,59 @@ FACES = 1024  # for the statistics of batch normalization
 BATCH = 64
 
 
-def face_convolutions(network: "keras.Model", weights: Path) -> list[FaceConvolution]:
-    """The convolutions for a `face_resnet`, the first one for its grey channel.
+def pretrained_convolutions(network: "keras.Model", weights: Path) -> list[ScaledConvolution]:
+    """The convolutions for one of the networks of `READERS`, the first one for its grey channel.
 
     Raises:
         RunError: the file cannot be read, or is another.
     """
-    from train.networks.blocks import GREY_MEAN, GREY_SCALE
-
     shapes = [tuple(layer.kernel.shape) for layer, _ in _trunk(network)]
     height, width, _, outputs = shapes[0]
-    first, *others = read_face_weights(weights, [(height, width, COLOURS, outputs), *shapes[1:]])
-    grey = for_standardized_grey(first, GREY_SCALE, GREY_MEAN)
-    return [_as_large_as_fresh(convolution) for convolution in (grey, *others)]
+    in_colour = [(height, width, COLOURS, outputs), *shapes[1:]]
+    return [_as_large_as_fresh(one) for one in READERS[network.name](weights, in_colour)]
 
 
-def _as_large_as_fresh(convolution: FaceConvolution) -> FaceConvolution:
+def _face_convolutions(weights: Path, shapes: Sequence[tuple[int, ...]]) -> list[ScaledConvolution]:
+    from train.networks.blocks import GREY_MEAN, GREY_SCALE
+
+    first, *others = read_face_weights(weights, shapes)
+    return [for_standardized_grey(first, GREY_SCALE, GREY_MEAN), *others]
+
+
+def _imagenet_convolutions(
+    weights: Path, shapes: Sequence[tuple[int, ...]]
+) -> list[ScaledConvolution]:
+    first, *others = read_imagenet_weights(weights, shapes)
+    # Its three colours are prepared alike, so that for grey they are one.
+    return [first._replace(kernel=first.kernel.sum(axis=2, keepdims=True)), *others]
+
+
+READERS: dict[str, Callable[[Path, Sequence[tuple[int, ...]]], list[ScaledConvolution]]] = {
+    "face_resnet": _face_convolutions,
+    "efficientnet_lite0": _imagenet_convolutions,
+}
+
+
+def _as_large_as_fresh(convolution: ScaledConvolution) -> ScaledConvolution:
     """With a kernel of the spread that `he_normal` draws (He et al. 2015), and gains to match.
 
-    Dlib's have a seventh of it, so that a learning rate would change them fifty times as fast.
+    Dlib's have a seventh of it, so that a learning rate would change them fifty times as fast;
+    those of EfficientNet-Lite0 have an eighth to three times of it.
     """
     kernel, bias, gain, offset = convolution
-    spread = np.sqrt(2 / np.prod(kernel.shape[:3]))
+    spread = np.sqrt(2 * len(gain) / kernel.size)
     factor = np.float32(spread / kernel.std())
-    return FaceConvolution(kernel * factor, bias * factor, gain / factor, offset)
+    return ScaledConvolution(kernel * factor, bias * factor, gain / factor, offset)
 
 
 def transfer(
-    network: "keras.Model", convolutions: list[FaceConvolution], inputs: Float32Array
+    network: "keras.Model", convolutions: list[ScaledConvolution], inputs: Float32Array
 ) -> None:
-    """Give a `face_resnet` the features of dlib's network.
+    """Give a network the features of the one that the convolutions come from.
 
     Args:
         network: its trunk's weights are replaced.
-        convolutions: from `face_convolutions`.
+        convolutions: from `pretrained_convolutions`.
         inputs: (N, h, w, 1) float32 prepared faces, for the statistics of batch normalization.
     """
     trunk = _trunk(network)
@@ -68,7 +85,7 @@ def transfer(
         convolution.set_weights([given.kernel])
         zero, one = np.zeros_like(given.bias), np.ones_like(given.bias)
         _set_normalization(normalization, given, mean=zero, variance=one)
-    # The features are dlib's by now, so one pass tells what each normalization is given.
+    # The features are the other network's by now, so one pass tells what each normalization gets.
     means, variances = _statistics(network, [layer for layer, _ in trunk], inputs)
     for (_, normalization), given, mean, variance in zip(
         trunk, convolutions, means, variances, strict=True
@@ -76,11 +93,14 @@ def transfer(
         _set_normalization(normalization, given, mean, variance)
 
 
-def face_network(weights: Path, training: "Dataset", seed: int = 1) -> "keras.Model":
-    """Build a `face_resnet` with dlib's weights.
+def pretrained_network(
+    name: str, weights: Path, training: "Dataset", seed: int = 1
+) -> "keras.Model":
+    """Build a network with the weights of a file.
 
     Args:
-        weights: dlib's file.
+        name: of the network, a key of `READERS`.
+        weights: its file.
         training: faces for the statistics of batch normalization.
         seed: of the heads and of the choice of faces.
 
@@ -94,8 +114,8 @@ def face_network(weights: Path, training: "Dataset", seed: int = 1) -> "keras.Mo
 
     spec = PreprocessingSpec()
     keras.utils.set_random_seed(seed)
-    network = build_network("face_resnet", spec)
-    convolutions = face_convolutions(network, weights)
+    network = build_network(name, spec)
+    convolutions = pretrained_convolutions(network, weights)
     order = np.random.default_rng(seed).permutation(np.flatnonzero(training.is_face))
     faces = training.faces[np.sort(order[:FACES])]
     transfer(network, convolutions, preprocess(prepare_dataset_faces(faces, spec), spec))
@@ -103,9 +123,9 @@ def face_network(weights: Path, training: "Dataset", seed: int = 1) -> "keras.Mo
 
 
 def _set_normalization(
-    layer: Any, given: FaceConvolution, mean: Float32Array, variance: Float32Array
+    layer: Any, given: ScaledConvolution, mean: Float32Array, variance: Float32Array
 ) -> None:
-    """Let it scale as dlib does, whatever mean and variance it takes for its input's."""
+    """Let it scale as it is given, whatever mean and variance it takes for its input's."""
     gamma = given.gain * np.sqrt(variance + layer.epsilon)
     beta = given.offset + given.gain * (mean + given.bias)
     layer.set_weights([gamma, beta, mean, variance])
@@ -118,7 +138,7 @@ def _statistics(
     import keras
 
     inner = keras.Model(network.inputs, [layer.output for layer in layers])
-    sums = [np.zeros((2, layer.filters)) for layer in layers]
+    sums = [np.zeros((2, layer.output.shape[-1])) for layer in layers]
     for start in range(0, len(inputs), BATCH):
         part = inputs[start : start + BATCH]
         for index, answer in enumerate(inner.predict_on_batch(part)):
@@ -136,7 +156,7 @@ def _trunk(network: "keras.Model") -> list[tuple[Any, Any]]:
 
     # They come in turns, without a branch that has either.
     convolutions, normalizations = (
-        [layer for layer in network.layers if isinstance(layer, kind)]
-        for kind in (layers.Conv2D, layers.BatchNormalization)
+        [layer for layer in network.layers if isinstance(layer, kinds)]
+        for kinds in ((layers.Conv2D, layers.DepthwiseConv2D), layers.BatchNormalization)
     )
     return list(zip(convolutions, normalizations, strict=True))

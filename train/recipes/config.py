@@ -112,8 +112,8 @@ class TrainConfig:
         network: a key of `train.networks.build.NETWORKS`.
         shape: of the network `plain`; the others have their own.
         pretrained: for ResNet50, `imagenet` or a file with weights; random without.
-        frozen_epochs: how many epochs a pretrained trunk stays as it is before its last blocks
-            learn, too.
+        frozen_epochs: how many epochs only the heads learn, before the trunk that came with
+            weights does, too (of ResNet50 its last blocks).
         fine_tuning_rate: times `learning_rate`, once they do.
         faces: train on so many only, drawn evenly at random; 0 for all.
         emotions: only faces that their labels call one of these train and choose; all when empty.

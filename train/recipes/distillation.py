@@ -1,13 +1,14 @@
 """The recipes that `python -m train.recipe` follows: teachers, their answers, one student.
 
     python -m train.recipe product --data DIR --photos DIR --photos DIR --unlabelled DIR \
-        --face-weights FILE --out runs/product
+        --face-weights FILE --imagenet-weights FILE --out runs/product
     python -m train.recipe fine-tune --data DIR --photos DIR --photos DIR --unlabelled DIR
 
 `product` is the recipe of the next model from random weights; it needs an accelerator and has not
 been trained to its end yet. Its teachers begin differently, for kindred ones add nothing: `plain`
 with random weights, a residual network of 8 M parameters; `face` with dlib's weights for
-recognizing faces. The student begins with random weights.
+recognizing faces; `lite` with EfficientNet-Lite0's weights for naming what ImageNet shows. The
+student begins with random weights.
 
 `fine-tune` is for two CPU cores: the published model goes on learning, with photographs that have
 no labels, about which its own calibrated answers are the teacher. 33 minutes with bfloat16;
@@ -22,6 +23,7 @@ from train.recipes.config import AugmentationConfig, NetworkShape, TrainConfig, 
 from train.recipes.presets import PRESETS
 
 DLIB = "face"  # dlib's weights for recognizing faces, that a teacher may begin with: --face-weights
+IMAGENET = "imagenet"  # EfficientNet-Lite0's ImageNet weights: --imagenet-weights
 PUBLISHED = "published"  # the model that models/ holds
 
 
@@ -31,8 +33,9 @@ class Teacher:
 
     Attributes:
         config: of its run.
-        weights: what it begins with: `DLIB`, or "" for random weights. A teacher whose file of
-            weights is not named takes no part. `PUBLISHED`: it is the published model, untrained.
+        weights: what it begins with: `DLIB`, `IMAGENET`, or "" for random weights. A teacher whose
+            file of weights is not named takes no part. `PUBLISHED`: it is the published model,
+            untrained.
     """
 
     config: TrainConfig = field(default_factory=TrainConfig)
@@ -109,6 +112,25 @@ RECIPES = {
                     augmentation=PHOTOGRAPHS,
                 ),
                 weights=DLIB,
+            ),
+            "lite": Teacher(
+                TrainConfig(
+                    network="efficientnet_lite0",
+                    frozen_epochs=1,
+                    fine_tuning_rate=0.5,
+                    epochs=16,
+                    passes=2,
+                    batch_size=128,
+                    learning_rate=0.08,
+                    warmup_epochs=0.5,
+                    dropout=0.3,
+                    averaging=0.998,
+                    fer2013_weight=1.0,
+                    mixup=0.2,
+                    seed=23,
+                    augmentation=PHOTOGRAPHS,
+                ),
+                weights=IMAGENET,
             ),
         },
         student=TrainConfig(

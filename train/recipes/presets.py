@@ -24,7 +24,7 @@ PRESETS = {
     ),
     # python -m train.fit --data DIR --preset probe --set KEY=VALUE --out runs/probe-x: a short run
     # of a small network, to compare one change at equal seed and budget, 66 minutes with other work
-    # beside; .633 and .841. See docs/wall.md.
+    # beside; .633 and .841. See docs/robustness.md.
     "probe": TrainConfig(network="small", epochs=15, dropout=0.2),
     # The predecessors' networks, by our protocol: python -m train.fit --data DIR --preset NAME.
     # Scores are of PublicTest with flip averaging, by FER2013 and by FER+; train/README.md has all.
@@ -73,6 +73,21 @@ PRESETS = {
         dropout=0.3,
         fer2013_weight=1.0,
         class_weights="balanced",
+    ),
+    # The same idea on a network that two CPU cores can train: ImageNet's weights, first the heads,
+    # then all of it; `python -m train.transfer --help` tells how its start is made. Then
+    # python -m train.fit --data DIR --preset lite --init runs/lite-start.
+    "lite": TrainConfig(
+        network="efficientnet_lite0",
+        frozen_epochs=1,
+        fine_tuning_rate=0.5,
+        epochs=8,
+        learning_rate=0.04,
+        warmup_epochs=0.3,
+        dropout=0.3,
+        averaging=0.998,
+        fer2013_weight=1.0,
+        precision="float32",  # depthwise convolutions are twice as slow in bfloat16 on a CPU
     ),
     # python -m train.fit --smoke: under a minute, scores mean nothing.
     "smoke": TrainConfig(

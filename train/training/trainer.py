@@ -11,7 +11,7 @@ from train.errors import RunError
 from train.inputs.batches import TrainingTable, make_batches, steps_of
 from train.networks.blocks import Regularization
 from train.networks.build import build_network
-from train.networks.predecessors import thaw
+from train.networks.freezing import freeze, thaw
 from train.recipes.config import TrainConfig
 from train.training.precision import choose_precision
 from train.training.schedule import peak_rate, phase_of, plateau_rate
@@ -149,7 +149,9 @@ class Training:
         phase = phase_of(self._config, epoch)
         if phase == self._phase:
             return
-        if self._config.pretrained and epoch >= self._config.frozen_epochs:
+        if epoch < self._config.frozen_epochs:
+            freeze(self.network)
+        elif self._config.frozen_epochs or self._config.pretrained:
             thaw(self.network)
         self._phase = phase
         with self._scope():

@@ -13,7 +13,7 @@ from train.artifacts.model_folder import NETWORK_FILE, save_network
 from train.artifacts.run_folder import best, load_best, read_history
 from train.errors import RunError
 from train.files import replace_file
-from train.recipes.distillation import DLIB, PUBLISHED
+from train.recipes.distillation import PUBLISHED, Teacher
 from train.workflow.recipe_run import RecipeRun, face_sets_of
 from train.workflow.report import write_report
 
@@ -84,20 +84,20 @@ def _train_teachers(recipe_run: RecipeRun) -> None:
         run = recipe_run.out / "teachers" / name
         start = recipe_run.start_of(name)
         if teacher.weights and not read_history(run) and not start.exists():
-            _write_start(recipe_run, teacher.weights, start)
+            _write_start(recipe_run, teacher, start)
         init = start if teacher.weights else None
         _fit(recipe_run, f"teachers: {name}", teacher.config, run, init=init)
 
 
-def _write_start(recipe_run: RecipeRun, kind: str, start: Path) -> None:
+def _write_start(recipe_run: RecipeRun, teacher: Teacher, start: Path) -> None:
     from train.data.fer2013 import load_splits
-    from train.networks.transfer import face_network
+    from train.networks.transfer import pretrained_network
 
     training = load_splits(recipe_run.data)["Training"]
     temporary = start.with_name(start.name + ".tmp")
     shutil.rmtree(temporary, ignore_errors=True)
-    assert kind == DLIB
-    network = face_network(dict(recipe_run.weights)[kind], training)
+    weights = dict(recipe_run.weights)[teacher.weights]
+    network = pretrained_network(teacher.config.network, weights, training)
     temporary.mkdir(parents=True)
     save_network(network, temporary)
     temporary.replace(start)

@@ -8,7 +8,7 @@ import pytest
 from fer_core.model import HEADS
 from fer_core.preprocessing import PreprocessingSpec
 from train.networks.build import NETWORKS, build_network
-from train.networks.predecessors import thaw
+from train.networks.freezing import freeze, thaw
 
 
 @pytest.mark.parametrize("name", sorted(NETWORKS))
@@ -44,6 +44,7 @@ def test_a_pretrained_trunk_is_frozen_and_its_last_blocks_thaw(tmp_path: Path) -
         include_top=False, weights=None, input_shape=(224, 224, 3)
     ).save_weights(weights)
     network = build_network("resnet50", PreprocessingSpec(), pretrained=str(weights))
+    freeze(network)
     heads = {"ferplus", "fer2013"}
     assert {variable.path.split("/")[0] for variable in network.trainable_variables} == heads
     thaw(network)

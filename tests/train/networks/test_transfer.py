@@ -14,7 +14,7 @@ from train.networks.blocks import GREY_MEAN, GREY_SCALE
 from train.networks.build import build_network
 from train.networks.dlib_weights import for_standardized_grey, read_face_weights
 from train.networks.ours import FACE_BLOCKS
-from train.networks.transfer import face_convolutions, transfer
+from train.networks.transfer import pretrained_convolutions, transfer
 from train.transfer import main
 
 Parameters = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]
@@ -104,7 +104,7 @@ def test_the_features_are_those_of_dlibs_arithmetic(
     import keras
 
     network = build_network("face_resnet", PreprocessingSpec())
-    transfer(network, face_convolutions(network, file), INPUTS)
+    transfer(network, pretrained_convolutions(network, file), INPUTS)
     features = keras.Model(network.inputs, network.get_layer("features").output)
     got = features.predict_on_batch(INPUTS[:2])
     expected = [features_of_dlib(face[..., 0], parameters) for face in INPUTS[:2]]
@@ -113,7 +113,7 @@ def test_the_features_are_those_of_dlibs_arithmetic(
 
 def test_training_goes_on_from_the_same_features(file: Path) -> None:
     network = build_network("face_resnet", PreprocessingSpec())
-    transfer(network, face_convolutions(network, file), INPUTS)
+    transfer(network, pretrained_convolutions(network, file), INPUTS)
     served, trained = (network(INPUTS, training=training) for training in (False, True))
     for head, logits in served.items():
         # Normalized by this batch itself, whose statistics the network was given.
@@ -137,14 +137,14 @@ def test_grey_stands_for_three_colours_alike(file: Path) -> None:
 def test_another_file_is_told(file: Path, tmp_path: Path) -> None:
     network = build_network("face_resnet", PreprocessingSpec())
     with pytest.raises(RunError, match=r"none\.dat cannot be read; name dlib's file"):
-        face_convolutions(network, tmp_path / "none.dat")
+        pretrained_convolutions(network, tmp_path / "none.dat")
     other = tmp_path / "other.dat"
     other.write_bytes(b"\x02\x80\x12 something else")
     with pytest.raises(RunError, match=r"lacks convolution 1 of dlib's network; name the file"):
-        face_convolutions(network, other)
+        pretrained_convolutions(network, other)
     other.write_bytes(file.read_bytes()[:-10])
     with pytest.raises(RunError, match="lacks convolution 27"):
-        face_convolutions(network, other)
+        pretrained_convolutions(network, other)
 
 
 def test_the_command_leaves_what_a_run_begins_with(file: Path, tmp_path: Path) -> None:

