@@ -197,20 +197,27 @@ const setLanguage = (wanted) => {
   else current();
 };
 
+// Gradio's own dialogs follow where its function for that is found; it takes a while.
+let told = null; // the language that Gradio's settings had last
+let asked = null; // the one that they were asked to take
 const turnLanguage = async () => {
-  setLanguage(language === "en" ? "fr" : "en");
+  const wanted = language === "en" ? "fr" : "en";
+  told = document.querySelector("#language")?.textContent.trim();
+  setLanguage(wanted);
   app.querySelector("#turn-language").focus();
-  // Gradio's own dialogs follow where its function for that is found.
   const asset = performance.getEntriesByType("resource")
     .find(({ name }) => /\/assets\/core-[^/]+\.js$/.test(name));
-  if (asset) (await import(asset.name)).changeLocale?.(language);
+  const { changeLocale } = asset ? await import(asset.name) : {};
+  if (!changeLocale || wanted !== language) return;
+  asked = wanted;
+  changeLocale(wanted);
 };
 
 // Gradio writes the language of its settings into an element of its own, first the browser's.
-let told = null;
 const followGradio = () => {
   const now = document.querySelector("#language")?.textContent.trim();
-  if (now === told || !(now in CODES)) return;
+  if (now === asked) [told, asked] = [now, null];
+  if (now === told || asked || !(now in CODES)) return;
   told = now;
   setLanguage(now);
 };
