@@ -5,6 +5,7 @@
 # make bench  measure speed, alone, through the server and of videos (an idle machine, ten minutes)
 # make soak   32 clients for five minutes, then a kill in the middle
 # make fuzz   ten thousand damaged pictures
+# make screenshots  make the pictures of the page in docs/ anew
 # make dist   build wheel and source archive of the package into dist/
 # make audit  look the pinned packages up among known vulnerabilities (asks the network)
 # make clean  remove what make set up
@@ -18,7 +19,7 @@ PYTHON ?= $(shell for p in python3.12 python3.13 python3.11 python3; do \
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
-.PHONY: run test test-all fix bench soak fuzz dist audit clean
+.PHONY: run test test-all fix bench soak fuzz screenshots dist audit clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/installed-app
@@ -52,6 +53,9 @@ soak: $(VENV)/installed-tests
 
 fuzz: $(VENV)/installed-tests
 	$(BIN)/python -m benchmarks.fuzz
+
+screenshots: $(VENV)/installed-tests
+	$(BIN)/python -m benchmarks.screenshots
 
 dist: $(VENV)/installed-tests
 	rm -rf dist

@@ -7,8 +7,8 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from fer_core import EmotionRecognizer, ModelLoadError, TruncatedVideoWarning
-from page import calls, copies, guard, memory, snippets, tools
-from page.layout import SCRIPT, STYLE, build_page
+from page import calls, copies, guard, look, memory, snippets, tools
+from page.layout import build_page
 from page.texts import i18n
 
 try:
@@ -30,19 +30,6 @@ MAX_SESSIONS = 500
 
 # Statistics of its queue that Gradio would compute anew, over 10,000 events, after each answer.
 GRADIO_SETTINGS = {"GRADIO_ANALYTICS_CACHE_FREQUENCY": "100", "GRADIO_ANALYTICS_MAX_EVENTS": "100"}
-
-# Soft's own greys and its accent on labels are too faint for WCAG 2.2 AA.
-THEME = gr.themes.Soft(font=["system-ui", "sans-serif"], font_mono=["ui-monospace"]).set(
-    body_text_color_subdued="*neutral_600",
-    body_text_color_subdued_dark="*neutral_300",
-    block_label_text_color="*primary_700",
-    block_label_text_color_dark="white",
-    block_title_text_color="*primary_700",
-    block_title_text_color_dark="white",
-    checkbox_label_background_fill_selected="*primary_600",
-    link_text_color="*primary_700",
-    link_text_color_dark="*primary_300",
-)
 
 
 def build_demo(recognizer: EmotionRecognizer) -> gr.Blocks:
@@ -71,10 +58,9 @@ def main() -> None:
         recognizer = EmotionRecognizer.load()
     except ModelLoadError as error:
         raise SystemExit(f"error: {error}") from error
+    look.describe()
     build_demo(recognizer).launch(
-        theme=THEME,
-        css=STYLE,
-        js=SCRIPT,
+        **look.SETTINGS,
         i18n=i18n,
         max_file_size=MAX_UPLOAD,
         show_error=False,
@@ -87,7 +73,6 @@ def main() -> None:
             "middleware": [Middleware(guard.Guard), Middleware(calls.KnownEvents)],
             "exception_handlers": calls.HANDLERS,
         },
-        footer_links=["api", "settings"],
     )
 
 

@@ -8,11 +8,12 @@ last one needs Chromium, tests/requirements.txt and an idle machine; `--no-brows
 """
 
 import argparse
+import base64
 import math
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 from unittest.mock import patch
@@ -23,8 +24,9 @@ from numpy.typing import NDArray
 from playwright.sync_api import sync_playwright
 
 from benchmarks.page import live, open_page
-from fer_core import EmotionRecognizer, RecognitionResult, load_image
-from page.handlers import SEARCH_EVERY, SEVEN, Handlers, Shown, Source
+from fer_core import EmotionRecognizer, load_image
+from fer_core.results import BoundingBox
+from page.handlers import SEARCH_EVERY, Handlers
 from tests.conftest import PORTRAITS, chromium_arguments, find_chromium, serve
 
 DISTANCES = (1.0, 1.5, 2.0, 2.5, 3.0)  # m
@@ -102,11 +104,11 @@ def print_found(recognizer: EmotionRecognizer, heads: list[Head]) -> None:
         for index in range(PLACEMENTS):
             frames = list(clip(heads[index % len(heads)], height, (640, 480), index))
             first, face = load_image(frames[0].jpeg), frames[0].face
-            large += shows(recognizer.recognize(first, small_faces=False), face)
-            whole += shows(recognizer.recognize(first), face)
-            result, (x, y) = watch(handlers, frames), frames[-1].face
-            last += shows(result, (640 - x, y))  # mirrored
-            wrong += len(result.faces) - shows(result, (640 - x, y))
+            large += shows(boxes_of(recognizer, first, small_faces=False), face)
+            whole += shows(boxes_of(recognizer, first), face)
+            boxes, face = watch(handlers, frames), frames[-1].face
+            last += shows(boxes, face)
+            wrong += len(boxes) - shows(boxes, face)
         print(
             f"| {distance} m | {height:.0f} | {large} of {PLACEMENTS} | {whole} of {PLACEMENTS} "
             f"| {last} of {PLACEMENTS} | {wrong} |"
@@ -159,21 +161,29 @@ def _feathered(height: int, width: int) -> NDArray[np.float64]:
     return np.clip(np.minimum.outer(rows, columns) / (FEATHER * min(height, width)), 0, 1)
 
 
-def shows(result: RecognitionResult, face: tuple[float, float]) -> bool:
-    """Whether a face was found whose box holds the place."""
-    boxes = [found.detection.box for found in result.faces]
+def boxes_of(
+    recognizer: EmotionRecognizer, picture: NDArray[np.uint8], *, small_faces: bool = True
+) -> list[BoundingBox]:
+    """Where faces are found in a picture."""
+    found = recognizer.recognize(picture, small_faces=small_faces).faces
+    return [face.detection.box for face in found]
+
+
+def shows(boxes: Sequence[BoundingBox], face: tuple[float, float]) -> bool:
+    """Whether a box holds the place of a face."""
     x, y = face
     return any(box.x_min < x < box.x_max and box.y_min < y < box.y_max for box in boxes)
 
 
-def watch(handlers: Handlers, frames: list[Frame]) -> RecognitionResult:
-    """What a visitor's page shows after the frames of a camera."""
-    source, shown = Source(live=True), None
+def watch(handlers: Handlers, frames: list[Frame]) -> tuple[BoundingBox, ...]:
+    """Where a visitor's page shows faces after the frames of a camera."""
+    live = None
     for frame in frames:
-        *_, shown = handlers.live(frame.jpeg, shown, None, "en", SEVEN, source)
-    if not isinstance(shown, Shown):
+        url = "data:image/jpeg;base64," + base64.b64encode(frame.jpeg).decode()
+        _, live = handlers.read_frame({"frame": url}, live)
+    if live is None:
         raise SystemExit("error: the live camera answered none of the frames")
-    return shown.result
+    return live.near
 
 
 def print_cost(recognizer: EmotionRecognizer, head: Head) -> None:

@@ -15,9 +15,10 @@ import cv2
 import numpy as np
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.conftest import EXAMPLES, chromium_arguments, film, find_chromium, serve
+from tests.clips import Part, scene, write_clip
+from tests.conftest import EXAMPLES, PORTRAITS, chromium_arguments, film, find_chromium, serve
 
-LIMIT = 30_000  # milliseconds
+LIMIT, VIDEO_LIMIT = 30_000, 180_000  # milliseconds
 REPEATS = 7
 LIVE_SECONDS = 6
 
@@ -37,6 +38,8 @@ def main() -> None:
             executable_path=chromium, args=chromium_arguments(camera)
         )
         photograph = twelve_megapixels(Path(name) / "photograph.jpg")
+        twelve = (PORTRAITS * 2)[:12]
+        clip = twenty_seconds(Path(name) / "clip.mp4")
         page = open_page(browser, address)
         rows = {
             "first load": times(lambda: first_load(browser, address)),
@@ -44,12 +47,15 @@ def main() -> None:
             "upload of a 12-megapixel photograph to its answer": times(
                 lambda: upload(page, photograph)
             ),
+            "12 portraits to their answers": times(lambda: upload(page, *twelve)),
         }
+        of_clip = video(page, clip)
         frames = live(open_page(browser, address))
         browser.close()
     print("| what | median | worst |\n|---|---:|---:|")
     for what, seconds in rows.items():
         print(f"| {what} | {statistics.median(seconds):.2f} s | {max(seconds):.2f} s |")
+    print(f"| a clip of 20 seconds, 1280x720, to its summary | {of_clip:.1f} s | |")
     print(f"| live, frames answered a second | {frames:.1f} | |")
 
 
@@ -71,6 +77,21 @@ def twelve_megapixels(path: Path) -> Path:
     return path
 
 
+def twenty_seconds(path: Path) -> Path:
+    """Two faces before a wall, 1280x720, 30 frames a second."""
+    names = (PORTRAITS[0].stem, PORTRAITS[3].stem)
+    one, other = (
+        scene(
+            Part(names[0], 400 + shift, 360),
+            Part(names[1], 900 - shift, 330),
+            width=1280,
+            height=720,
+        )
+        for shift in (0, 6)
+    )
+    return write_clip(path, [one, other] * 300)
+
+
 def open_page(browser: Browser, address: str) -> Page:
     """A fresh visitor, with the page ready."""
     context = browser.new_context(
@@ -78,7 +99,7 @@ def open_page(browser: Browser, address: str) -> Page:
     )
     page = context.new_page()
     page.goto(address)
-    expect(page.get_by_role("tab", name="Upload")).to_be_visible(timeout=LIMIT)
+    expect(page.locator(".fer-example img").first).to_be_visible(timeout=LIMIT)
     return page
 
 
@@ -91,55 +112,51 @@ def first_load(browser: Browser, address: str) -> float:
     return seconds
 
 
+def start_over(page: Page) -> None:
+    """Back to the empty stage."""
+    page.locator("#tab-picture").click()
+    expect(page.locator(".fer-start")).to_be_visible(timeout=LIMIT)
+
+
 def example(page: Page) -> float:
-    """Another example each time, so that an old answer is not taken for the new one."""
-    page.get_by_role("tab", name="Examples").click()
-    shown = page.locator("#answer .fer-headline")
-    now = shown.inner_text() if shown.count() else ""
-    name = "Surprise" if "Happy" in now else "Happy"
-    button = page.locator("#gallery button", has_text=name)
+    """From the click on an example to its answer."""
+    start_over(page)
     start = time.perf_counter()
-    button.click()
-    expect(shown).to_contain_text(name, timeout=LIMIT)
+    page.locator('.fer-example[data-name="happy_f_asian_01.jpg"]').click()
+    expect(page.locator("#answer h2")).to_contain_text("Happy", timeout=LIMIT)
     return time.perf_counter() - start
 
 
-def upload(page: Page, photograph: Path) -> float:
-    """From choosing the file to the answer, the upload over loopback included."""
-    page.get_by_role("button", name="Start over").click()
-    shown = page.locator("#answer .fer-headline")
-    expect(shown).to_have_count(0, timeout=LIMIT)
+def upload(page: Page, *photographs: Path) -> float:
+    """From choosing the files to the answer, the upload over loopback included."""
+    start_over(page)
     start = time.perf_counter()
-    page.set_input_files("#upload input[type=file]", photograph)
-    expect(shown).to_contain_text("Happy", timeout=LIMIT)
+    page.set_input_files("#upload input[type=file]", list(photographs))
+    if len(photographs) == 1:
+        expect(page.locator("#answer h2")).to_contain_text("Happy", timeout=LIMIT)
+    else:
+        expect(page.locator(".fer-sheet-head button").first).to_be_enabled(timeout=LIMIT)
+    return time.perf_counter() - start
+
+
+def video(page: Page, clip: Path) -> float:
+    """From choosing a clip to its summary."""
+    start_over(page)
+    start = time.perf_counter()
+    page.set_input_files("#upload input[type=file]", clip)
+    expect(page.locator(".fer-panel .fer-actions button")).to_be_visible(timeout=VIDEO_LIMIT)
     return time.perf_counter() - start
 
 
 def live(page: Page) -> float:
     """Frames a second that come back answered."""
-    page.get_by_role("tab", name="Live").click()
-    page.get_by_role("button", name="I agree").locator("visible=true").click()
-    page.get_by_text("Click to Access Webcam").click()
-    page.locator("#camera").get_by_text("Record").click()
-    expect(page.locator("#annotated img")).to_be_visible(timeout=LIMIT)
-    answered = page.evaluate(
-        """(seconds) => new Promise((resolve) => {
-            let count = 0;
-            const seen = new MutationObserver((changes) => {
-                for (const change of changes) {
-                    const added = [...change.addedNodes].filter((node) => node.querySelector);
-                    count += added.some((node) => node.matches("img") || node.querySelector("img"));
-                    count += change.attributeName === "src";
-                }
-            });
-            seen.observe(document.querySelector("#annotated"), {
-                subtree: true, childList: true, attributes: true, attributeFilter: ["src"],
-            });
-            setTimeout(() => { seen.disconnect(); resolve(count); }, 1000 * seconds);
-        })""",
-        LIVE_SECONDS,
-    )
-    return float(answered) / LIVE_SECONDS
+    page.locator("#tab-live").click()
+    page.locator(".fer-consent button").click()
+    expect(page.locator("#live-line img")).to_be_visible(timeout=LIMIT)
+    count = "() => Number(document.querySelector('.fer').dataset.frames)"
+    before, start = page.evaluate(count), time.perf_counter()
+    page.wait_for_timeout(1000 * LIVE_SECONDS)
+    return float(page.evaluate(count) - before) / (time.perf_counter() - start)
 
 
 if __name__ == "__main__":

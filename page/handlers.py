@@ -1,16 +1,23 @@
-"""What the page does with a picture.
+"""What the page asks of the server.
 
-All visitors share one recognizer; a visitor's state holds the answer of the last picture, never the
-picture.
+The browser holds the picture and its answer; the server keeps neither. All visitors share one
+recognizer. A fault is an answer, too: `{"error": {"en": ..., "fr": ...}}`, one sentence in each
+language.
 """
 
+import base64
+import io
 import logging
-from contextlib import suppress
-from dataclasses import dataclass, replace
+import zipfile
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from threading import Lock
 from time import monotonic
 from typing import Any
 
+import cv2
 import gradio as gr
 import numpy as np
 from numpy.typing import NDArray
@@ -24,31 +31,39 @@ from fer_core import (
     load_image,
 )
 from fer_core.geometry import shrink
-from page.answer import answer_html, download_html, why_html
-from page.texts import error_text, face_text, picture_text, say, status_text
+from fer_core.results import BoundingBox
+from fer_core.summary import VideoSummary
+from fer_core.table import FIELDS, Row, error_row, rows, write_csv
+from page import videos
+from page.explained import explain
+from page.pictures import NO_PICTURE, NO_VIDEO, as_url, frame_bytes, within_uploads
+from page.texts import LANGUAGES, error_text, face_text
 
 EXAMPLES_DIR = Path(__file__).resolve().parent.parent / "examples"
 EXAMPLES = {
-    "happy_f_asian_01.jpg": "emotion.happy",
-    "surprise_m_african_01.jpg": "emotion.surprise",
-    "angry_f_african_02.jpg": "emotion.angry",
-    "sad_f_african_01.jpg": "emotion.sad",
-    "fear_m_asian_01.jpg": "emotion.fear",
-    "disgust_m_european_01.jpg": "emotion.disgust",
-    "neutral_m_european_01.jpg": "emotion.neutral",
-    "happy_f_african_roll30_01.jpg": "example.tilted",
+    "happy_f_asian_01.jpg": "example.happy",
+    "surprise_m_african_01.jpg": "example.surprise",
+    "angry_f_african_02.jpg": "example.angry",
+    "sad_f_african_01.jpg": "example.sad",
+    "fear_m_asian_01.jpg": "example.fear",
     "group_happy-surprise-angry_01.jpg": "example.group",
+    "disgust_m_european_01.jpg": "example.disgust",
+    "neutral_m_european_01.jpg": "example.neutral",
+    "happy_f_african_roll30_01.jpg": "example.tilted",
     "angry_f_african_01.jpg": "example.hard",
     "lake_01.jpg": "example.none",
 }
-"""Pictures of the gallery, by file name, with the key of their caption."""
+"""Pictures of the gallery, by file name, with the key of what they show; six begin the page."""
 
 MAX_VIEW = 2048  # pixels; more is not seen on a screen, and is slow to draw and send
-NOT_SHOWN = {".heic", ".heif", ".tif", ".tiff"}  # by most browsers
+MAX_PACKED = 32  # pictures
 SEARCH_EVERY = 5  # frames of the live camera, for faces that are small and not known yet
-SEVEN, TWO = "seven", "two"
+NO_CROP = np.zeros((1, 1), np.uint8)
+NO_FACE = "There is no such face in this picture."
 BROKEN = "Something broke on our side; please try again in a moment."
 LOG = logging.getLogger(__name__)
+
+Answer = dict[str, Any]
 
 
 class BrokenError(FerError):
@@ -72,52 +87,41 @@ class Reading:
         return annotate(small, self.result, lambda face: face_text(face, language))
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """What stands on a visitor's page.
-
-    Attributes:
-        result: of the last picture.
-        chosen: index of the face whose answer is shown.
-        path: of the picture, which is soon deleted; None for a frame of the live camera.
-        tracker: follows the faces of the live camera; None for a picture.
-        frames: of the live camera that were answered before.
-    """
-
-    result: RecognitionResult
-    chosen: int = 0
-    path: str | None = None
-    tracker: Tracker | None = None
-    frames: int = 0
-
-
 @dataclass(slots=True)
-class Source:
-    """Whose answer a visitor's page shows.
-
-    It is changed in place: several events of one visitor may run at once.
+class Live:
+    """What is known of a visitor's live camera: where faces were, and their smoothed answers.
 
     Attributes:
-        live: it is the live camera's, whose frames may replace it.
+        tracker: follows the faces; it is given no crops of them.
+        near: boxes of the last frame.
+        frames: that were answered.
+        lock: several frames of one visitor may be on their way.
     """
 
-    live: bool = False
+    tracker: Tracker = field(default_factory=Tracker)
+    near: tuple[BoundingBox, ...] = ()
+    frames: int = 0
+    lock: Lock = field(default_factory=Lock)
 
 
 class Handlers:
-    """The page's events, as methods; values and updates in the order that page.layout wires."""
+    """The page's events, as methods that `page.layout` offers to page/web."""
 
     def __init__(self, recognizer: EmotionRecognizer) -> None:
-        """Keep the recognizer, which every request uses, and what it says of the examples."""
-        self.recognizer = recognizer
-        self._examples = [self.read(str(EXAMPLES_DIR / name)) for name in EXAMPLES]
+        """Keep the recognizer, which every request uses, and read the pictures of the gallery.
 
-    def read(self, source: str | bytes, *, mirror: bool = False, **search: Any) -> Reading:
+        `examples` holds the answer of `read_picture` for each of them.
+        """
+        self.recognizer = recognizer
+        self.examples = {
+            name: _answer(self.read(str(EXAMPLES_DIR / name)), name) for name in EXAMPLES
+        }
+
+    def read(self, source: str | bytes, **search: Any) -> Reading:
         """Decode once, recognize.
 
         Args:
             source: a path or the bytes of a picture file.
-            mirror: swap left and right, as a camera's preview does.
             search: further arguments of `EmotionRecognizer.recognize`.
 
         Raises:
@@ -126,8 +130,6 @@ class Handlers:
         """
         try:
             picture = load_image(source)
-            if mirror:
-                picture = np.ascontiguousarray(picture[:, ::-1])
             return Reading(picture, self.recognizer.recognize(picture, **search))
         except FerError:
             raise
@@ -135,179 +137,180 @@ class Handlers:
             LOG.exception("a picture could not be read")
             raise BrokenError(BROKEN) from error
 
-    def show(self, path: str | None, language: str, mode: str, source: Source) -> list[Any]:
-        """What to show for a picture, or for none."""
-        source.live = False
-        if path is None:
-            return self._nothing(say("answer.waiting", language))
-        try:
-            reading = self.read(path)
-        except FerError as error:
-            text = error_text(error, language)
-            gr.Warning(text, title=say("error.title", language))
-            return self._nothing(text)
-        return self._page(Shown(reading.result, path=path), reading, language, mode)
+    def read_picture(self, path: str, name: str) -> Answer:
+        """Read an uploaded picture.
 
-    def again(self, shown: Shown | None, language: str, mode: str) -> list[Any]:
-        """The same answer in another language; the picture, too, while its copy is there."""
-        if shown is None:
-            return self._nothing(say("answer.waiting", language))
-        reading = None
-        if shown.path is not None:
-            with suppress(FerError):
-                reading = Reading(load_image(shown.path), shown.result)
-        return self._page(shown, reading, language, mode)
+        Args:
+            path: of the upload.
+            name: of the visitor's file, for the table.
 
-    def _page(self, shown: Shown, reading: Reading | None, language: str, mode: str) -> list[Any]:
-        """Everything about an answer; without a reading the picture stays as it is."""
-        faces = shown.result.faces
-        choices = [
-            (f"{number} · {face_text(face, language)}", number - 1)
-            for number, face in enumerate(faces, 1)
-        ]
-        several = len(faces) > 1
-        text = picture_text(shown.result, language)
-        drawn: dict[str, Any] = (
-            {} if reading is None else {"value": reading.view(language), "visible": True}
-        )
-        modes = [(say("answer.seven", language), SEVEN), (say("answer.two", language), TWO)]
-        return [
-            status_text(shown.result, language),
-            gr.update(alt_text=text, **drawn),
-            gr.Radio(
-                label=say("answer.face", language),
-                choices=choices,
-                value=shown.chosen if several else None,
-                visible=several,
-            ),
-            gr.Radio(choices=modes, value=mode, visible=bool(faces)),
-            self._answer(shown, language, mode),
-            gr.Accordion(label=say("why.title", language), visible=bool(faces), open=False),
-            "",
-            shown,
-        ]
-
-    def show_example(
-        self, language: str, mode: str, source: Source, event: gr.SelectData
-    ) -> list[Any]:
-        """The same for a picture of the gallery, which was read before anybody asked."""
-        source.live = False
-        reading = self._examples[event.index]
-        path = str(EXAMPLES_DIR / list(EXAMPLES)[event.index])
-        return self._page(Shown(reading.result, path=path), reading, language, mode)
-
-    def preview(self, path: str | None) -> Any:
-        """An uploaded picture as a browser can show it, where it cannot show the file."""
-        if path is None or Path(path).suffix.lower() not in NOT_SHOWN:
-            return gr.skip()
-        try:
-            return shrink(load_image(path), MAX_VIEW)[0]
-        except FerError:  # `show` tells
-            return gr.skip()
-
-    def choose(self, number: int, shown: Shown | None, language: str, mode: str) -> list[Any]:
-        """Another face of the same picture."""
-        if shown is None or not 0 <= number < len(shown.result.faces):
-            return [gr.skip(), gr.skip(), gr.skip(), gr.skip()]
-        shown = replace(shown, chosen=number)
-        return [self._answer(shown, language, mode), gr.Accordion(open=False), "", shown]
-
-    def choose_at(
-        self, shown: Shown | None, language: str, mode: str, event: gr.SelectData
-    ) -> list[Any]:
-        """The face that was clicked in the picture: the smallest whose box holds the place."""
-        if shown is None or len(shown.result.faces) < 2:
-            return [gr.skip()] * 5
-        faces, scale = shown.result.faces, max(1.0, max(shown.result.image_size) / MAX_VIEW)
-        x, y = (scale * place for place in event.index)
-        hit = [
-            (box.area, number)
-            for number, box in enumerate(face.detection.box for face in faces)
-            if box.x_min <= x < box.x_max and box.y_min <= y < box.y_max
-        ]
-        if not hit:
-            return [gr.skip()] * 5
-        number = min(hit)[1]
-        return [gr.Radio(value=number), *self.choose(number, shown, language, mode)]
-
-    def switch(self, shown: Shown | None, language: str, mode: str) -> str:
-        """The answer in the other mode."""
-        return self._answer(shown, language, mode)
-
-    def explain(self, shown: Shown | None, language: str) -> str:
-        """The fold that tells why, made when it is opened."""
-        if shown is None or not shown.result.faces:
-            return ""
-        return why_html(self.recognizer.model, shown.result.faces[shown.chosen], language)
-
-    def status(self, shown: Shown | None, language: str) -> str:
-        """The sentence above the answer, where another one stood about the camera."""
-        if shown is None:
-            return say("answer.waiting", language)
-        return status_text(shown.result, language)
-
-    def begin_live(self, source: Source) -> None:
-        """Let the frames of the live camera be answered from now on."""
-        source.live = True
-
-    def live(  # noqa: PLR0917  Gradio gives them by position
-        self,
-        frame: bytes | None,
-        shown: Shown | None,
-        number: int | None,
-        language: str,
-        mode: str,
-        source: Source,
-    ) -> list[Any]:
-        """One frame of the camera, mirrored as the preview beside it is.
-
-        `number` is that of the face that is chosen. A frame that comes, or is done, after something
-        else was asked changes nothing.
+        Returns:
+            `result`, the JSON answer, and `csv`, a line for each face without the columns' names.
+            Where it cannot be read, `error` and its line.
         """
-        skip = gr.skip()
-        if frame is None or not source.live:
-            return [skip] * 8
-        before = shown if shown is not None and shown.tracker is not None else None
-        tracker = (before and before.tracker) or Tracker()
-        near = [face.detection.box for face in before.result.faces] if before else []
-        frames = before.frames + 1 if before else 0
-        every = frames % SEARCH_EVERY == 0
         try:
-            reading = self.read(frame, mirror=True, small_faces=every, near=near)
-        except FerError:  # a frame that was cut off; the next one comes at once
-            return [skip] * 8
-        _, result = tracker.update(reading.result, monotonic())
-        faces = range(len(result.faces))
-        chosen = number if number is not None and number in faces else 0
-        shown = Shown(result, chosen, tracker=tracker, frames=frames)
-        page = self._page(shown, replace(reading, result=result), language, mode)
-        if before is not None and len(before.result.faces) == len(faces):
-            # What would close the fold or move the focus stays as it is.
-            page[2:4] = page[5:7] = [skip, skip]
-        elif len(faces) > 1:
-            page[2].choices = [(str(number + 1), number) for number in faces]
-        return page if source.live else [skip] * 8
+            return _answer(self.read(_uploaded(path)), name)
+        except FerError as error:
+            return told(error) | {"csv": _lines([error_row(name, str(error))])}
 
-    def _answer(self, shown: Shown | None, language: str, mode: str) -> str:
-        if shown is None or not shown.result.faces:
-            return ""
-        face = shown.result.faces[shown.chosen]
-        answer = answer_html(face, language, only_two=mode == TWO)
-        return answer + download_html(shown.result, language)
+    def preview(self, path: str) -> Answer:
+        """Give a picture as `url`, a JPEG, where the browser cannot show the visitor's own file."""
+        try:
+            return {"url": as_url(shrink(load_image(_uploaded(path)), MAX_VIEW)[0])}
+        except FerError as error:
+            return told(error)
 
-    def _nothing(self, status: str) -> list[Any]:
-        return [
-            status,
-            gr.Image(None, visible=False),
-            gr.Radio(visible=False),
-            gr.Radio(visible=False),
-            "",
-            gr.Accordion(visible=False, open=False),
-            "",
-            None,
-        ]
+    def explain(self, path: str, face: int) -> Answer:
+        """Tell what the model saw in a face of a picture, an upload or the name of an example.
+
+        Returns:
+            `views`, a picture as URL for each key of `page.explained.explain`.
+        """
+        try:
+            file = str(EXAMPLES_DIR / path) if path in EXAMPLES else _uploaded(path)
+            faces = self.read(file).result.faces
+        except FerError as error:
+            return told(error)
+        if not 0 <= face < len(faces):
+            return told(FerError(NO_FACE))
+        return {"views": explain(self.recognizer.model, faces[face])}
+
+    def pack(self, files: list[dict[str, str]], language: str) -> Iterator[Answer]:
+        """Draw boxes and labels on pictures and pack them.
+
+        Args:
+            files: `path` of each upload and `name` of the visitor's file.
+            language: of the labels.
+
+        Yields:
+            `progress`, 0..1; in the end `zip`, the archive in base64.
+        """
+        archive, names = io.BytesIO(), set[str]()
+        try:
+            with zipfile.ZipFile(archive, "w") as packed:
+                for number, file in enumerate(files[:MAX_PACKED]):
+                    yield {"progress": number / len(files)}
+                    picture = self.read(_uploaded(file.get("path"))).view(language)
+                    packed.writestr(_unused(str(file.get("name")), names), _jpeg(picture))
+        except FerError as error:
+            yield told(error)
+        else:
+            yield {"zip": base64.b64encode(archive.getvalue()).decode()}
+
+    def read_video(self, path: str, name: str) -> Iterator[Answer]:
+        """Read an uploaded video.
+
+        Args:
+            path: of the upload.
+            name: of the visitor's file, for the table.
+
+        Yields:
+            For each frame its `time` in seconds, `image`, its size, its `faces` as in the JSON
+            answer, each with its `track`, and `progress`, 0..1; in the end `summary`, `csv` and
+            `truncated`.
+        """
+        summary, table = VideoSummary(), list[Row]()
+        try:
+            with closing(videos.open_video(_uploaded(path, NO_VIDEO), self.recognizer)) as reader:
+                for frame in reader:
+                    videos.check_time(frame.time)
+                    summary.add(frame.time, frame.tracks, frame.result)
+                    table += rows(name, frame.time, frame.tracks, frame.result)
+                    yield {
+                        "time": frame.time,
+                        "image": frame.result.to_dict()["image"],
+                        "faces": _tracked(frame.tracks, frame.result),
+                        "progress": videos.share_read(reader),
+                    }
+                end, truncated = reader.end, reader.truncated
+        except FerError as error:
+            yield told(error)
+        except Exception:  # visitors get a sentence, whatever it was
+            LOG.exception("a video could not be read")
+            yield told(BrokenError(BROKEN))
+        else:
+            yield {
+                "summary": summary.finish(end),
+                "csv": _lines(table),
+                "truncated": truncated,
+            }
+
+    def read_frame(self, given: dict[str, Any], live: Live | None) -> tuple[Answer, Live | None]:
+        """Read one frame of the live camera.
+
+        Args:
+            given: `frame`, a picture as URL, and `first`, true where the camera was opened anew.
+            live: what the frames before have told.
+
+        Returns:
+            `image`, its size, and `faces` as in the JSON answer, each with its `track`; nothing
+            where the frame cannot be read.
+        """
+        frame = frame_bytes(given.get("frame"))
+        if live is None or given.get("first"):
+            live = Live()
+        if frame is None:
+            return {}, live
+        with live.lock:
+            every = live.frames % SEARCH_EVERY == 0
+            try:
+                result = self.read(frame, small_faces=every, near=live.near).result
+            except FerError:  # a frame that was cut off; the next one comes at once
+                return {}, live
+            blank = replace(
+                result, faces=tuple(replace(face, aligned=NO_CROP) for face in result.faces)
+            )
+            tracks, calm = live.tracker.update(blank, monotonic())
+            live.near = tuple(face.detection.box for face in calm.faces)
+            live.frames += 1
+        return {"image": calm.to_dict()["image"], "faces": _tracked(tracks, calm)}, live
 
 
-def gallery_value(language: str) -> list[tuple[str, str]]:
-    """The gallery's pictures with their captions."""
-    return [(str(EXAMPLES_DIR / name), say(key, language)) for name, key in EXAMPLES.items()]
+def _answer(reading: Reading, name: str) -> Answer:
+    result = reading.result
+    return {"result": result.to_dict(), "csv": _lines(rows(name, None, None, result))}
+
+
+def told(error: FerError) -> Answer:
+    """An error as the page shows it, in each language."""
+    return {"error": {language: error_text(error, language) for language in LANGUAGES}}
+
+
+def _uploaded(path: object, otherwise: str = NO_PICTURE) -> str:
+    """The path, if it is an upload: anybody may call the page's events with anything.
+
+    Raises:
+        FerError: it is not.
+    """
+    try:
+        return within_uploads(path if isinstance(path, str) else None, otherwise)
+    except gr.Error as error:
+        raise FerError(str(error.message)) from error
+
+
+def _tracked(tracks: tuple[int, ...], result: RecognitionResult) -> list[Answer]:
+    return [
+        {"track": track, **face.to_dict()} for track, face in zip(tracks, result.faces, strict=True)
+    ]
+
+
+def _lines(table: list[Row]) -> str:
+    text = io.StringIO()
+    write_csv(text, table, FIELDS, header=False)
+    return text.getvalue()
+
+
+def _unused(name: str, names: set[str]) -> str:
+    """A name for the annotated copy, as JPEG, that no other has."""
+    stem, number = Path(name).stem, 1
+    unused = f"{stem}.jpg"
+    while unused in names:
+        number += 1
+        unused = f"{stem} ({number}).jpg"
+    names.add(unused)
+    return unused
+
+
+def _jpeg(picture: NDArray[np.uint8]) -> bytes:
+    _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    return jpeg.tobytes()

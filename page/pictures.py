@@ -1,8 +1,7 @@
-"""Gradio's components for pictures and videos, with our own way of taking them in and out.
+"""How pictures come in and go out: as uploads, as frames, and inside of answers.
 
-Gradio's preprocessing would open a visitor's picture first: it loses the EXIF orientation or 16-bit
-values, depending on the type, and answers a damaged file with words of its own. Its postprocessing
-writes a copy of every picture that the page shows.
+Gradio's own preprocessing would open a picture first: it loses the EXIF orientation or 16-bit
+values, depending on the type, and answers a damaged file with words of its own.
 """
 
 import base64
@@ -12,7 +11,6 @@ from typing import Any
 import cv2
 import gradio as gr
 import numpy as np
-from gradio.data_classes import FileData, ImageData
 from numpy.typing import NDArray
 
 from page.addresses import is_upload
@@ -22,20 +20,6 @@ NO_VIDEO = "Please give a video."
 JPEG = (cv2.IMWRITE_JPEG_QUALITY, 88)
 
 
-def uploaded_path(payload: ImageData | None) -> str | None:
-    """Where Gradio put the upload, or None when there is no picture."""
-    if payload is None:
-        return None
-    return within_uploads(payload.path)
-
-
-def uploaded_video(payload: FileData | None) -> str | None:
-    """Where Gradio put the upload of a video."""
-    if payload is None:
-        return None
-    return within_uploads(payload.path, NO_VIDEO)
-
-
 def within_uploads(path: str | None, otherwise: str = NO_PICTURE) -> str:
     """The path, if it is an upload: Gradio takes any path of the server that a program names."""
     if path is None or not is_upload(path):
@@ -43,11 +27,9 @@ def within_uploads(path: str | None, otherwise: str = NO_PICTURE) -> str:
     return path
 
 
-def frame_bytes(payload: ImageData | None) -> bytes | None:
+def frame_bytes(url: object) -> bytes | None:
     """A frame of the live camera, which comes inside the message and never lies on the disk."""
-    if payload is None or payload.url is None:
-        return None
-    return data_of(payload.url) if payload.url.startswith("data:image/") else None
+    return data_of(url) if isinstance(url, str) and url.startswith("data:image/") else None
 
 
 def data_of(url: str) -> bytes | None:
@@ -61,13 +43,12 @@ def data_of(url: str) -> bytes | None:
         return None
 
 
-def sent_inside(picture: NDArray[np.uint8] | None) -> ImageData | None:
-    """A picture for the page, inside the answer: no copy of it is written on the server."""
-    if picture is None:
-        return None
-    _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), JPEG)
-    data = base64.b64encode(jpeg.tobytes()).decode()
-    return ImageData(url=f"data:image/jpeg;base64,{data}", orig_name="faces.jpg")
+def as_url(picture: NDArray[np.uint8], kind: str = ".jpg") -> str:
+    """A picture, RGB or grey, inside a URL: no copy of it is written on the server."""
+    colors = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
+    _, file = cv2.imencode(kind, colors, JPEG if kind == ".jpg" else ())
+    media = "jpeg" if kind == ".jpg" else kind[1:]
+    return f"data:image/{media};base64,{base64.b64encode(file.tobytes()).decode()}"
 
 
 def kind_of(component: Any, name: str, **methods: Any) -> Any:
@@ -81,13 +62,3 @@ def kind_of(component: Any, name: str, **methods: Any) -> Any:
     }
     body = {"is_template": True, "__module__": __name__, **others}
     return ABCMeta.__new__(type(component), name, (component,), body)
-
-
-PictureInput = kind_of(gr.Image, "PictureInput", preprocess=uploaded_path)
-"""Hands the visitor's file to fer_core as it came."""
-
-CameraInput = kind_of(gr.Image, "CameraInput", preprocess=frame_bytes)
-"""Hands on the frames of a live camera."""
-
-PictureOutput = kind_of(gr.Image, "PictureOutput", postprocess=sent_inside)
-"""Shows a picture of which no copy is written."""

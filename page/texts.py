@@ -1,7 +1,6 @@
-"""Every text of the page, in English and French: texts.json, and what is made of it.
+"""Every text of the page, in English and French: texts.json, and what the server makes of it.
 
-Texts that stand still are handed to Gradio, which follows the browser; those that depend on an
-answer are made here, in the language that the page says it is shown in.
+The page says most of them itself, in page/web/words.js.
 """
 
 import json
@@ -14,9 +13,10 @@ from fer_core import (
     FerError,
     ImageTooLargeError,
     InvalidImageError,
-    RecognitionResult,
+    InvalidVideoError,
+    VideoTooLargeError,
 )
-from fer_core.drawing import face_label, percent
+from fer_core.drawing import face_label
 from fer_core.model import ModelInfo
 from fer_core.results import FaceResult
 
@@ -28,10 +28,11 @@ TEXTS: dict[str, dict[str, str]] = json.loads(
 )
 """By key and language."""
 
-i18n = gr.I18n(
-    **{language: {key: text[language] for key, text in TEXTS.items()} for language in LANGUAGES}
-)
-"""The same for Gradio, which translates what stands still in the browser."""
+CODE = "language.code"
+"""Key of the text by which Gradio tells the page the language of its settings."""
+
+i18n = gr.I18n(**{language: {CODE: TEXTS[CODE][language]} for language in LANGUAGES})
+"""For Gradio, which follows the browser and its own settings."""
 
 
 def known_language(said: str | None) -> str:
@@ -44,58 +45,9 @@ def say(key: str, language: str, **values: Any) -> str:
     return TEXTS[key][known_language(language)].format(**values)
 
 
-def emotion_title(name: str, language: str) -> str:
-    """An emotion as a person reads it."""
-    return say(f"emotion.{name}", language)
-
-
-def confidence_words(face: FaceResult, language: str) -> str:
-    """Tell how sure the answer is, in words and as a percentage, or why it is not.
-
-    The percentage is calibrated: of the answers with 80 %, about 80 % are right. Below the
-    abstention threshold the answer is not sure.
-    """
-    if reasons := doubts(face, language):
-        return " ".join([say("answer.doubted", language), *reasons])
-    value = face.emotion.confidence
-    if face.emotion.is_uncertain:
-        key = "unsure"
-    else:
-        key = "certain" if value >= 0.95 else "sure" if value >= 0.8 else "fairly"
-    return say(f"answer.{key}", language, percent=share_text(value, language))
-
-
-def doubts(face: FaceResult, language: str) -> list[str]:
-    """Tell why a face cannot be read well, a sentence each."""
-    return [say(f"quality.{reason}", language) for reason in face.quality.reasons]
-
-
-def share_text(share: float, language: str) -> str:
-    """A probability as a percentage."""
-    return number(percent(share), language)
-
-
 def face_text(face: FaceResult, language: str) -> str:
     """What stands on a face, without its number."""
-    return number(face_label(face, emotion_title(face.emotion.label, language)), language)
-
-
-def status_text(result: RecognitionResult, language: str) -> str:
-    """One sentence above the answer."""
-    count = len(result.faces)
-    key = "none" if count == 0 else "one" if count == 1 else "several"
-    return say(f"answer.{key}", language, count=count)
-
-
-def picture_text(result: RecognitionResult, language: str) -> str:
-    """What was found, for who cannot see the annotated picture."""
-    if not result.faces:
-        return say("answer.alt_none", language)
-    faces = "; ".join(
-        say("answer.alt_face", language, number=place, label=face_text(face, language))
-        for place, face in enumerate(result.faces, 1)
-    )
-    return say("answer.alt", language, faces=faces)
+    return number(face_label(face, say(f"emotion.{face.emotion.label}", language)), language)
 
 
 def number(text: str, language: str) -> str:
@@ -142,6 +94,11 @@ def error_text(error: FerError, language: str) -> str:
     """An error as a visitor reads it; fer_core's own English says more than a translation would."""
     if known_language(language) == ENGLISH:
         return str(error)
-    if isinstance(error, ImageTooLargeError):
-        return say("error.large", language)
-    return say("error.image" if isinstance(error, InvalidImageError) else "error.other", language)
+    kinds = {
+        ImageTooLargeError: "error.large",
+        InvalidImageError: "error.image",
+        VideoTooLargeError: "error.video_large",
+        InvalidVideoError: "error.video",
+        FerError: "error.other",
+    }
+    return say(next(key for kind, key in kinds.items() if isinstance(error, kind)), language)

@@ -636,14 +636,11 @@ class Visitor:
         )
 
 
-def begin_event(visitor: Visitor, elem_id: str, event: str, data: list[Any], session: str) -> str:
+def begin_event(visitor: Visitor, name: str, data: list[Any], session: str) -> str:
     """Ask for an event of the page as the browser does; its id."""
     config = visitor.http.get("/config").json()
-    ids = {part["props"].get("elem_id"): part["id"] for part in config["components"]}
-    (index,) = [
-        each["id"] for each in config["dependencies"] if [ids[elem_id], event] in each["targets"]
-    ]
-    body = {"data": data, "fn_index": index, "session_hash": session, "trigger_id": ids[elem_id]}
+    (index,) = [each["id"] for each in config["dependencies"] if each["api_name"] == name]
+    body = {"data": data, "fn_index": index, "session_hash": session, "simple_format": True}
     taken = visitor.http.post("/gradio_api/queue/join", json=body)
     return str(taken.raise_for_status().json()["event_id"])
 

@@ -1,15 +1,12 @@
 """The camera: a visitor is told why it does not open; it is on only while it is looked at."""
 
-import base64
 from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 
-from page.layout import LIVE_FRAMES
 from page.texts import say
 from tests.conftest import chromium_arguments, film
-from tests.hostile import Visitor
 from tests.test_browser import (
     ANSWER_LIMIT,
     DESK,
@@ -20,12 +17,12 @@ from tests.test_browser import (
     hand_over,
     upload,
 )
-from tests.test_privacy import page_event
 
 pytestmark = pytest.mark.browser
 
 Visit = Callable[..., Page]
-PLACES = {"#webcam": "tab.webcam", "#camera": "tab.live"}
+PLACES = ("#webcam", "#camera")  # where a picture is taken, and the live one
+LIVE_FRAMES = {"video": {"width": {"ideal": 640}, "height": {"ideal": 480}}}
 MISSING = """() => {
     const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
     navigator.mediaDevices.getUserMedia = (...wanted) => window.connected
@@ -77,29 +74,43 @@ def visit(strict: Browser, served_app: str) -> Iterator[Visit]:
 
 
 def enter(page: Page, place: str, language: str = "en") -> None:
-    """Go to a place of the camera, agree, ask for the camera."""
-    page.get_by_role("tab", name=say(PLACES[place], language), exact=True).click()
-    page.get_by_role("button", name=say("consent.button", language)).locator("visible=true").click()
-    access(page, place)
+    """Go to a place of the camera and agree, which turns it on."""
+    access(page, place, language)
+    page.get_by_role("button", name=say("camera.agree", language)).click()
 
 
-def access(page: Page, place: str) -> None:
-    page.locator(place).get_by_text("Click to Access Webcam").click()
+def access(page: Page, place: str, language: str = "en") -> None:
+    """Go to a place of the camera again."""
+    if place == "#camera":
+        page.get_by_role("tab", name=say("tab.live", language), exact=True).click()
+        return
+    again = page.get_by_role("button", name=say("camera.on", language), exact=True)
+    if again.is_visible():
+        again.click()
+        return
+    page.get_by_role("tab", name=say("tab.picture", language), exact=True).click()
+    page.get_by_role("button", name=say("start.camera", language)).click()
 
 
-def press(page: Page, place: str) -> None:
-    page.locator(f"{place} .capture-button").click()
+def press(page: Page, place: str, language: str = "en") -> None:
+    """Take a picture, or stop the live camera."""
+    key = "live.stop" if place == "#camera" else "camera.take"
+    page.get_by_role("button", name=say(key, language), exact=True).click()
 
 
 def expect_told(page: Page, fault: str, language: str = "en") -> None:
     text = say(f"camera.{fault}", language)
-    expect(page.get_by_test_id("toast-body")).to_contain_text(text, timeout=ANSWER_LIMIT)
+    expect(page.locator(".fer-notes[role=alert]")).to_contain_text(text, timeout=ANSWER_LIMIT)
 
 
-def expect_read(page: Page, language: str = "en") -> None:
-    """A new answer, not one that stood there before the camera failed."""
-    found = say("answer.one", language).strip("*")
-    expect(page.locator("#status")).to_contain_text(found, timeout=ANSWER_LIMIT)
+def expect_read(page: Page, place: str, language: str = "en") -> None:
+    """The camera is answered: live, or when a picture is taken."""
+    if place == "#camera":
+        said = say("said.happy", language)
+        expect(page.locator("#live-line")).to_contain_text(said, timeout=ANSWER_LIMIT)
+        return
+    expect_shown(page, place)
+    press(page, place, language)
     expect_answer(page, say("emotion.happy", language))
 
 
@@ -107,11 +118,9 @@ def test_a_camera_that_is_not_allowed_is_told_and_works_once_it_is(visit: Visit)
     page = visit(permissions=["geolocation"])  # and nothing else
     enter(page, "#webcam")
     expect_told(page, "denied")
-    expect(page.locator("#status")).to_contain_text(say("camera.denied", "en"))  # that stays
     page.context.grant_permissions(["camera"])
     access(page, "#webcam")
-    press(page, "#webcam")
-    expect_read(page)
+    expect_read(page, "#webcam")
 
 
 def test_a_missing_camera_is_told_and_works_once_it_is_connected(visit: Visit) -> None:
@@ -119,22 +128,21 @@ def test_a_missing_camera_is_told_and_works_once_it_is_connected(visit: Visit) -
     enter(page, "#camera")
     expect_told(page, "none")
     page.evaluate("window.connected = true")
-    access(page, "#camera")
-    press(page, "#camera")
-    expect_read(page)
+    page.get_by_role("button", name=say("camera.on", "en")).click()
+    expect_read(page, "#camera")
 
 
 def test_without_https_it_is_told_and_a_picture_is_still_read(
     visit: Visit, served_app: str
 ) -> None:
     page = visit(served_app.replace("127.0.0.1", "app.test"), permissions=[])
-    for place in PLACES:
-        enter(page, place)
-        expect_told(page, "insecure")
-        page.get_by_test_id("toast-close").click()
-    page.get_by_role("tab", name="Upload").click()
+    enter(page, "#webcam")
+    expect_told(page, "insecure")
+    access(page, "#camera")
+    expect_told(page, "insecure")
     upload(page, HAPPY)
-    expect_read(page)
+    expect_answer(page, "Happy")
+    expect(page.locator(".fer-note")).to_have_count(0)
 
 
 @pytest.mark.parametrize(("place", "language"), [("#webcam", "en"), ("#camera", "fr")])
@@ -143,16 +151,11 @@ def test_an_unplugged_camera_is_told_and_can_be_opened_again(
 ) -> None:
     page = visit(viewport=PHONE, locale=language)
     enter(page, place, language)
-    if place == "#camera":
-        press(page, place)
-        expect_read(page, language)
     expect_shown(page, place)
     page.locator(f"{place} video").evaluate(UNPLUG)
     expect_told(page, "lost", language)
-    expect(page.locator(".fer-anew").locator("visible=true")).to_have_count(0)
-    access(page, place)
-    press(page, place)
-    expect_read(page, language)
+    access(page, place, language)
+    expect_read(page, place, language)
 
 
 # Keeps every track that the page was given.
@@ -172,18 +175,9 @@ LIMIT = 120_000  # milliseconds
 A_WHILE = 3_000  # milliseconds of the page's clock, in which thirty frames would be sent
 
 
-def leave(page: Page) -> None:
-    page.get_by_role("tab", name="Upload").click()
-
-
-def upload_another(page: Page) -> None:
-    leave(page)
-    upload(page, GROUP)
-
-
 def click_an_example(page: Page) -> None:
     page.get_by_role("tab", name="Examples").click()
-    page.locator("#gallery button", has_text="Group").click()
+    page.get_by_role("button", name=say("example.group", "en")).click()
 
 
 def hide(page: Page) -> None:
@@ -212,31 +206,40 @@ def expect_tracks(page: Page, *states: str) -> None:
     )
 
 
-# What ends a camera, by a name, and the status afterwards where it is told.
-ACTS: dict[str, tuple[Callable[[Page], None], str | None]] = {
-    "another tab": (leave, None),
-    "an upload": (upload_another, "3 faces"),
-    "a paste": (lambda page: hand_over(page, "paste", GROUP, "image/jpeg"), "3 faces"),
-    "a drop": (lambda page: hand_over(page, "drop", GROUP, "image/jpeg"), "3 faces"),
-    "an example": (click_an_example, "3 faces"),
+# What ends a camera, by a name, with what is told afterwards, and where.
+ACTS: dict[str, tuple[Callable[[Page], None], str | None, str]] = {
+    "another tab": (lambda page: page.get_by_role("tab", name="Examples").click(), None, ""),
+    "an upload": (lambda page: upload(page, GROUP), "3 faces", "#count"),
+    "a paste": (lambda page: hand_over(page, "paste", [GROUP]), "3 faces", "#count"),
+    "a drop": (lambda page: hand_over(page, "drop", [GROUP]), "3 faces", "#count"),
+    "an example": (click_an_example, "3 faces", "#count"),
     "start over": (
         lambda page: page.get_by_role("button", name="Start over").click(),
-        say("answer.waiting", "en"),
+        say("start.drop", "en"),
+        ".fer-start",
     ),
-    "hidden": (hide, say("camera.hidden", "en")),
+    "hidden": (hide, say("camera.hidden", "en"), ".fer-notes"),
     "page left": (
         lambda page: page.evaluate(
             "window.dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }))"
         ),
         None,
+        "",
     ),
     "two minutes": (
         lambda page: page.clock.fast_forward(LIMIT),
         say("camera.limit", "en"),
+        ".fer-notes",
     ),
-    "stop": (lambda page: press(page, "#camera"), None),
+    "close": (
+        lambda page: page.get_by_role("button", name=say("camera.close", "en")).click(),
+        say("start.drop", "en"),
+        ".fer-start",
+    ),
+    "stop": (lambda page: press(page, "#camera"), "seconds live", "#live-summary"),
 }
-ENDS = [(place, act) for act in ACTS for place in PLACES if (place, act) != ("#webcam", "stop")]
+NOT_THERE = {("#webcam", "stop"), ("#camera", "start over"), ("#camera", "close")}
+ENDS = [(place, act) for act in ACTS for place in PLACES if (place, act) not in NOT_THERE]
 
 
 @pytest.fixture
@@ -247,7 +250,7 @@ def filmed(visit: Visit) -> tuple[Page, list[str]]:
 
     def note(request: Request) -> None:
         data = request.post_data_buffer or b""
-        if b"data:image/" in data or b"image.png" in data:
+        if b"data:image/" in data or b"camera.jpg" in data:
             sent.append(request.url)
 
     page.on("request", note)
@@ -276,22 +279,19 @@ def test_the_camera_goes_off_and_comes_back_with_one_click(
     enter(page, place)
     expect_shown(page, place)
     if place == "#camera":
-        press(page, place)
-        expect_read(page)
+        expect_read(page, place)
         assert sent
     expect_tracks(page, "live")
-    end, told = ACTS[act]
+    end, told, where = ACTS[act]
     end(page)
     expect_tracks(page, "ended")
     assert sent_after(page, sent) == []
     if told is not None:
-        expect(page.locator("#status")).to_contain_text(told, timeout=ANSWER_LIMIT)
-    page.get_by_role("tab", name=say(PLACES[place], "en"), exact=True).click()
+        expect(page.locator(where)).to_contain_text(told, timeout=ANSWER_LIMIT)
     access(page, place)
     expect_tracks(page, "ended", "live")
-    expect(page.locator("#status")).not_to_contain_text("is off", timeout=ANSWER_LIMIT)
-    press(page, place)
-    expect_read(page)
+    expect(page.locator(".fer-note")).to_have_count(0)
+    expect_read(page, place)
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -301,35 +301,48 @@ def test_the_camera_stays_on_for_two_minutes_while_it_is_looked_at(
     page, sent = filmed
     enter(page, place)
     expect_shown(page, place)
-    page.mouse.wheel(0, 2000)  # to the answer
+    page.mouse.wheel(0, 2000)  # to what stands below
     page.clock.fast_forward(LIMIT - A_WHILE)
-    press(page, place)
-    expect_read(page)
+    expect_tracks(page, "live")
+    expect_read(page, place)
     assert sent
-    expect_tracks(page, "live" if place == "#camera" else "ended")
 
 
-def test_the_live_camera_is_asked_for_small_frames(filmed: tuple[Page, list[str]]) -> None:
+def test_a_recording_goes_off_with_its_camera_and_is_not_sent(
+    filmed: tuple[Page, list[str]],
+) -> None:
+    page, sent = filmed
+    enter(page, "#webcam")
+    expect_shown(page, "#webcam")
+    page.get_by_role("button", name=say("camera.record", "en")).click()
+    expect(page.get_by_role("button", name="Stop recording")).to_be_visible()
+    hide(page)
+    expect_tracks(page, "ended")
+    assert sent_after(page, sent) == []
+    expect(page.locator("#video-progress")).to_have_count(0)
+    access(page, "#webcam")
+    expect_read(page, "#webcam")
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_the_camera_is_asked_for_small_frames(filmed: tuple[Page, list[str]], place: str) -> None:
     page, _ = filmed
-    enter(page, "#camera")
+    enter(page, place)
     expect_tracks(page, "live")
     assert page.evaluate("asked") == [{**LIVE_FRAMES, "audio": False}]
 
 
-@pytest.mark.parametrize("place", PLACES)
-def test_a_snapshot_or_a_closed_camera_is_not_told_of_after_two_minutes(
-    filmed: tuple[Page, list[str]], place: str
+def test_a_picture_that_was_taken_is_not_told_of_after_two_minutes(
+    filmed: tuple[Page, list[str]],
 ) -> None:
     page, _ = filmed
-    enter(page, place)
-    press(page, place)
-    expect_read(page)
-    if place == "#camera":
-        press(page, place)
+    enter(page, "#webcam")
+    expect_read(page, "#webcam")
     expect_tracks(page, "ended")
     page.clock.fast_forward(2 * LIMIT)
     go_on(page)
-    expect_read(page)  # it stands there still
+    expect_answer(page, "Happy")  # it stands there still
+    expect(page.locator(".fer-note")).to_have_count(0)
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -344,59 +357,14 @@ def test_a_camera_that_opens_too_late_is_closed_at_once(
     expect_tracks(page, "ended")
     assert sent_after(page, sent) == []
     access(page, place)
-    press(page, place)
-    expect_read(page)
+    expect_read(page, place)
 
 
 def test_only_the_camera_that_was_chosen_last_is_on(filmed: tuple[Page, list[str]]) -> None:
     page, _ = filmed
     enter(page, "#webcam")
     expect_tracks(page, "live")
-    page.evaluate("() => { navigator.mediaDevices.getUserMedia({ video: true }); }")
+    access(page, "#camera")
     expect_tracks(page, "ended", "live")
-    leave(page)
+    page.get_by_role("tab", name="Examples").click()
     expect_tracks(page, "ended", "ended")
-
-
-@pytest.mark.parametrize("act", ["a paste", "an example", "start over"])
-def test_what_else_is_asked_waits_until_the_last_live_answer_is_drawn(
-    filmed: tuple[Page, list[str]], act: str
-) -> None:
-    page, _ = filmed
-    enter(page, "#camera")
-    press(page, "#camera")
-    expect_read(page)
-    page.evaluate(
-        """() => {
-            const { drawn, ended } = liveCamera;
-            liveCamera.ended = () => { window.hasEnded = true; ended(); };
-            liveCamera.drawn = () => {
-                window.isWaiting = true;
-                return new Promise((draw) => { liveCamera.draw = draw; }).then(drawn);
-            };
-        }"""
-    )
-    end, told = ACTS[act]
-    end(page)
-    page.wait_for_function("window.isWaiting && window.hasEnded", timeout=ANSWER_LIMIT)
-    go_on(page)
-    expect_read(page)  # the answer to the camera still
-    page.evaluate("liveCamera.draw()")
-    expect(page.locator("#status")).to_contain_text(str(told), timeout=ANSWER_LIMIT)
-
-
-def test_a_frame_that_comes_after_a_picture_changes_nothing_on_the_server(served_app: str) -> None:
-    visitor = Visitor(served_app)
-    picture = visitor.uploaded(GROUP.read_bytes())
-    frame = {"url": "data:image/jpeg;base64," + base64.b64encode(HAPPY.read_bytes()).decode()}
-
-    def a_frame_is_answered() -> bool:
-        told = page_event(visitor, "camera", "stream", frame, None, None, "en", "seven", None)
-        return say("answer.one", "en") in told
-
-    for _ in range(2):
-        page_event(visitor, "camera-live", "click", None)
-        assert a_frame_is_answered()
-        told = page_event(visitor, "upload", "input", picture, "en", "seven", None)
-        assert "3 faces" in told
-        assert not a_frame_is_answered()

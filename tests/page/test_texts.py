@@ -12,26 +12,24 @@ from fer_core import (
     FerError,
     ImageTooLargeError,
     InvalidImageError,
+    InvalidVideoError,
+    VideoTooLargeError,
 )
 from fer_core.calibration import Calibration
 from fer_core.emotions import FER2013_LABELS
 from fer_core.results import QUALITY_REASONS, BoundingBox, FaceDetection, FaceQuality, FaceResult
 from page.handlers import EXAMPLES
 from page.texts import (
+    CODE,
     LANGUAGES,
     TEXTS,
     about_text,
-    confidence_words,
-    doubts,
     error_text,
+    face_text,
     i18n,
     known_language,
     number,
-    picture_text,
-    say,
-    status_text,
 )
-from tests.conftest import EXAMPLES as EXAMPLES_DIR
 
 
 def answered(
@@ -63,8 +61,17 @@ def test_every_emotion_and_every_caption_has_a_text() -> None:
     assert names | set(EXAMPLES.values()) <= set(TEXTS)
 
 
-def test_gradio_gets_the_same_texts() -> None:
-    assert i18n.translations["fr"]["why.title"] == TEXTS["why.title"]["fr"]
+def test_gradio_is_given_what_tells_the_language_of_its_settings() -> None:
+    for language in LANGUAGES:
+        assert i18n.translations[language] == {CODE: language}
+
+
+QUOTES = re.compile(r"«[^\u00a0]|[^\u00a0]»|(?<![\u202f\u00a0])[!?;](?!\w)| :")
+
+
+@pytest.mark.parametrize("key", sorted(TEXTS))
+def test_french_has_spaces_that_do_not_break_where_it_sets_them(key: str) -> None:
+    assert not QUOTES.search(TEXTS[key]["fr"])
 
 
 @pytest.mark.parametrize(
@@ -76,48 +83,9 @@ def test_any_french_is_french_and_all_else_english(said: str | None, known: str)
     assert known_language(said) == known
 
 
-def test_words_of_confidence_follow_it() -> None:
-    words = [confidence_words(answered(happy=p), "en") for p in (0.99, 0.85, 0.6, 0.4)]
-    said = [text.split(":")[0] for text in words]
-    assert said == ["Very sure", "Sure", "Fairly sure", "Not sure"]
-    assert "99%" in words[0]
-
-
-REASONS = {
-    "cut off": ("outside the picture", "hors de l"),
-    "turned away": ("turned too far", "trop tourné"),
-    "too small": ("too small", "trop petit"),
-    "blurred": ("blurred", "flou"),
-    "covered": ("covered", "cachée"),
-    "distorted": ("squeezed", "écrasée"),
-    "drawn": ("drawing", "dessin"),
-}
-
-
-def test_every_reason_of_doubt_has_a_text() -> None:
-    assert tuple(REASONS) == QUALITY_REASONS
-    assert {f"quality.{reason}" for reason in QUALITY_REASONS} <= set(TEXTS)
-
-
-@pytest.mark.parametrize("reason", QUALITY_REASONS)
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_a_reason_of_doubt_stands_in_the_place_of_the_confidence(
-    reason: str, language: str
-) -> None:
-    text = confidence_words(answered(happy=0.99, reasons=(reason,)), language)
-    assert text.startswith(say("answer.doubted", language) + " ")
-    assert REASONS[reason][LANGUAGES.index(language)] in text
-    assert "99" not in text
-
-
-def test_several_reasons_of_doubt_are_a_sentence_each_in_their_order() -> None:
-    face = answered(happy=0.99, reasons=("cut off", "blurred"))
-    assert doubts(face, "en") == [say("quality.cut off", "en"), say("quality.blurred", "en")]
-    assert all(sentence.endswith(".") for sentence in doubts(face, "fr"))
-
-
-def test_a_face_without_a_reason_of_doubt_has_none() -> None:
-    assert doubts(answered(happy=0.4), "en") == []
+def test_every_reason_of_doubt_has_a_text_that_is_a_sentence() -> None:
+    for reason in QUALITY_REASONS:
+        assert all(text.endswith(".") for text in TEXTS[f"quality.{reason}"].values())
 
 
 def test_numbers_are_written_as_the_language_does() -> None:
@@ -126,18 +94,9 @@ def test_numbers_are_written_as_the_language_does() -> None:
     assert number("87.7%", "fr") == "87,7\u202f%"
 
 
-def test_the_status_and_the_alternative_text_say_what_was_found(
-    recognizer: EmotionRecognizer,
-) -> None:
-    result = recognizer.recognize(EXAMPLES_DIR / "group_happy-surprise-angry_01.jpg")
-    assert "3 faces" in status_text(result, "en")
-    assert "3 visages" in status_text(result, "fr")
-    text = picture_text(result, "fr")
-    for index, face in enumerate(result.faces, 1):
-        assert f"visage {index} : {say(f'emotion.{face.emotion.label}', 'fr')}" in text
-    nobody = replace(result, faces=())
-    assert "no face was found" in picture_text(nobody, "en")
-    assert "No face was found" in status_text(nobody, "en")
+def test_what_stands_on_a_face_is_in_the_language() -> None:
+    assert face_text(answered(happy=0.9), "en") == "Happy 90%"
+    assert face_text(answered(happy=0.4), "fr") == "Joie 40\u202f%?"
 
 
 def test_errors_are_told_in_the_visitors_language() -> None:
@@ -145,6 +104,8 @@ def test_errors_are_told_in_the_visitors_language() -> None:
     assert "trop grande" in error_text(ImageTooLargeError("too large"), "fr")
     assert "pas une image" in error_text(InvalidImageError("bad"), "fr")
     assert "Réessayez" in error_text(FerError("anything"), "fr")
+    assert "60 secondes" in error_text(VideoTooLargeError("too long"), "fr")
+    assert "pas une vidéo" in error_text(InvalidVideoError("bad"), "fr")
 
 
 def test_about_tells_the_figures_of_the_model_and_none_that_it_has_not(
