@@ -249,8 +249,13 @@ def test_programs_keep_no_visitor_waiting(page: Page, served_app: str) -> None:
 
 
 def test_who_waits_is_told_how_many_are_before(page: Page, served_app: str) -> None:
+    large = (
+        io.BytesIO()
+    )  # takes a tenth of a second and more, so that the queue outlasts the upload
+    with Image.open(GROUP) as group:
+        group.resize((4000, 3000)).save(large, "JPEG")
     visitor = Visitor(served_app)
-    path = visitor.uploaded(GROUP.read_bytes())["path"]
+    path = visitor.uploaded(large.getvalue())["path"]
     for other in range(50):
         begin_event(visitor, "read_picture", [path, "a"], f"other-{other}")
     upload(page, HAPPY)

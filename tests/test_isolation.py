@@ -416,7 +416,7 @@ def test_a_browser_asks_no_other_server(served_app: str, chromium: str, tmp_path
         page.goto(served_app)
         with page.expect_response(lambda response: "/gradio_api/queue/data" in response.url):
             page.locator("input[type=file]").first.set_input_files(PORTRAITS[0])
-        page.get_by_role("button", name="Use via API").click()
+        page.get_by_role("button", name="Use it from a program").click()
         page.get_by_text("predict_batch").first.wait_for(state="attached")
         page.goto(f"{served_app}/gradio_api/mcp/")
         page.get_by_text("/gradio_api/mcp").first.wait_for()

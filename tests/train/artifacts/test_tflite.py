@@ -1,5 +1,6 @@
 """What the app runs is what was trained."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -46,6 +47,7 @@ def test_maps_add_up_to_the_logits_but_for_the_bias(inputs: np.ndarray) -> None:
 def test_only_networks_with_linear_heads_have_maps(
     inputs: np.ndarray, name: str, has_maps: bool
 ) -> None:
+    keras.utils.set_random_seed(1)
     network = build_network(name, PreprocessingSpec())
     answers = Network(to_tflite(network)).run(inputs[:4])
     expected = network.predict_on_batch(inputs[:4])
