@@ -7,8 +7,9 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import av
@@ -310,12 +311,29 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
         assert str(caught.value) == NO_FILE
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_file_without_permission_is_refused(tmp_path: Path) -> None:
-    path = clip(tmp_path / "clip.mp4", 2)
-    path.chmod(0)
-    with pytest.raises(InvalidVideoError) as caught:
-        VideoFrames(path)
+@contextmanager
+def ordinary_user() -> Iterator[None]:
+    """Without the powers of root, who may read everything."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)  # nobody
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def test_a_file_without_permission_is_refused() -> None:
+    with TemporaryDirectory() as folder:  # pytest's own folders are shut to other users
+        Path(folder).chmod(0o755)
+        path = clip(Path(folder) / "clip.mp4", 2)
+        path.chmod(0o644)
+        with ordinary_user(), closing(VideoFrames(path)) as frames:
+            assert len(list(frames)) == 2
+        path.chmod(0)
+        with ordinary_user(), pytest.raises(InvalidVideoError) as caught:
+            VideoFrames(path)
     assert str(caught.value) == NO_FILE
 
 
