@@ -115,6 +115,7 @@ class TrainConfig:
         frozen_epochs: how many epochs only the heads learn, before the trunk that came with
             weights does, too (of ResNet50 its last blocks).
         fine_tuning_rate: times `learning_rate`, once they do.
+        frozen_stages: how many stages of a network that began with weights never learn.
         faces: train on so many only, drawn evenly at random; 0 for all.
         emotions: only faces that their labels call one of these train and choose; all when empty.
         epochs: how many, at most; after each the network is judged and saved.
@@ -162,6 +163,7 @@ class TrainConfig:
     pretrained: str = ""
     frozen_epochs: int = 0
     fine_tuning_rate: float = 0.1
+    frozen_stages: int = 0
     faces: int = 0
     emotions: tuple[str, ...] = ()
     epochs: int = 28
@@ -215,9 +217,9 @@ class TrainConfig:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}.")
         least_zero = (
-            "faces", "frozen_epochs", "early_stopping", "mixup", "seed", "warmup_epochs", "l2",
-            "ferplus_weight", "fer2013_weight", "prior_adjustment", "learning_rate",
-            "fine_tuning_rate",
+            "faces", "frozen_epochs", "frozen_stages", "early_stopping", "mixup", "seed",
+            "warmup_epochs", "l2", "ferplus_weight", "fer2013_weight", "prior_adjustment",
+            "learning_rate", "fine_tuning_rate",
         )  # fmt: skip
         for name in least_zero:
             if not 0 <= getattr(self, name) < math.inf:

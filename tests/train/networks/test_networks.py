@@ -7,8 +7,9 @@ import pytest
 
 from fer_core.model import HEADS
 from fer_core.preprocessing import PreprocessingSpec
+from train.errors import SettingError
 from train.networks.build import NETWORKS, build_network
-from train.networks.freezing import freeze, thaw
+from train.networks.freezing import freeze, freeze_stages, thaw
 
 
 @pytest.mark.parametrize("name", sorted(NETWORKS))
@@ -51,6 +52,22 @@ def test_a_pretrained_trunk_is_frozen_and_its_last_blocks_thaw(tmp_path: Path) -
     names = {variable.path.split("/")[0] for variable in network.trainable_variables} - heads
     assert names
     assert all(re.match(r"conv5_block\d_\d_conv", name) for name in names)
+
+
+@pytest.mark.parametrize(("stages", "learning"), [(0, 3), (1, 2), (2, 1)])
+def test_the_first_stages_can_be_kept_from_learning(stages: int, learning: int) -> None:
+    network = build_network("tiny", PreprocessingSpec())
+    freeze_stages(network, stages)
+    variables = [one.path.split("/")[0] for one in network.trainable_variables]
+    kernels = {name for name in variables if name.startswith("conv2d")}
+    assert len(kernels) == 2 * learning
+    assert {"ferplus", "fer2013"} <= set(variables)
+
+
+def test_more_stages_than_a_network_has_are_told() -> None:
+    network = build_network("tiny", PreprocessingSpec())
+    with pytest.raises(SettingError, match="frozen_stages must be at most 2 for tiny, got 3"):
+        freeze_stages(network, 3)
 
 
 def test_weights_that_cannot_be_had_are_told(tmp_path: Path) -> None:

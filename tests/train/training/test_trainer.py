@@ -55,6 +55,22 @@ def test_the_heads_learn_first_and_then_all_of_it() -> None:
     assert changed_in(1) == {"ferplus", "fer2013", "conv2d", "batch"}
 
 
+def test_frozen_stages_stay_as_they_are_when_the_rest_thaws() -> None:
+    config = replace(PRESETS["smoke"], frozen_epochs=1, frozen_stages=1, schedule="constant")
+    training = Training(config, few_faces())
+    training.begin(1, [])
+    ends = [isinstance(one, keras.layers.MaxPooling2D) for one in training.network.layers]
+    stages = (
+        training.network.layers[: ends.index(True)],
+        training.network.layers[ends.index(True) :],
+    )
+    before = [[np.array(one) for layer in stage for one in layer.weights] for stage in stages]
+    training.run(1)
+    after = [[np.array(one) for layer in stage for one in layer.weights] for stage in stages]
+    assert all(map(np.array_equal, before[0], after[0]))
+    assert not any(map(np.array_equal, before[1], after[1]))
+
+
 def test_random_weights_are_all_trained(pretrained: TrainConfig) -> None:
     training = Training(replace(pretrained, pretrained=""), few_faces())
     training.begin(0, [])
