@@ -100,6 +100,8 @@ def french(browser: Browser, served_app: str) -> Iterator[Page]:
 
 def expect_start(page: Page) -> None:
     expect(page.locator(".fer-start")).to_be_visible(timeout=ANSWER_LIMIT)
+    # Gradio's loading screen leaves the page a moment after the page has been drawn.
+    expect(page.get_by_text("Loading...")).to_have_count(0, timeout=ANSWER_LIMIT)
 
 
 def upload(page: Page, *paths: Path) -> None:
