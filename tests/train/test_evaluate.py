@@ -624,7 +624,7 @@ class TestWithoutVotes:
     def test_votes_without_any_majority_are_an_error(self, splits: dict[str, Dataset]) -> None:
         public = splits["PublicTest"]
         torn = replace(public, votes=np.full_like(public.votes, 2))
-        with pytest.raises(DataError, match="no picture of PublicTest has a majority"):
+        with pytest.raises(DataError, match="no image of PublicTest has a majority"):
             evaluate_public(model_that_knows(public), splits, torn)
 
 

@@ -404,7 +404,7 @@ def test_the_report_tells_near_copies_where_they_were_looked_for(
 def test_faults_of_other_data_are_refused(splits: dict[str, Dataset], tmp_path: Path) -> None:
     write_synthetic_dataset(tmp_path, (7, 7, 7))
     save_faults(faults(splits, [(4, 5)]), tmp_path / "faults.npz")
-    with pytest.raises(SystemExit, match=r"error: .* was made from other pictures"):
+    with pytest.raises(SystemExit, match=r"error: .* was made from other images"):
         main(["--data", str(tmp_path), "--out", str(tmp_path / "o"), "--faults", str(tmp_path)])
     assert not (tmp_path / "o").exists()
 

@@ -1,4 +1,4 @@
-"""Faces of FER2013 with both kinds of labels, checked, whatever files they were read from."""
+"""Faces of FER2013 with FER2013 labels and FER+ votes, as validated arrays."""
 
 import hashlib
 from collections.abc import Mapping
@@ -22,18 +22,18 @@ FERPLUS_COLUMNS = {
     "neutral": "neutral",
     "contempt": "contempt",
 }
-REJECTING_COLUMNS = ("unknown", "NF")  # FER+'s votes for "cannot say" and "not a face"
+REJECTING_COLUMNS = ("unknown", "NF")  # FER+ votes for "unknown" and "not a face"
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Faces with both kinds of labels, row by row.
+    """Faces with their labels and votes, row by row.
 
     Attributes:
         faces: (N, 48, 48) uint8 grey.
-        labels: (N,) int64, FER2013's label 0..6.
-        votes: (N, 8) int64, FER+ votes in the order of `FERPLUS_LABELS`; all 0 for a face that
-            nobody judged.
+        labels: (N,) int64, FER2013 label 0..6.
+        votes: (N, 8) int64, FER+ votes in the order of `FERPLUS_LABELS`; all 0 for a face without
+            votes.
         rejections: (N, 2) int64, FER+ votes for unknown and for not-a-face.
     """
 
@@ -59,20 +59,19 @@ class Dataset:
         return len(self.faces)
 
     def subset(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> "Dataset":
-        """The chosen rows, all columns in step."""
+        """Return the chosen rows."""
         return Dataset(self.faces[rows], self.labels[rows], self.votes[rows], self.rejections[rows])
 
     @property
     def has_votes(self) -> bool:
-        """Whether the annotators judged any face of this set, be it as unknown or not a face."""
+        """Whether any face has a vote, for an emotion, unknown or not-a-face."""
         return bool(self.votes.any() or self.rejections.any())
 
     @property
     def targets(self) -> NDArray[np.float32]:
-        """(N, 8) float32: what the eight-class head learns.
+        """(N, 8) float32: targets of the eight-class head.
 
-        `vote_shares`, with its rows of 0; in a set without any votes FER2013's label as a
-        distribution, contempt 0.
+        `vote_shares`, or the one-hot FER2013 labels in a set without votes.
         """
         if self.has_votes:
             return self.vote_shares
@@ -80,20 +79,20 @@ class Dataset:
 
     @property
     def reference(self) -> NDArray[np.int64]:
-        """(N,) index into `FERPLUS_LABELS` to judge by: `majority`, or -1 where there is none.
+        """(N,) index into `FERPLUS_LABELS` to evaluate against.
 
-        In a set without any votes `labels`.
+        `majority`, which is -1 where there is none, or `labels` in a set without votes.
         """
         return self.majority if self.has_votes else self.labels
 
     @property
     def trusted_votes(self) -> NDArray[np.int64]:
-        """(N, 8) votes without those that a single annotator gave to a class."""
+        """(N, 8) votes, 0 where a class has the vote of a single annotator."""
         return np.where(self.votes > 1, self.votes, 0)
 
     @property
     def vote_shares(self) -> NDArray[np.float32]:
-        """(N, 8) float32: trusted votes as a distribution; all 0 where none is left."""
+        """(N, 8) float32: trusted votes as a distribution; all 0 where there is none."""
         votes = self.trusted_votes.astype(np.float32)
         total = votes.sum(axis=1, keepdims=True)
         shares: NDArray[np.float32] = np.divide(
@@ -103,10 +102,10 @@ class Dataset:
 
     @property
     def majority(self) -> NDArray[np.int64]:
-        """(N,) index into `FERPLUS_LABELS`, or -1 where the annotators have no majority.
+        """(N,) index into `FERPLUS_LABELS`, or -1 where there is no majority.
 
-        Votes of a single annotator count as none; the winner must be one of the eight emotions
-        and hold more than half of what remains, votes for unknown and not-a-face included.
+        Votes of a single annotator count as none. The winner must be one of the eight emotions
+        and have more than half of the remaining votes, those for unknown and not-a-face included.
         """
         votes = self.trusted_votes
         remaining = votes.sum(axis=1) + np.where(self.rejections > 1, self.rejections, 0).sum(
@@ -116,38 +115,45 @@ class Dataset:
 
     @property
     def is_face(self) -> NDArray[np.bool_]:
-        """(N,) bool: not-a-face did not win the most votes."""
+        """(N,) bool: not-a-face does not have the most votes."""
         return np.asarray(self.rejections[:, 1] <= self.votes.max(axis=1))
 
+    @property
+    def rejected_share(self) -> NDArray[np.float32]:
+        """(N,) float32: share of the votes for unknown or not-a-face; 0 without votes."""
+        rejected = self.rejections.sum(axis=1)
+        total = rejected + self.votes.sum(axis=1)
+        return np.asarray(rejected / np.maximum(total, 1), dtype=np.float32)
+
     def fingerprints(self) -> list[bytes]:
-        """One digest a picture; equal digests mean equal pixels."""
+        """Compute `digests` of the faces."""
         return digests(self.faces)
 
 
 def digests(faces: UInt8Array) -> list[bytes]:
-    """16 bytes for each of (N, s, s) uint8 faces; equal digests mean equal pixels."""
+    """Compute 16 bytes for each of (N, s, s) uint8 faces; equal digests mean equal pixels."""
     return [hashlib.blake2b(face.tobytes(), digest_size=16).digest() for face in faces]
 
 
 def is_judged(reference: NDArray[np.integer]) -> NDArray[np.bool_]:
-    """(N,) whether the label is one of the seven emotions of an answer."""
+    """Return (N,) bool: the label is one of the seven predicted emotions."""
     return (reference >= 0) & (reference < len(FER2013_LABELS))
 
 
 def need_judged(reference: NDArray[np.integer], split: str) -> NDArray[np.bool_]:
-    """The same for a split that is to be judged.
+    """Return `is_judged` for a split that is to be evaluated.
 
     Raises:
-        DataError: none is.
+        DataError: no label is one of the seven emotions.
     """
     judged = is_judged(reference)
     if not judged.any():
-        raise DataError(f"no picture of {split} has a majority among its FER+ votes.")
+        raise DataError(f"no image of {split} has a majority among its FER+ votes.")
     return judged
 
 
 def data_digest(splits: Mapping[str, Dataset]) -> str:
-    """32 hexadecimal digits that change with any picture, label, vote or their order."""
+    """Compute 32 hexadecimal digits that change with any image, label, vote or their order."""
     digest = hashlib.blake2b(digest_size=16)
     for split in SPLITS:
         dataset = splits[split]

@@ -1,18 +1,18 @@
-"""Pictures that show the same photograph, with equal pixels or cut, mirrored, lit or packed anew.
+"""Finds duplicate images: equal pixels, or the same photograph cropped, mirrored or recompressed.
 
-Copies are found in three steps, each of which leaves fewer pairs to the next and dearer one:
+Near duplicates are found in three steps, each more expensive and applied to fewer pairs:
 
-1. A picture is blurred, freed of its shading, shrunk to 12x12 and projected on the strongest
-   principal components of all pictures (Turk and Pentland 1991, "Eigenfaces for recognition"),
-   these half-whitened, so that what all faces share counts for less. Candidates are the
-   `NEIGHBORS` pictures, as they are or mirrored, that have the largest cosine with it.
-2. Candidates are brought into register at 24x24 by the enhanced correlation coefficient (ECC;
-   Evangelidis and Psarakis 2008, an affine map found by gradient ascent).
-3. Those that fit are brought into register at 48x48, from where step 2 ended. The pair counts as
-   one photograph when the details of both then correlate by at least `SAME_PHOTOGRAPH`.
+1. An image is band-pass filtered, reduced to 12x12 and projected on the strongest principal
+   components of all images (Turk and Pentland 1991, "Eigenfaces for recognition"), partly whitened
+   so that features common to all faces count for less. Candidates are the `NEIGHBORS` images,
+   original or mirrored, with the largest cosine similarity.
+2. Candidates are registered at 24x24 by the enhanced correlation coefficient (ECC; Evangelidis and
+   Psarakis 2008), which optimizes an affine transform.
+3. Pairs that correlate are registered at 48x48, starting from the transform of step 2. A pair is
+   one photograph if the band-pass filtered images then correlate by at least `SAME_PHOTOGRAPH`.
 
-Details are what a band-pass filter leaves, so brightness, contrast and slow shading are no matter,
-while two people in the same pose and light differ.
+The band-pass filter removes brightness, contrast and smooth shading; two people in the same pose
+and light still differ.
 """
 
 import os
@@ -27,26 +27,26 @@ from numpy.typing import NDArray
 from fer_core.preprocessing import DATASET_FACE_SIZE, Float32Array, UInt8Array
 
 SAME_PHOTOGRAPH = 0.90
-"""Correlation of details from which on two pictures are the same photograph.
+"""Least correlation, after registration, of two images of the same photograph.
 
-Chosen by looking at pairs of FER2013. To the eye at least 58 of 60 pairs from .90 to .92 were one
-photograph, 46 of 49 from .88 to .90, about 50 of 60 from .85 to .90 by an earlier variant, and a
-third from .80 to .85. What fails just above is the next picture of a series: the same person in the
-same pose. Five of six pairs lie above .96, where all 60 looked at were one photograph.
+Chosen by inspecting pairs of FER2013: at least 58 of 60 pairs from .90 to .92 were one photograph,
+46 of 49 from .88 to .90, about 50 of 60 from .85 to .90 by an earlier variant, and a third from .80
+to .85. The false pairs just above the threshold are successive photographs of the same person in
+the same pose. Five of six pairs lie above .96, where all 60 inspected were one photograph.
 """
 
-NEIGHBORS = 5  # candidates a picture has; in larger groups the pictures are joined by one another
+NEIGHBORS = 5  # candidates of an image; chains of pairs join larger groups
 COMPONENTS = 80
 SHRUNK_SIDE = 12  # pixels
 COARSE_SIDE = 24  # pixels
 COARSE_CORRELATION = 0.85  # at COARSE_SIDE
-# Gaussian sigmas in pixels of the 48x48 picture: a band-pass keeps what lies between.
+# Band-pass filters: Gaussian sigmas in pixels of the 48x48 image.
 SHAPE_BAND, COARSE_BAND, DETAIL_BAND = (2.0, 12.0), (1.5, 6.0), (0.7, 3.0)
-# The same photograph was cut again by a face detector: never far off. Beyond this the registration
-# has lost itself in a corner.
+# Copies were cropped by a face detector, so that their crops differ little. A larger transform is a
+# failed registration.
 MAX_ZOOM = 1.3
 MAX_MOVE = 8.0  # pixels, of the center
-BLOCK = 256  # pictures that are compared with all others at a time, for the memory's sake
+BLOCK = 256  # images that are compared with all others at a time, to limit memory
 STEPS = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 15, 1e-3)
 
 IntArray = NDArray[np.int64]
@@ -54,13 +54,13 @@ IntArray = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class NearPairs:
-    """Pairs of pictures that show the same photograph.
+    """Pairs of images of the same photograph.
 
     Attributes:
-        first: (P,) int64, index of the one.
-        second: (P,) int64, index of the other, larger than that of the first.
-        mirrored: (P,) bool, whether one is the mirror image.
-        correlation: (P,) float32, of the details in register, `SAME_PHOTOGRAPH`..1.
+        first: (P,) int64, index of one image.
+        second: (P,) int64, index of the other, larger than the first.
+        mirrored: (P,) bool, whether one is the mirror image of the other.
+        correlation: (P,) float32, after registration, `SAME_PHOTOGRAPH`..1.
     """
 
     first: IntArray
@@ -73,72 +73,49 @@ class NearPairs:
 
 
 def equal_groups(fingerprints: Sequence[bytes]) -> IntArray:
-    """(N,) int64: for each digest the index of the first that equals it."""
+    """Return (N,) int64: for each digest the index of the first that equals it."""
     first: dict[bytes, int] = {}
     return np.array([first.setdefault(mark, row) for row, mark in enumerate(fingerprints)], int)
 
 
 def connected_groups(count: int, pairs: Iterable[tuple[int, int]]) -> IntArray:
-    """(count,) int64: for each row the smallest row that a chain of pairs leads to."""
-    parent = list(range(count))
+    """Return (count,) int64: for each row the smallest row that a chain of pairs connects it to."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
 
-    def root(row: int) -> int:
-        while parent[row] != row:
-            parent[row] = parent[parent[row]]
-            row = parent[row]
-        return row
-
-    for one, other in pairs:
-        low, high = sorted((root(one), root(other)))
-        parent[high] = low
-    return np.array([root(row) for row in range(count)], int)
+    one, other = np.array(list(pairs), np.int64).reshape(-1, 2).T
+    graph = coo_array((np.ones(len(one)), (one, other)), shape=(count, count))
+    _, component = connected_components(graph, directed=False)
+    _, first = np.unique(component, return_index=True)
+    return np.asarray(first[component], np.int64)
 
 
-def pairs_between(groups: IntArray, parts: IntArray, count: int) -> IntArray:
-    """(count, count) int64: pairs of rows of one group, by the parts that the two lie in.
+def cross_table(groups: IntArray, columns: IntArray, count: int) -> IntArray:
+    """Count rows by group and column.
 
     Args:
         groups: (N,) int64, equal for rows of one group.
-        parts: (N,) int64, 0..count-1.
-        count: number of parts.
+        columns: (N,) int64, 0..count-1.
+        count: number of columns.
+
+    Returns:
+        (G, count) int64, groups in ascending order.
     """
-    members = _members(groups, parts, count)
-    pairs = members.T @ members - np.diag(members.sum(axis=0))
-    pairs[np.diag_indices(count)] //= 2  # each was met from both its ends
-    return pairs
-
-
-def copies_between(groups: IntArray, parts: IntArray, count: int) -> IntArray:
-    """(count, count) int64: rows of the first part with another of their group in the second.
-
-    Args:
-        groups: (N,) int64, equal for rows of one group.
-        parts: (N,) int64, 0..count-1.
-        count: number of parts.
-    """
-    members = _members(groups, parts, count)
-    copies = members.T @ (members > 0)
-    copies[np.diag_indices(count)] = np.where(members > 1, members, 0).sum(axis=0)
-    return np.asarray(copies)
-
-
-def _members(groups: IntArray, parts: IntArray, count: int) -> IntArray:
-    """(G, count) int64: rows of each group in each part."""
     _, compact = np.unique(groups, return_inverse=True)
-    members = np.zeros((int(compact.max(initial=-1)) + 1, count), np.int64)
-    np.add.at(members, (compact, parts), 1)
-    return members
+    counts = np.zeros((int(compact.max(initial=-1)) + 1, count), np.int64)
+    np.add.at(counts, (compact, columns), 1)
+    return counts
 
 
 def near_pairs(faces: UInt8Array) -> NearPairs:
-    """All pairs of pictures that show the same photograph.
+    """Find all pairs of images of the same photograph.
 
     Args:
         faces: (N, 48, 48) uint8 grey, no two of them equal.
 
     Returns:
-        Each pair once, in ascending order, the better way round. Of a group of more than
-        `NEIGHBORS` pictures not every pair is listed, but chains of pairs join the group.
+        Each pair once, in ascending order, mirrored or not, whichever correlates better. Not every
+        pair of a group of more than `NEIGHBORS` images is listed, but chains of pairs connect it.
     """
     if len(faces) < 2:
         return NearPairs(*(np.zeros(0, kind) for kind in (np.int64, np.int64, bool, np.float32)))
@@ -157,16 +134,16 @@ def near_pairs(faces: UInt8Array) -> NearPairs:
         return correlation if _is_plausible(warp) else 0.0
 
     pairs = list(zip(first.tolist(), second.tolist(), mirrored.tolist(), strict=True))
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # OpenCV works without Python's lock
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # OpenCV releases the interpreter lock
         correlation = np.array(list(pool.map(correlate, pairs)), np.float32)
-    best = np.lexsort((-correlation, second, first))  # a symmetric face fits either way round
+    best = np.lexsort((-correlation, second, first))  # a symmetric face also fits mirrored
     _, again = np.unique(np.stack([first, second])[:, best], axis=1, return_index=True)
     same = best[again][correlation[best[again]] >= SAME_PHOTOGRAPH]
     return NearPairs(first[same], second[same], mirrored[same], correlation[same])
 
 
 def _candidates(faces: UInt8Array) -> tuple[IntArray, IntArray, NDArray[np.bool_]]:
-    """First, second and mirrored of the pairs that are worth a closer look."""
+    """Return first, second and mirrored of the candidate pairs."""
     plain, mirrored = _descriptors(faces)
     everything, count = np.concatenate([plain, mirrored]), len(faces)
     found: list[IntArray] = []
@@ -186,20 +163,20 @@ def _candidates(faces: UInt8Array) -> tuple[IntArray, IntArray, NDArray[np.bool_
 
 
 def _descriptors(faces: UInt8Array) -> tuple[Float32Array, Float32Array]:
-    """(N, C) float32 of unit length, of the pictures and of their mirror images."""
+    """Return (N, C) float32 of unit length, of the images and of their mirror images."""
     shapes = _unit(np.stack([_band(face, SHAPE_BAND, SHRUNK_SIDE) for face in faces]))
     mirrored = shapes.reshape(-1, SHRUNK_SIDE, SHRUNK_SIDE)[:, :, ::-1].reshape(shapes.shape)
     mean = shapes.mean(axis=0)
     variances, axes = np.linalg.eigh((shapes - mean).T @ (shapes - mean))
     strongest = np.argsort(-variances)[:COMPONENTS]
-    # Few pictures tell little about variances: then all are taken to be more alike.
+    # Few images estimate the variances badly: regularize them.
     variances += variances.mean() * len(variances) / len(faces) + 1e-6
     projection = (axes[:, strongest] / variances[strongest] ** 0.25).astype(np.float32)
     return _unit((shapes - mean) @ projection), _unit((mirrored - mean) @ projection)
 
 
 def _unit(rows: Float32Array) -> Float32Array:
-    """Each picture as a row of length 1; a blank one, which is nothing but rounding, becomes 0."""
+    """Return each image as a row of length 1, and of zeros for a blank image."""
     rows = rows.reshape(len(rows), -1)
     length = np.linalg.norm(rows, axis=1, keepdims=True)
     unit: Float32Array = np.divide(rows, length, out=np.zeros_like(rows), where=length > 1e-3)
@@ -207,7 +184,7 @@ def _unit(rows: Float32Array) -> Float32Array:
 
 
 def _band(face: UInt8Array, sigmas: tuple[float, float], side: int) -> Float32Array:
-    """What is finer than the second sigma and coarser than the first, at (side, side) pixels."""
+    """Filter a face to the band between two Gaussian sigmas, at (side, side) pixels."""
     pixels = face.astype(np.float32)
     fine, slow = (cv2.GaussianBlur(pixels, (0, 0), sigma) for sigma in sigmas)
     return np.asarray(cv2.resize(fine - slow, (side, side), interpolation=cv2.INTER_AREA))
@@ -216,20 +193,20 @@ def _band(face: UInt8Array, sigmas: tuple[float, float], side: int) -> Float32Ar
 def _register(
     one: Float32Array, other: Float32Array, warp: NDArray[np.floating], flip: bool
 ) -> tuple[float, Float32Array]:
-    """Best correlation of two pictures under an affine map, and the (2, 3) map; 0 if none fits."""
+    """Return the correlation of two images after registration, 0 on failure, and the (2, 3) map."""
     template = np.ascontiguousarray(one[:, ::-1]) if flip else one
     start, everywhere = warp.astype(np.float32), np.full(other.shape, 255, np.uint8)
     try:
         correlation, found = cv2.findTransformECC(
             template, other, start, cv2.MOTION_AFFINE, STEPS, everywhere, 1
         )
-    except cv2.error:  # how OpenCV says that nothing fits
+    except cv2.error:  # the registration did not converge
         return 0.0, start
     return float(correlation), np.asarray(found, dtype=np.float32)
 
 
 def _enlarged(warp: Float32Array) -> Float32Array:
-    """The map that does at 48x48 what this one does at 24x24; pixel centers lie at .5."""
+    """Scale an affine map from 24x24 to 48x48; pixel centers lie at .5."""
     factor = DATASET_FACE_SIZE / COARSE_SIDE
     shift = (factor - 1) / 2
     moved = factor * warp[:, 2] + shift - warp[:, :2] @ np.full(2, shift)

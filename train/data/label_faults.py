@@ -1,4 +1,4 @@
-"""Training faces that teach twice, teach wrongly or give the test away: found and weighed."""
+"""Finds duplicates, test leakage and wrong labels among training images, and weights the images."""
 
 import json
 import zipfile
@@ -19,17 +19,16 @@ from train.data.dataset import SPLITS, Dataset, data_digest
 from train.data.duplicates import (
     NearPairs,
     connected_groups,
-    copies_between,
+    cross_table,
     equal_groups,
     near_pairs,
-    pairs_between,
 )
 from train.errors import DataError
 
 MODES = ("none", "drop", "weigh", "strict")
 UNDETECTED_WEIGHT = 0.5
-DOUBTFUL = 0.5  # share of the votes
-DETECTION_SIDE = 96  # pixels, to which a picture is enlarged for the detector; 192 finds no more
+DOUBTFUL = 0.5  # share of the votes for unknown or not-a-face
+DETECTION_SIDE = 96  # pixels that an image is enlarged to for the detector; 192 finds no more
 FLAGS = ("duplicate_of", "leaks", "conflicting", "not_a_face", "undetected", "doubt")
 ARRAYS = (*FLAGS, "public_leaked", "private_leaked")
 FAULTS_FILE = "faults.npz"
@@ -39,26 +38,25 @@ IntArray = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Faults:
-    """What is wrong with which of N training pictures, and with all splits in numbers.
+    """Faults of N training images, and counts over all splits.
 
     Attributes:
-        digest: of the pictures, labels and votes of all splits.
+        digest: of the images, labels and votes of all splits.
         duplicate_of: (N,) int64, the first training row with the same photograph; -1 where that is
             the row itself.
         leaks: (N,) bool, PublicTest or PrivateTest has the same photograph.
         conflicting: (N,) bool, another training row has the same photograph and another FER2013
             label.
-        not_a_face: (N,) bool, by the FER+ votes; False where there are none.
-        undetected: (N,) bool, the detector finds no face; False where it was not asked. Of 60 such
-            pictures of FER2013 that are faces by votes, some 44 show one that a person can read,
-            mostly profiles; the others look down, turn away or are behind their hands.
+        not_a_face: (N,) bool, by the FER+ votes; False without votes.
+        undetected: (N,) bool, the detector finds no face; False where it was not run. Of 60 such
+            images of FER2013 that are faces by votes, about 44 show a recognizable face, mostly in
+            profile; in the others the head is lowered, turned away or hidden by hands.
         doubt: (N,) float32, share of the FER+ votes for unknown or not-a-face, 0..1.
         public_leaked: (P,) bool over PublicTest, the training split has the same photograph.
         private_leaked: (Q,) bool over PrivateTest, the same.
-        near: near duplicates among the rows of all splits, in the order of `SPLITS` one after the
-            other, so that training rows keep their number. Equal pictures stand for one another:
-            pairs are of the first ones.
-        summary: numbers by name, as faults.json has them.
+        near: near duplicates among the rows of all splits, concatenated in the order of `SPLITS`.
+            Of equal images only the first is in a pair.
+        summary: counts by name, the content of faults.json.
     """
 
     digest: str
@@ -78,27 +76,26 @@ class Faults:
 
 
 def find_faults(splits: Mapping[str, Dataset], *, detector: FaceDetector | None = None) -> Faults:
-    """Look through all pictures: about a minute for FER2013 on two cores, two for the detector.
+    """Compare all images; on two cores FER2013 takes a minute, and the detector two more.
 
     Args:
-        splits: from `load_splits`; nothing in it is changed.
-        detector: also looks at the training pictures, when given.
+        splits: from `load_splits`; not changed.
+        detector: finds the training images without a face; None to skip that.
     """
-    everything = [splits[split] for split in SPLITS]
-    training, faces = everything[0], np.concatenate([dataset.faces for dataset in everything])
-    equal = equal_groups([mark for dataset in everything for mark in dataset.fingerprints()])
+    training, faces = splits["Training"], np.concatenate([splits[name].faces for name in SPLITS])
+    equal = equal_images(splits)
     distinct = np.unique(equal)
-    print(f"comparing {len(distinct):,} distinct pictures", flush=True)
+    print(f"comparing {len(distinct):,} distinct images", flush=True)
     near = near_pairs(faces[distinct])
     near = NearPairs(distinct[near.first], distinct[near.second], near.mirrored, near.correlation)
-    same = connected_groups(
-        len(faces), [*enumerate(equal.tolist()), *zip(near.first, near.second, strict=True)]
-    )
+    same = same_photographs(equal, near)
 
-    own = same[: len(training)]  # smallest rows stand for groups, and training rows come first
+    own = same[: len(training)]  # a group's number is its first row, and training rows come first
     first = own == np.arange(len(own))
     missed = np.zeros(len(own), bool) if detector is None else _undetected(training, detector)
-    conflicting = _conflicting(own, training.labels)
+    labels_of = cross_table(own, training.labels, len(FER2013_LABELS)) > 0
+    is_conflict = labels_of.sum(axis=1) > 1
+    conflicting = np.isin(own, np.unique(own)[is_conflict])
     public, private = np.split(same[len(own) :], [len(splits["PublicTest"])])
     leaks = np.isin(own, same[len(own) :])
     summary = _summary(splits, equal, same) | {
@@ -108,8 +105,8 @@ def find_faults(splits: Mapping[str, Dataset], *, detector: FaceDetector | None 
             "photographs_with_copies": int((np.bincount(own) > 1).sum()),
             "largest_group": int(np.bincount(own).max(initial=0)),
             "conflicting_pictures": int(conflicting.sum()),
-            "conflicting_photographs": len(np.unique(own[conflicting])),
-            "conflicting_labels": _label_pairs(own, training.labels),
+            "conflicting_photographs": int(is_conflict.sum()),
+            "conflicting_labels": _label_pairs(labels_of),
         }
     }
     return Faults(
@@ -119,7 +116,7 @@ def find_faults(splits: Mapping[str, Dataset], *, detector: FaceDetector | None 
         conflicting=conflicting,
         not_a_face=~training.is_face,
         undetected=missed,
-        doubt=_doubt(training),
+        doubt=training.rejected_share,
         public_leaked=np.isin(public, own),
         private_leaked=np.isin(private, own),
         near=near,
@@ -127,28 +124,66 @@ def find_faults(splits: Mapping[str, Dataset], *, detector: FaceDetector | None 
     )
 
 
-def training_weights(faults: Faults, mode: str) -> Float32Array:
-    """How much each training picture should count.
+def equal_images(splits: Mapping[str, Dataset]) -> IntArray:
+    """Return (N,) int64: for each row of all splits the first row with equal pixels."""
+    return equal_groups([mark for split in SPLITS for mark in splits[split].fingerprints()])
 
-    * `none`: 1 for all.
-    * `drop`: 0 for what is not a face by votes, and for copies but the first that is a face.
-    * `weigh`: 0 for what is not a face; a photograph counts as one picture, shared out among its
-      copies, so that the annotators of every copy are heard and conflicting labels average; and
-      half for what the detector does not find. The app never shows such a face to the network, but
-      most can be read, and more of them are angry, sad or afraid than in the rest.
-    * `strict`: as `drop`, and 0 for every copy of a photograph in PublicTest or PrivateTest: for a
-      run that has seen no test picture. The other modes keep these, as published figures do;
-      `train.evaluate` reports an accuracy without equal copies.
+
+def same_photographs(equal: IntArray, near: NearPairs) -> IntArray:
+    """Return (N,) int64: for each row the first row of the same photograph, equal or near."""
+    pairs = zip(near.first.tolist(), near.second.tolist(), strict=True)
+    return connected_groups(len(equal), [*enumerate(equal.tolist()), *pairs])
+
+
+def copies_by_split(groups: IntArray, splits: Mapping[str, Dataset]) -> dict[str, Any]:
+    """Count copies within and across splits.
 
     Args:
-        faults: of the data that is trained on.
+        groups: (N,) int64 over the rows of all splits, equal for copies.
+        splits: from `load_splits`.
+
+    Returns:
+        By pair of splits, `pictures_with_copy`: images of the first with a copy in the second;
+        `pairs`: pairs of copies.
+    """
+    split = np.repeat(np.arange(len(SPLITS)), [len(splits[name]) for name in SPLITS])
+    members = cross_table(groups, split, len(SPLITS))
+    copies = members.T @ (members > 0)
+    pairs = members.T @ members - np.diag(members.sum(axis=0))
+    diagonal = np.diag_indices(len(SPLITS))
+    copies[diagonal] = np.where(members > 1, members, 0).sum(axis=0)
+    pairs[diagonal] //= 2  # both (a, b) and (b, a) were counted
+    return {
+        key: {
+            one: dict(zip(SPLITS, row, strict=True))
+            for one, row in zip(SPLITS, counts.tolist(), strict=True)
+        }
+        for key, counts in (("pictures_with_copy", copies), ("pairs", pairs))
+    }
+
+
+def training_weights(faults: Faults, mode: str) -> Float32Array:
+    """Compute the weight of each training image.
+
+    * `none`: 1 for all.
+    * `drop`: 0 for images that are not a face by votes, and for all copies but the first face.
+    * `weigh`: 0 for images that are not a face; the copies of a photograph share a weight of 1, so
+      that their votes and conflicting labels are averaged; half for undetected faces. The app never
+      passes an undetected face to the network, but most are recognizable, and more of them are
+      angry, sad or fearful than of the others.
+    * `strict`: as `drop`, and 0 for every copy of a photograph in PublicTest or PrivateTest, so
+      that the run has seen no test image. The other modes keep these, as published results do;
+      `train.evaluate` also reports an accuracy without equal copies.
+
+    Args:
+        faults: of the training data.
         mode: one of `MODES`.
 
     Returns:
         (N,) float32, 0..1, row by row of the training split.
 
     Raises:
-        ValueError: another mode.
+        ValueError: the mode is unknown.
     """
     if mode not in MODES:
         raise ValueError(f"mode must be one of {', '.join(MODES)}, got {mode!r}")
@@ -171,7 +206,7 @@ def training_weights(faults: Faults, mode: str) -> Float32Array:
 
 
 def save_faults(faults: Faults, path: Path) -> None:
-    """Write what `load_faults` reads."""
+    """Write a file for `load_faults`."""
     columns = {name: getattr(faults, name) for name in ARRAYS}
     near = {f"near_{field.name}": getattr(faults.near, field.name) for field in fields(NearPairs)}
     with path.open("wb") as stream:
@@ -185,10 +220,10 @@ def save_faults(faults: Faults, path: Path) -> None:
 
 
 def load_faults(path: Path, splits: Mapping[str, Dataset]) -> Faults:
-    """Read what `python -m train.clean` found in the same data.
+    """Read the result of `python -m train.clean` on the same data.
 
     Args:
-        path: the folder that it wrote, or the faults.npz in it.
+        path: its output folder, or the faults.npz in it.
         splits: the data to be cleaned.
 
     Raises:
@@ -205,11 +240,11 @@ def load_faults(path: Path, splits: Mapping[str, Dataset]) -> Faults:
             )
     except (OSError, EOFError, LookupError, TypeError, ValueError, zipfile.BadZipFile) as error:
         raise DataError(
-            f"{path} cannot be read as what python -m train.clean writes ({error})."
+            f"{path} cannot be read as a file of python -m train.clean ({error})."
         ) from error
     if faults.digest != data_digest(splits):
         raise DataError(
-            f"{path} was made from other pictures, labels or votes; run python -m train.clean on "
+            f"{path} was made from other images, labels or votes; run python -m train.clean on "
             "this data again."
         )
     return faults
@@ -224,61 +259,50 @@ def _undetected(training: Dataset, detector: FaceDetector) -> BoolArray:
     return missed
 
 
-def _conflicting(group: IntArray, labels: IntArray) -> BoolArray:
-    lowest, highest = np.full(len(group), len(FER2013_LABELS)), np.full(len(group), -1)
-    np.minimum.at(lowest, group, labels)
-    np.maximum.at(highest, group, labels)
-    return np.asarray((lowest != highest)[group])
+def repeated_by_split(groups: IntArray, splits: Mapping[str, Dataset]) -> dict[str, int]:
+    """Count the images of each split that repeat an earlier image of the split.
 
-
-def _doubt(dataset: Dataset) -> Float32Array:
-    rejected = dataset.rejections.sum(axis=1)
-    total = rejected + dataset.votes.sum(axis=1)
-    return np.asarray(rejected / np.maximum(total, 1), dtype=np.float32)
+    Args:
+        groups: (N,) int64 over the rows of all splits, equal for copies.
+        splits: from `load_splits`.
+    """
+    parts = np.split(groups, np.cumsum([len(splits[name]) for name in SPLITS])[:-1])
+    return {
+        name: len(part) - len(np.unique(part)) for name, part in zip(SPLITS, parts, strict=True)
+    }
 
 
 def _summary(splits: Mapping[str, Dataset], equal: IntArray, same: IntArray) -> dict[str, Any]:
-    """Counts over all splits, from groups of equal pictures and of the same photograph."""
-    split = np.repeat(np.arange(len(SPLITS)), [len(splits[name]) for name in SPLITS])
-    groups = {"equal": equal, "same_photograph": same}
+    """Count over all splits, from groups of equal images and of the same photograph."""
+    equal_copies, copies = repeated_by_split(equal, splits), repeated_by_split(same, splits)
+    across = {
+        kind: copies_by_split(groups, splits)
+        for kind, groups in (("equal", equal), ("same_photograph", same))
+    }
     return {
         "splits": {
             name: {
                 "pictures": len(splits[name]),
-                "equal_copies": _copies(equal[split == index]),
-                "copies": _copies(same[split == index]),
+                "equal_copies": equal_copies[name],
+                "copies": copies[name],
                 "not_a_face": int((~splits[name].is_face).sum()),
-                "doubtful": int((_doubt(splits[name]) >= DOUBTFUL).sum()),
+                "doubtful": int((splits[name].rejected_share >= DOUBTFUL).sum()),
             }
-            for index, name in enumerate(SPLITS)
+            for name in SPLITS
         },
-        "pairs": {
-            kind: _by_split(pairs_between(group, split, len(SPLITS)))
-            for kind, group in groups.items()
-        },
-        "pictures_with_copy": {
-            kind: _by_split(copies_between(group, split, len(SPLITS)))
-            for kind, group in groups.items()
+        **{
+            key: {kind: counts[key] for kind, counts in across.items()}
+            for key in ("pairs", "pictures_with_copy")
         },
     }
 
 
-def _copies(group: IntArray) -> int:
-    """Pictures that another one of the same group stands before."""
-    return len(group) - len(np.unique(group))
+def _label_pairs(has: BoolArray) -> dict[str, int]:
+    """Count photographs with both of two FER2013 labels, most frequent pair first.
 
-
-def _by_split(table: IntArray) -> dict[str, dict[str, int]]:
-    return {
-        one: dict(zip(SPLITS, row, strict=True))
-        for one, row in zip(SPLITS, table.tolist(), strict=True)
-    }
-
-
-def _label_pairs(group: IntArray, labels: IntArray) -> dict[str, int]:
-    """Photographs that have both of two FER2013 labels, most frequent pair first."""
-    has = np.zeros((len(group), len(FER2013_LABELS)), bool)
-    has[group, labels] = True
+    Args:
+        has: (G, 7), whether a photograph has a label.
+    """
     both = has.T.astype(int) @ has.astype(int)
     pairs = {
         f"{one}, {other}": int(both[i, j])

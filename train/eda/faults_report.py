@@ -1,4 +1,4 @@
-"""What `train.clean` found: report, numbers, table and contact sheets."""
+"""Writes the faults of a dataset: report, counts, table and contact sheets."""
 
 import csv
 import json
@@ -7,30 +7,34 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fer_core.emotions import FER2013_LABELS
 from train.data.dataset import SPLITS, Dataset
-from train.data.duplicates import equal_groups
-from train.data.label_faults import FAULTS_FILE, FLAGS, MODES, Faults, save_faults, training_weights
+from train.data.label_faults import (
+    FAULTS_FILE,
+    FLAGS,
+    MODES,
+    Faults,
+    equal_images,
+    save_faults,
+    training_weights,
+)
 from train.reporting.contact_sheet import Tile, draw_contact_sheet
 from train.reporting.markdown import table
 
-TILES, SIDE = 60, 96  # of a contact sheet; pixels of a face there
+TILES, SIDE = 60, 96  # most tiles of a contact sheet; side of a face there, in pixels
 COPIES_EXPLAINED = (
-    "Pictures of the row's split of which the column's split has a copy (their own: another copy): "
-    "an equal one, and in brackets any of the same photograph."
+    "Images of the row's split with a copy in the column's split: equal, in parentheses equal or "
+    "near."
 )
 SHEETS_EXPLAINED = (
-    "They show pictures of the data set, which may not be passed on. Numbers are rows within the "
+    "They show images of the dataset, which may not be passed on. Numbers are rows within the "
     "split, from 0."
 )
 
-IntArray = NDArray[np.int64]
-
 
 def write_report(faults: Faults, splits: Mapping[str, Dataset], out: Path) -> list[Path]:
-    """Write all files into a folder, made when missing; the files, report.md first."""
+    """Write all files into a folder, which is made if missing; return them, report.md first."""
     out.mkdir(parents=True, exist_ok=True)
     save_faults(faults, out / FAULTS_FILE)
     _write_table(faults, splits["Training"], out / "faults.csv")
@@ -65,26 +69,25 @@ def _write_table(faults: Faults, training: Dataset, path: Path) -> None:
 
 
 def _draw_sheets(faults: Faults, splits: Mapping[str, Dataset], out: Path) -> dict[str, str]:
-    """Draw contact sheets of what there is; titles by file name."""
-    everything = [splits[name] for name in SPLITS]
-    faces = np.concatenate([dataset.faces for dataset in everything])
+    """Draw a contact sheet of each fault that occurs, and return titles by file name."""
+    faces = np.concatenate([splits[name].faces for name in SPLITS])
     names = [
         f"{split} {row} {FER2013_LABELS[label]}"
         for split in SPLITS
         for row, label in enumerate(splits[split].labels)
     ]
-    equal = equal_groups([mark for dataset in everything for mark in dataset.fingerprints()])
+    equal = equal_images(splits)
     copies = np.flatnonzero(equal != np.arange(len(equal)))
     near = np.stack([faults.near.first, faults.near.second], axis=1)
     weakest = near[np.argsort(faults.near.correlation)[:TILES]]
     misses = np.flatnonzero(faults.undetected & ~faults.not_a_face)
     rejected = np.flatnonzero(faults.not_a_face)
     kinds = {
-        "equal.png": ("Equal pictures", np.stack([equal[copies], copies], axis=1)),
-        "near.png": ("The same photograph", near),
-        "near_weakest.png": ("The same photograph, the least alike", weakest),
+        "equal.png": ("Equal images", np.stack([equal[copies], copies], axis=1)),
+        "near.png": ("Near duplicates", near),
+        "near_weakest.png": ("Near duplicates of the lowest correlation", weakest),
         "not_a_face.png": ("Not a face by votes", rejected[:, np.newaxis]),
-        "undetected.png": ("A face by votes, not found", misses[:, np.newaxis]),
+        "undetected.png": ("A face by votes, not detected", misses[:, np.newaxis]),
     }
     titles = {}
     for file, (title, rows) in kinds.items():
@@ -100,42 +103,42 @@ def _draw_sheets(faults: Faults, splits: Mapping[str, Dataset], out: Path) -> di
 
 def _report(numbers: dict[str, Any], sheets: Mapping[str, str]) -> str:
     splits, training = numbers["splits"], numbers["training"]
-    looked = training["undetected"] is not None
     kinds = {
-        "pictures": "pictures",
-        "equal_copies": "equal to an earlier one of the split",
-        "copies": "of the same photograph as an earlier one",
+        "pictures": "all images",
+        "equal_copies": "equal to an earlier image of the split",
+        "copies": "equal to or near duplicate of an earlier image of the split",
         "not_a_face": "not a face by votes",
         "doubtful": "half or more of the votes for unknown or not-a-face",
     }
     by_kind = [
         [label, *(f"{splits[split][kind]:,}" for split in SPLITS)] for kind, label in kinds.items()
     ]
-    found = f"{training['undetected']:,}" if looked else "not looked for"
-    by_kind.append(["no face found by the detector", found, "-", "-"])
+    missed = training["undetected"]
+    found = "not searched" if missed is None else f"{missed:,}"
+    by_kind.append(["no face detected", found, "-", "-"])
     parts = [
-        "# Faults of the pictures",
-        table(["", *SPLITS], by_kind),
+        "# Faults of the dataset",
+        table(["images", *SPLITS], by_kind),
         "## Copies across splits",
         COPIES_EXPLAINED,
         _split_table(numbers["pictures_with_copy"]),
-        "Pairs of pictures, each once:",
+        "Pairs of copies:",
         _split_table(numbers["pairs"]),
-        f"{training['leaks']:,} training pictures show a photograph of PublicTest or PrivateTest.",
+        f"{training['leaks']:,} training images show a photograph of PublicTest or PrivateTest.",
         "## Copies in the training split",
         (
             f"{training['photographs_with_copies']:,} photographs occur more than once, the most "
-            f"frequent {training['largest_group']} times. The FER2013 labels of "
-            f"{training['conflicting_pictures']:,} pictures of "
-            f"{training['conflicting_photographs']:,} photographs disagree:"
+            f"frequent {training['largest_group']} times. {training['conflicting_photographs']:,} "
+            f"photographs ({training['conflicting_pictures']:,} images) have different FER2013 "
+            "labels:"
         ),
         table(
             ["labels", "photographs"],
             [[pair, f"{count:,}"] for pair, count in training["conflicting_labels"].items()],
         ),
-        "## What each mode leaves to train on",
+        "## Training images by cleaning mode",
         table(
-            ["mode", "pictures", "sum of weights"],
+            ["mode", "images", "sum of weights"],
             [
                 [mode, f"{sums['pictures']:,}", f"{sums['weight']:,.0f}"]
                 for mode, sums in numbers["weights"].items()

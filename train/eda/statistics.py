@@ -1,4 +1,4 @@
-"""What `train.explore` counts."""
+"""Counts classes, grey levels, copies and votes of a dataset."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,18 +9,25 @@ from numpy.typing import NDArray
 from fer_core.emotions import FER2013_LABELS, FERPLUS_LABELS
 from fer_core.preprocessing import UInt8Array
 from train.data.dataset import SPLITS, Dataset
-from train.data.duplicates import connected_groups, copies_between, equal_groups, pairs_between
-from train.data.label_faults import DOUBTFUL, Faults
+from train.data.duplicates import cross_table
+from train.data.label_faults import (
+    DOUBTFUL,
+    Faults,
+    copies_by_split,
+    equal_images,
+    repeated_by_split,
+    same_photographs,
+)
 
-NONE = "none"  # the key of pictures whose annotators have no majority
+NONE = "none"  # key of the images without a FER+ majority
 VOTE_KINDS = {
-    "judged": "judged by annotators",
+    "judged": "with votes",
     "majority": "with a majority for one emotion",
-    "not_a_face": "not a face: no emotion has as many votes",
-    "unknown": "hidden or unreadable: no emotion has as many votes as unknown",
-    "doubtful": "half or more of the votes for unknown or not-a-face",
-    "some_not_a_face": "with some vote for not-a-face",
-    "some_unknown": "with some vote for unknown",
+    "not_a_face": "not a face: no emotion has as many votes as not-a-face",
+    "unknown": "unknown: no emotion has as many votes as unknown",
+    "doubtful": "with half or more of the votes for unknown or not-a-face",
+    "some_not_a_face": "with a vote for not-a-face",
+    "some_unknown": "with a vote for unknown",
 }
 
 BoolArray = NDArray[np.bool_]
@@ -29,14 +36,14 @@ IntArray = NDArray[np.int64]
 
 
 def explore(splits: Mapping[str, Dataset], faults: Faults | None = None) -> dict[str, Any]:
-    """All numbers, as explore.json has them.
+    """Compute the content of explore.json.
 
     Args:
-        splits: from `load_splits`; nothing in it is changed.
-        faults: of the same data, for copies of the same photograph; without it None stands there.
+        splits: from `load_splits`; not changed.
+        faults: of the same data, for near duplicates; their counts are None without it.
 
     Returns:
-        By name; `votes`, `agreement` and the FER+ classes are None where no split has votes.
+        Counts by name; `votes`, `agreement` and the FER+ classes are None where no split has votes.
     """
     voted = any(dataset.has_votes for dataset in splits.values())
     return {
@@ -52,8 +59,8 @@ def explore(splits: Mapping[str, Dataset], faults: Faults | None = None) -> dict
 
 
 def brightness_and_contrast(faces: UInt8Array) -> tuple[FloatArray, FloatArray]:
-    """(N,) mean and (N,) standard deviation of the grey levels of each of (N, h, w) pictures."""
-    levels = [(face.mean(), face.std()) for face in faces]  # at once they would take gigabytes
+    """Compute the (N,) mean and (N,) standard deviation of each of (N, h, w) uint8 images."""
+    levels = [(face.mean(), face.std()) for face in faces]  # all at once would take gigabytes
     brightness, contrast = np.array(levels, np.float64).reshape(-1, 2).T
     return brightness, contrast
 
@@ -73,7 +80,7 @@ def _majority_counts(dataset: Dataset) -> dict[str, dict[str, Any]]:
 
 
 def _grey_levels(dataset: Dataset) -> dict[str, Any]:
-    """Statistics of all pictures and of each class that occurs, None for one that does not."""
+    """Compute statistics of all images and of each class; None for a class without images."""
     brightness, contrast = brightness_and_contrast(dataset.faces)
     chosen = {"all": np.ones(len(dataset), bool)}
     chosen |= {name: dataset.labels == label for label, name in enumerate(FER2013_LABELS)}
@@ -85,7 +92,7 @@ def _grey_levels(dataset: Dataset) -> dict[str, Any]:
 
 
 def _grey_statistics(brightness: FloatArray, contrast: FloatArray) -> dict[str, float]:
-    """Of pictures of one size, so that the variance of all their pixels follows from theirs."""
+    """Summarize images of one size: the variance of all pixels is that within plus that between."""
     values = {
         "mean": brightness.mean(),
         "deviation": np.sqrt((contrast**2).mean() + brightness.var()),
@@ -97,56 +104,36 @@ def _grey_statistics(brightness: FloatArray, contrast: FloatArray) -> dict[str, 
 
 
 def _copies(splits: Mapping[str, Dataset], faults: Faults | None) -> dict[str, Any]:
-    everything = [splits[split] for split in SPLITS]
-    labels = np.concatenate([dataset.labels for dataset in everything])
-    split = np.repeat(np.arange(len(SPLITS)), [len(dataset) for dataset in everything])
-    equal = equal_groups([mark for dataset in everything for mark in dataset.fingerprints()])
-    same = None
-    if faults is not None:
-        near = zip(faults.near.first.tolist(), faults.near.second.tolist(), strict=True)
-        same = connected_groups(len(equal), [*enumerate(equal.tolist()), *near])
+    equal = equal_images(splits)
+    same = None if faults is None else same_photographs(equal, faults.near)
     return {
-        "equal": _copy_counts(equal, split, labels),
-        "same_photograph": None if same is None else _copy_counts(same, split, labels),
+        "equal": _copy_counts(equal, splits),
+        "same_photograph": None if same is None else _copy_counts(same, splits),
     }
 
 
-def _copy_counts(groups: IntArray, split: IntArray, labels: IntArray) -> dict[str, Any]:
-    _, compact = np.unique(groups, return_inverse=True)
-    has = np.zeros((int(compact.max()) + 1, len(FER2013_LABELS)), bool)
-    has[compact, labels] = True
+def _copy_counts(groups: IntArray, splits: Mapping[str, Dataset]) -> dict[str, Any]:
+    labels = np.concatenate([splits[split].labels for split in SPLITS])
+    by_label = cross_table(groups, labels, len(FER2013_LABELS))
     return {
         "pictures": len(groups),
-        "distinct": len(has),
-        "repeated": {
-            name: int((split == index).sum()) - len(np.unique(groups[split == index]))
-            for index, name in enumerate(SPLITS)
-        },
-        "largest_group": int(np.bincount(compact).max()),
-        "conflicting": int((has.sum(axis=1) > 1).sum()),
-        "pictures_with_copy": _by_split(copies_between(groups, split, len(SPLITS))),
-        "pairs": _by_split(pairs_between(groups, split, len(SPLITS))),
-    }
-
-
-def _by_split(table: IntArray) -> dict[str, dict[str, int]]:
-    return {
-        one: dict(zip(SPLITS, row, strict=True))
-        for one, row in zip(SPLITS, table.tolist(), strict=True)
+        "distinct": len(by_label),
+        "repeated": repeated_by_split(groups, splits),
+        "largest_group": int(by_label.sum(axis=1).max()),
+        "conflicting": int(((by_label > 0).sum(axis=1) > 1).sum()),
+        **copies_by_split(groups, splits),
     }
 
 
 def _votes(dataset: Dataset) -> dict[str, int]:
     most = dataset.votes.max(axis=1)
     unknown, not_a_face = dataset.rejections.T
-    rejected = dataset.rejections.sum(axis=1)
-    total = rejected + dataset.votes.sum(axis=1)
     kinds: dict[str, BoolArray] = {
-        "judged": total > 0,
+        "judged": (dataset.votes.sum(axis=1) + dataset.rejections.sum(axis=1)) > 0,
         "majority": dataset.majority >= 0,
         "not_a_face": ~dataset.is_face,
         "unknown": dataset.is_face & (unknown > most),
-        "doubtful": (total > 0) & (rejected >= DOUBTFUL * total),
+        "doubtful": dataset.rejected_share >= DOUBTFUL,
         "some_not_a_face": not_a_face > 0,
         "some_unknown": unknown > 0,
     }
@@ -154,7 +141,7 @@ def _votes(dataset: Dataset) -> dict[str, int]:
 
 
 def _agreement(splits: Mapping[str, Dataset]) -> dict[str, Any]:
-    """Over pictures with a majority; counts by FER2013's label, then by the majority."""
+    """Compare labels and majorities; counts are by FER2013 label, then by FER+ majority."""
     counts = {split: _confusion(splits[split]) for split in SPLITS}
     together = np.sum(list(counts.values()), axis=0)
     return {

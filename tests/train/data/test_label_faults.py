@@ -281,7 +281,7 @@ def test_faults_of_other_data_are_refused(
     other = {name: s.subset(np.arange(len(s))) for name, s in splits.items()}
     values = getattr(other["PublicTest"], column)
     values.flat[0] = values.flat[0] + 1
-    with pytest.raises(DataError, match="was made from other pictures, labels or votes"):
+    with pytest.raises(DataError, match="was made from other images, labels or votes"):
         load_faults(tmp_path, other)
 
 
@@ -298,7 +298,7 @@ def test_what_is_no_faults_file_is_told(
 ) -> None:
     if content is not None:
         (tmp_path / "faults.npz").write_bytes(content)
-    with pytest.raises(DataError, match="cannot be read as what python"):
+    with pytest.raises(DataError, match="cannot be read as a file of python"):
         load_faults(tmp_path, splits)
 
 
@@ -310,8 +310,8 @@ def test_the_report_has_tables_and_the_flagged_rows(
     folder = tmp_path / "new" / "folder"
     report = (folder / "report.md").read_text()
     assert "| Training | 3 (5) | 1 (1) | 0 (1) |" in report
-    assert "| no face found by the detector | not looked for | - | - |" in report
-    assert "![The same photograph, 2 of 2](near.png)" in report
+    assert "| no face detected | not searched | - | - |" in report
+    assert "![Near duplicates, 2 of 2](near.png)" in report
     numbers = json.loads((folder / "faults.json").read_text())
     assert numbers["weights"]["strict"] == {"pictures": 4, "weight": 4.0}
     with (folder / "faults.csv").open(newline="") as stream:
