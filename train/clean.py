@@ -1,15 +1,14 @@
-"""Find training pictures that teach twice, teach wrongly or give the test away.
+"""Find duplicates, leakage into the test splits, and wrong labels.
 
     python -m train.clean --data DIR --out DIR     report, tables and contact sheets
 
-Looked for are copies of one photograph, equal or near (see `train.data.duplicates`), within the
-training set and across to PublicTest and PrivateTest; copies with different labels; pictures
-without a face by the FER+ votes; and pictures in which the app's detector finds none. The test
-splits are only looked at, never changed.
+Finds equal and near duplicates (see `train.data.duplicates`) within the training split and across
+to PublicTest and PrivateTest, duplicates with different labels, images that are not a face by the
+FER+ votes, and training images in which the app's detector finds no face. The data is only read.
 
-In the folder lie report.md, faults.json (the numbers), faults.csv (a line for each flagged training
-picture, its row from 0), faults.npz (what `load_faults` reads, so that training need not search
-again) and PNGs. The PNGs show pictures of the data set, which may not be passed on.
+The folder gets report.md, faults.json (counts), faults.csv (a row for each training image with a
+fault, its number from 0), faults.npz (for `load_faults`, so that training need not search again)
+and contact sheets, which show images of the dataset and may not be passed on.
 """
 
 import argparse
@@ -23,7 +22,7 @@ from train.data.label_faults import find_faults
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """The command line."""
+    """Run the command line."""
     from train.eda.faults_report import write_report
 
     options, data = _parse(arguments)
@@ -44,7 +43,7 @@ def _parse(arguments: list[str] | None) -> tuple[argparse.Namespace, Path]:
         type=Path,
         default=Path("runs/clean"),
         metavar="DIR",
-        help="where to write (default: runs/clean)",
+        help="output folder (default: runs/clean)",
     )
     options = parser.parse_args(arguments)
     return options, data_dir(parser, options)

@@ -665,7 +665,7 @@ class TestCommand:
         capsys: pytest.CaptureFixture[str],
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        monkeypatch.setattr("train.reporting.plots._save", lambda figure, path: path)
+        monkeypatch.setattr("train.reporting.plots.save", lambda figure, path: path)
         words = ["--model", str(smoke_run), "--data", str(data), "--report", str(tmp_path)]
         main([*words, "--public-only"])
         output, text = capsys.readouterr().out, (tmp_path / "report.md").read_text()

@@ -155,24 +155,27 @@ def _draw_confusion(path: Path, title: str, values: dict[str, Any]) -> Plot:
     rows = _confusion(values)
     answers = [*FER2013_LABELS, *([NO_FACE] if values["n_found"] < values["n"] else [])]
     counts = [[row[answer] for answer in answers] for row in rows.values()]
-    plots.confusion_matrix(counts, list(rows), path, title, answers)
+    plots.confusion_matrix(counts, list(rows), path, title, answers=answers)
     return Plot("Confusion", "Per cent of each row; the answer that is right is bold.", path)
 
 
 def _draw_mistakes(path: Path, name: str, said: "PhotographAnswers") -> list[Plot]:
     from train.evaluation.photograph_metrics import sure_mistakes
-    from train.reporting import plots
+    from train.reporting.contact_sheet import MISTAKE_SIZE, Tile, draw_contact_sheet
 
     rows = sure_mistakes(said, MISTAKES)
     if not len(rows):
         return []
-    faces = [_face(load_photograph(said.photographs[row]), said.boxes[row]) for row in rows]
-    captions = [
-        f"{EMOTIONS[said.labels[row]].title} → {EMOTIONS[said.answers[row]].title}, "
-        f"{_confidence(said.confidence[row])}\n{said.photographs[row].path.name}"
+    tiles = [
+        Tile(
+            _face(load_photograph(said.photographs[row]), said.boxes[row]),
+            f"{EMOTIONS[said.labels[row]].title} predicted as {EMOTIONS[said.answers[row]].title}\n"
+            f"{_confidence(said.confidence[row])}, {said.photographs[row].path.name}",
+        )
         for row in rows
     ]
-    plots.mistakes(faces, captions, path, f"{name}: the surest mistakes (label → answer)")
+    title = f"{name}: the most confident mistakes"
+    draw_contact_sheet({title: tiles}, path, size=MISTAKE_SIZE)
     text = "Wrong answers that are not “not sure”. Pictures of the set: mind its licence."
     return [Plot("The surest mistakes", text, path)]
 

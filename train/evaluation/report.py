@@ -128,6 +128,7 @@ def _plots_of_answer(
 ) -> list[Plot]:
     from train.evaluation import metrics
     from train.reporting import plots
+    from train.reporting.contact_sheet import MISTAKE_SIZE, Tile, draw_contact_sheet
 
     ending, faces, reference = ENDINGS[split], said.dataset.faces, said.dataset.reference
     by, calibration = figures[f"reference{ending}"], figures[f"calibration{ending}"]
@@ -170,16 +171,14 @@ def _plots_of_answer(
     rows = metrics.confident_mistakes(said.seven, reference, MISTAKES)
     if len(rows):
         captions = [
-            f"{EMOTIONS[reference[row]].title} → {EMOTIONS[chosen[row]].title}\n"
+            f"{EMOTIONS[reference[row]].title} predicted as {EMOTIONS[chosen[row]].title}\n"
             f"{confidence[row]:.0%}"
             for row in rows
         ]
-        path = plots.mistakes(
-            faces[rows],
-            captions,
-            folder / "mistakes.png",
-            title=f"{split}: the most confident mistakes ({by} → answer, confidence)",
-        )
+        path = folder / "mistakes.png"
+        title = f"{split} by {by}: the most confident mistakes, with confidence"
+        tiles = [Tile(faces[row], text) for row, text in zip(rows, captions, strict=True)]
+        draw_contact_sheet({title: tiles}, path, size=MISTAKE_SIZE)
         text = "Pictures of the dataset: they may not be passed on."
         drawn.append(Plot("The most confident mistakes", text, path))
     return drawn

@@ -1,24 +1,25 @@
-"""Contact sheets: images in a grid, each over its caption, under the title of their section."""
+"""Draws contact sheets: sections of images in a grid, each above its caption."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from fer_core.preprocessing import UInt8Array
 
 WIDTH, MARGIN, HEAD = 1200, 8, 30  # pixels: of the sheet, between tiles, above a section
 LEAST_STEP, LINE = 132, 14  # pixels: from tile to tile, room for captions; height of a line
-PAPER, EMPTY = 255, 200
+PAPER, EMPTY = 255, 200  # grey levels
+MISTAKE_SIZE = (180, 180)  # pixels of a face that was predicted wrongly, six in a row
 
 
 class Tile(NamedTuple):
     """An image of a contact sheet.
 
     Attributes:
-        image: (h, w) uint8 grey, or None where there is nothing to show.
+        image: (h, w) uint8 grey or (h, w, 3) uint8 RGB, or None for an empty tile.
         caption: one or more lines.
     """
 
@@ -32,25 +33,27 @@ def draw_contact_sheet(
     *,
     size: tuple[int, int] = (96, 96),
     most: int = 60,
+    seed: int = 0,
 ) -> list[str]:
-    """Draw some tiles of each section, chosen by chance but always the same.
+    """Draw a random sample of the tiles of each section, in their order.
 
     Args:
-        sections: tiles by title; those without a tile are left out.
-        path: of the PNG.
-        size: width and height in pixels that an image is fitted into.
+        sections: tiles by title; sections without tiles are left out.
+        path: of the PNG file.
+        size: width and height in pixels that each image is scaled to fit.
         most: tiles of a section.
+        seed: of the sample.
 
     Returns:
-        The titles as they stand there, which say how many of how many are shown.
+        The titles as drawn, such as "Happy, 60 of 7,215".
     """
     titles, bands = [], []
     for title, tiles in sections.items():
         if tiles:
-            chosen = np.sort(np.random.default_rng(0).permutation(len(tiles))[:most])
+            chosen = np.sort(np.random.default_rng(seed).permutation(len(tiles))[:most])
             titles.append(f"{title}, {len(chosen)} of {len(tiles):,}")
             bands.append(_band(titles[-1], [tiles[index] for index in chosen], size))
-    sheet = Image.new("L", (WIDTH, max(1, sum(band.height for band in bands))), PAPER)
+    sheet = Image.new("RGB", (WIDTH, max(1, sum(band.height for band in bands))), (PAPER,) * 3)
     top = 0
     for band in bands:
         sheet.paste(band, (0, top))
@@ -64,20 +67,15 @@ def _band(title: str, tiles: Sequence[Tile], size: tuple[int, int]) -> Image.Ima
     lines = max(tile.caption.count("\n") + 1 for tile in tiles)
     step_x, step_y = max(width + MARGIN, LEAST_STEP), height + LINE * lines + MARGIN + 2
     across = (WIDTH - MARGIN) // step_x
-    band = Image.new("L", (WIDTH, HEAD + -(-len(tiles) // across) * step_y), PAPER)
+    band = Image.new("RGB", (WIDTH, HEAD + -(-len(tiles) // across) * step_y), (PAPER,) * 3)
     draw, font = ImageDraw.Draw(band), ImageFont.load_default(11)
     draw.text((MARGIN, 8), title, fill=0, font=ImageFont.load_default(15))
     for place, tile in enumerate(tiles):
         x, y = MARGIN + place % across * step_x, HEAD + place // across * step_y
-        image = Image.new("L", size, EMPTY) if tile.image is None else _fitted(tile.image, size)
+        if tile.image is None:
+            image = Image.new("L", size, EMPTY)
+        else:
+            image = ImageOps.contain(Image.fromarray(tile.image), size, Image.Resampling.BICUBIC)
         band.paste(image, (x, y))
         draw.multiline_text((x, y + height + 1), tile.caption, fill=0, font=font, spacing=2)
     return band
-
-
-def _fitted(image: UInt8Array, size: tuple[int, int]) -> Image.Image:
-    """Enlarged or reduced until a side fills the size."""
-    picture = Image.fromarray(image)
-    scale = min(size[0] / picture.width, size[1] / picture.height)
-    width, height = (max(1, round(side * scale)) for side in picture.size)
-    return picture.resize((width, height), Image.Resampling.BICUBIC)

@@ -1,4 +1,4 @@
-"""Markdown that several reports write."""
+"""Formats tables, figures and numbers of reports in Markdown."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,62 +6,68 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
+from fer_core.emotions import BY_NAME
 from train.errors import DataError
 
 
 class Plot(NamedTuple):
-    """A picture of a report, with a title and a sentence on how to read it."""
+    """An image file of a report, with a title and a sentence on how to read it."""
 
     title: str
     text: str
     path: Path
 
 
+def class_title(name: str) -> str:
+    """Return the title of an emotion, or another name capitalized."""
+    return BY_NAME[name].title if name in BY_NAME else name.capitalize()
+
+
 def table(
     header: Sequence[str], rows: Iterable[Sequence[str]], *, words: Sequence[str] = ()
 ) -> str:
-    """A Markdown table: names to the left, numbers to the right.
+    """Format a table, numbers aligned to the right.
 
     Args:
-        header: of each column.
+        header: name of each column.
         rows: as many cells each.
-        words: further columns, beside the first, that hold words.
+        words: columns of text, besides the first.
 
     Returns:
-        Lines without a line break at the end.
+        Lines, without a line break at the end.
     """
     rules = ["---", *("---" if name in words else "---:" for name in header[1:])]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, rules, *rows))
 
 
 def figure(plot: Plot, folder: Path) -> str:
-    """Format a plot as a subsection of a report that lies in a folder."""
+    """Format a plot as a subsection of a report in a folder."""
     link = quote(plot.path.relative_to(folder).as_posix())
     return f"### {plot.title}\n\n{plot.text}\n\n![{plot.title}]({link})"
 
 
 def number(value: float | None) -> str:
-    """Format a figure with three digits, or "-" where it is not defined."""
+    """Format a number with three digits, or "-" for None."""
     return "-" if value is None else f"{value:.3f}"
 
 
 def with_interval(value: float | None, interval: Sequence[float] | None) -> str:
-    """Format a figure as `0.738 [0.709, 0.765]`, without brackets where there is no interval."""
+    """Format a number and its interval as `0.738 [0.709, 0.765]`, or the number alone."""
     bounds = "" if interval is None else f" [{interval[0]:.3f}, {interval[1]:.3f}]"
     return number(value) + bounds
 
 
 def measured(values: Mapping[str, Any], key: str) -> str:
-    """Format the figure that stands under a key, with the interval under `<key>_interval`."""
+    """Format the metric under a key, with the interval under `<key>_interval`."""
     return with_interval(values.get(key), values.get(f"{key}_interval"))
 
 
 def mistaken_for(label: str, answers: Mapping[str, int]) -> str:
-    """Format the two most frequent wrong answers to the pictures of a label, with their shares.
+    """Format the two most frequent wrong predictions for a label, with their shares.
 
     Args:
-        label: what is right.
-        answers: how often each answer was given, the right one included.
+        label: the correct label.
+        answers: number of images by prediction, the correct one included.
     """
     wrong = [(count, answer) for answer, count in answers.items() if answer != label and count]
     often = sorted(wrong, key=lambda pair: -pair[0])[:2]
@@ -69,10 +75,10 @@ def mistaken_for(label: str, answers: Mapping[str, int]) -> str:
 
 
 def replace_marked(path: Path, name: str, text: str) -> None:
-    """Replace what stands between `<!-- NAME -->` and `<!-- end -->` in a file.
+    """Replace the lines between `<!-- NAME -->` and `<!-- end -->` in a file.
 
     Raises:
-        DataError: the file has no such marks.
+        DataError: the file has no such comments.
     """
     old = path.read_text(encoding="utf-8")
     mark = f"<!-- {name} -->"

@@ -17,6 +17,7 @@ from train.evaluation.photograph_report import (
 )
 from train.evaluation.predictions import PhotographAnswers
 from train.reporting import plots
+from train.reporting.contact_sheet import Tile
 
 WOMAN, MAN = {"gender": "female", "age": "20"}, {"gender": "male", "age": "40"}
 
@@ -37,7 +38,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> dict[str, Figure]:
         figures[path.stem] = figure
         return path
 
-    monkeypatch.setattr(plots, "_save", keep)
+    monkeypatch.setattr(plots, "save", keep)
     return figures
 
 
@@ -107,8 +108,8 @@ class TestPlots:
         self, pictures: PhotographAnswers, tmp_path: Path, drawn: dict[str, Figure]
     ) -> None:
         told = draw_photographs(tmp_path / "new", "press", photograph_figures(pictures), pictures)
-        assert [plot.path.stem for plot in told] == list(drawn)
-        assert list(drawn) == ["confusion", "reliability", "risk_coverage", "mistakes"]
+        assert list(drawn) == ["confusion", "reliability", "risk_coverage"]
+        assert [plot.path.stem for plot in told] == [*drawn, "mistakes"]
         assert all(plot.title and plot.text for plot in told)
 
     def test_confusion_shows_labels_that_occur_and_faces_not_found(
@@ -121,23 +122,28 @@ class TestPlots:
         shown = {text.get_position(): text.get_text() for text in axes.texts}
         assert shown == {(0, 0): "50", (7, 0): "50", (3, 1): "67", (6, 1): "33"}
 
-    def test_mistakes_are_cut_out_with_their_surroundings(
-        self, pictures: PhotographAnswers, tmp_path: Path, drawn: dict[str, Figure]
+    def test_mistakes_are_cropped_with_their_surroundings(
+        self,
+        pictures: PhotographAnswers,
+        tmp_path: Path,
+        drawn: dict[str, Figure],
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
+        tiles: list[Tile] = []
+        monkeypatch.setattr(
+            "train.reporting.contact_sheet.draw_contact_sheet",
+            lambda sections, path, **_: tiles.extend(*sections.values()),
+        )
         draw_photographs(tmp_path, "press", photograph_figures(pictures), pictures)
-        (axes,) = (axes for axes in drawn["mistakes"].axes if axes.images)
-        assert axes.get_title() == "Happy → Neutral, 70%\n3.png"
-        face = axes.images[0].get_array()
-        assert face.shape == (45, 45, 3)  # 1.5 times the box's 30 pixels
-        assert (face == 140).all()
-
-    def test_a_face_at_the_edge_is_shown_as_far_as_the_image_goes(
-        self, pictures: PhotographAnswers, tmp_path: Path, drawn: dict[str, Figure]
-    ) -> None:
         pictures.boxes[3] = 0, 40, 40, 80
         draw_photographs(tmp_path, "press", photograph_figures(pictures), pictures)
-        (axes,) = (axes for axes in drawn["mistakes"].axes if axes.images)
-        assert axes.images[0].get_array().shape == (50, 50, 3)
+        inside, at_edge = tiles
+        assert inside.caption == "Happy predicted as Neutral\n70%, 3.png"
+        assert inside.image is not None
+        assert inside.image.shape == (45, 45, 3)  # 1.5 times the box's 30 pixels
+        assert (inside.image == 140).all()
+        assert at_edge.image is not None
+        assert at_edge.image.shape == (50, 50, 3)  # as far as the image goes
 
     def test_without_a_face_there_is_only_confusion(
         self, tmp_path: Path, drawn: dict[str, Figure]

@@ -14,7 +14,7 @@ def grey(level: int, shape: tuple[int, int] = (48, 48)) -> np.ndarray:
 
 def drawn(path: Path) -> np.ndarray:
     with Image.open(path) as opened:
-        return np.asarray(opened)
+        return np.asarray(opened.convert("L"))
 
 
 def test_images_fill_their_tiles_side_by_side(tmp_path: Path) -> None:
@@ -29,6 +29,13 @@ def test_images_fill_their_tiles_side_by_side(tmp_path: Path) -> None:
     assert row[MARGIN + 2 * 132 + 40] == EMPTY
     assert sheet[HEAD + 60, MARGIN + 132 + 40] == PAPER  # a flat image is as wide, half as high
     assert (sheet[HEAD + 97 :, MARGIN : MARGIN + 20] < 128).any()  # its caption
+
+
+def test_images_may_be_in_color(tmp_path: Path) -> None:
+    blue = np.full((90, 60, 3), (0, 0, 255), np.uint8)
+    draw_contact_sheet({"Some": [Tile(blue, "")]}, tmp_path / "sheet.png")
+    with Image.open(tmp_path / "sheet.png") as opened:
+        assert opened.getpixel((MARGIN + 20, HEAD + 40)) == (0, 0, 255)
 
 
 def test_a_choice_is_always_the_same_and_in_order(tmp_path: Path) -> None:

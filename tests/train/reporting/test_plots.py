@@ -38,20 +38,20 @@ HISTORY = [
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
     """The figures, as they are saved."""
     figures: list[Figure] = []
-    save = plots._save
+    save = plots.save
 
     def keep(figure: Figure, path: Path) -> Path:
         figures.append(figure)
         return save(figure, path)
 
-    monkeypatch.setattr(plots, "_save", keep)
+    monkeypatch.setattr(plots, "save", keep)
     return figures
 
 
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leaves out the drawing, which takes seconds, for tests of the text."""
-    monkeypatch.setattr(plots, "_save", lambda figure, path: path)
+    monkeypatch.setattr(plots, "save", lambda figure, path: path)
 
 
 def made_up(count: int = 300, *, contempt: bool = True) -> Dataset:
@@ -173,7 +173,7 @@ class TestReport:
 class TestPlots:
     def test_confusion_in_per_cent_of_each_row(self, tmp_path: Path, drawn: list[Figure]) -> None:
         counts = [[3, 1, 0], [0, 0, 0], [1, 1, 998]]
-        plots.confusion_matrix(counts, FER2013_LABELS[:3], tmp_path / "x.png")
+        plots.confusion_matrix(counts, FER2013_LABELS[:3], tmp_path / "x.png", "x")
         axes = drawn[0].axes[0]
         cells = {(text.get_position()[::-1]): text.get_text() for text in axes.texts}
         assert cells == {(0, 0): "75", (0, 1): "25", (2, 2): "100"}  # (row, column)
@@ -188,7 +188,7 @@ class TestPlots:
         self, tmp_path: Path, drawn: list[Figure]
     ) -> None:
         answers = (*FER2013_LABELS[:2], "no face")
-        plots.confusion_matrix([[1, 2, 1]], ["disgust"], tmp_path / "x.png", "x", answers)
+        plots.confusion_matrix([[1, 2, 1]], ["disgust"], tmp_path / "x.png", "x", answers=answers)
         axes = drawn[0].axes[0]
         assert [label.get_text() for label in axes.get_xticklabels()] == [
             "Angry",
@@ -228,7 +228,7 @@ class TestPlots:
             {"confidence": row.confidence, "accuracy": row.accuracy, "share": row.share}
             for row in bins
         ]
-        plots.reliability_diagram(rows, tmp_path / "x.png")
+        plots.reliability_diagram(rows, tmp_path / "x.png", "x")
         upper, lower = drawn[0].axes
         assert upper.lines[1].get_xdata() == pytest.approx([row.confidence for row in bins])
         assert upper.lines[1].get_ydata() == pytest.approx([row.accuracy for row in bins])
@@ -255,25 +255,6 @@ class TestPlots:
         curve = risk_coverage(np.array([0.5, 0.4]), np.array([True, True]))
         plots.risk_coverage(curve, 0.0, None, tmp_path / "x.png", "risk")
         assert len(drawn[0].axes[0].lines) == 2
-
-    def test_mistakes_stand_under_their_captions(self, tmp_path: Path, drawn: list[Figure]) -> None:
-        faces = np.stack([np.full((48, 48), grey, np.uint8) for grey in (0, 90, 200)])
-        captions = ["Sad → Happy\n99%", "Fear → Sad\n98%", "Happy → Fear\n70%"]
-        plots.mistakes(faces, captions, tmp_path / "x.png", "mistakes")
-        shown = [axes for axes in drawn[0].axes if axes.images]
-        assert [axes.get_title() for axes in shown] == captions
-        assert [axes.images[0].get_array()[0, 0] for axes in shown] == [0, 90, 200]
-        with Image.open(tmp_path / "x.png") as opened:
-            assert {0, 90, 200} <= set(np.unique(np.asarray(opened.convert("L"))))
-
-    def test_mistakes_may_be_in_color_and_of_any_shape(
-        self, tmp_path: Path, drawn: list[Figure]
-    ) -> None:
-        faces = [np.full((90, 60, 3), 120, np.uint8), np.full((48, 48), 90, np.uint8)]
-        plots.mistakes(faces, ["a\nb", "c\nd"], tmp_path / "x.png", "mistakes")
-        tall, square = (axes.get_window_extent().height for axes in drawn[0].axes[:2])
-        assert tall == pytest.approx(square)  # so that captions are in line
-        assert_is_a_picture(tmp_path / "x.png")
 
     def test_learning_curves_mark_the_best_epoch(self, tmp_path: Path, drawn: list[Figure]) -> None:
         plots.learning_curves(HISTORY, 2, tmp_path / "x.png")
