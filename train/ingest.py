@@ -1,32 +1,32 @@
-"""Make a dataset out of photographs and videos that lie in folders named after emotions.
+"""Make a dataset of photographs and videos in folders named after emotions.
 
-    python -m train.ingest PHOTOS --out DIR                    the largest face of each picture
-    python -m train.ingest PHOTOS --out DIR --all-faces        every face that is found
+    python -m train.ingest PHOTOS --out DIR                    the largest face of each image
+    python -m train.ingest PHOTOS --out DIR --all-faces        every face
     python -m train.ingest PHOTOS --out DIR --every 0.5        two frames of each second of a video
-    python -m train.ingest PHOTOS --out DIR --boxes FILE.csv   also judge where faces were found
-    python -m train.fit --data DIR                             train on what came out
+    python -m train.ingest PHOTOS --out DIR --boxes FILE.csv   also evaluate the detector
+    python -m train.fit --data DIR                             train on the result
 
-PHOTOS holds folders named after the emotions, by any name that `train.data.class_folders` knows:
-happy or happiness, with pictures of every kind that the app reads, and videos (mp4, avi, mov, mkv,
-webm). They may lie in folders train, validation and test. A folder within an emotion's is one
-person: happy/anna/1.jpg.
+PHOTOS has folders named after the emotions, by any name that `train.data.class_folders` knows, such
+as happy or happiness, with images and videos of all formats that the app reads. They may be in
+folders train, validation and test. A folder inside an emotion's folder is one person:
+happy/anna/1.jpg.
 
-Faces are found and cut as the app does it. Left out, each with its reason in the report, are files
-that cannot be read, pictures without a face, faces that are too small or too blurred, all but one
-of the copies of a photograph (see `train.data.duplicates`; a test picture goes before a training
-picture), and photographs that lie under two emotions, which teach nothing.
+Faces are detected and cropped as by the app. The report lists what is left out and why: unreadable
+files, images without a face, faces that are too small or too blurred, all but one copy of a
+photograph (see `train.data.duplicates`; test images are kept rather than training images), and
+photographs with two labels.
 
-A split that PHOTOS has no folder for is held out of the training faces, of each emotion the same
-share. Never torn apart are the frames of a video, the pictures of a person, files of one name, and
-what copies of a photograph join. Names and counts alone decide, so it is the same every time.
+A split without a folder in PHOTOS is held out of the training faces, with the same share of each
+emotion. Frames of a video, images of a person, files of one name and copies of a photograph stay
+together. Only names and counts decide, so that the result is reproducible.
 
-In DIR lie train, validation and test with 48x48 grey PNGs, report.md, report.json (all names and
-numbers) and sheet.png (some faces that were kept, and of what was left out). The same command again
-makes the same anew; a folder with anything else in it is refused.
+DIR gets train, validation and test with 48x48 grey PNG files, report.md, report.json (all names and
+numbers) and sheet.png (samples of the faces kept and left out). The same command replaces its
+earlier output; a folder with other files is refused.
 
-FILE.csv has the columns file, x_min, y_min, x_max, y_max: a row for each face, the file relative to
-PHOTOS, in pixels of the upright picture; without numbers, a picture that shows no face. Of the
-pictures that it names, the report tells precision and recall of the detector.
+FILE.csv has the columns file, x_min, y_min, x_max, y_max, with a row for each face: the file
+relative to PHOTOS, the box in pixels of the upright image. A row without numbers is an image
+without a face. The report gives precision and recall of the detector on these images.
 """
 
 import argparse
@@ -44,7 +44,7 @@ from train.ingestion.report import REPORT
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """The command line."""
+    """Run the command line."""
     options = _parse(arguments)
     chosen = Options(**{part.name: getattr(options, part.name) for part in fields(Options)})
     command = describe_command(options)
@@ -68,7 +68,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def describe_command(options: argparse.Namespace) -> str:
-    """The command as it can be typed again, but for where to."""
+    """Format the command, with DIR for the output folder."""
     words = ["python -m train.ingest", shlex.quote(str(options.photos)), "--out DIR"]
     for part in fields(Options):
         value = getattr(options, part.name)
@@ -85,37 +85,26 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = command_parser("train.ingest", __doc__)
     parser.add_argument("photos", type=Path, metavar="PHOTOS", help="folders named after emotions")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="for the dataset")
-    parser.add_argument("--all-faces", action="store_true", help="not only the largest of each")
     parser.add_argument(
-        "--every",
-        type=float,
-        default=usual.every,
-        metavar="SECONDS",
-        help="from one frame of a video to the next (default: %(default)s)",
+        "--all-faces", action="store_true", help="not only the largest face of each image"
     )
-    parser.add_argument(
-        "--min-face",
-        type=int,
-        default=usual.min_face,
-        metavar="PIXELS",
-        help="least height of a face's box (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--min-sharpness",
-        type=float,
-        default=usual.min_sharpness,
-        metavar="VARIANCE",
-        help="least variance of a 48x48 face's Laplacian (default: %(default)s)",
-    )
-    for split in ("validation", "test"):
+    share = "share of the faces, where PHOTOS has no folder of that name"
+    for name, metavar, text in (
+        ("every", "SECONDS", "between the frames of a video"),
+        ("min_face", "PIXELS", "least height of a face's box"),
+        ("min_sharpness", "VARIANCE", "least variance of a 48x48 face's Laplacian"),
+        ("validation", "SHARE", share),
+        ("test", "SHARE", share),
+    ):
+        default = getattr(usual, name)
         parser.add_argument(
-            f"--{split}",
-            type=float,
-            default=getattr(usual, split),
-            metavar="SHARE",
-            help="of the faces, where PHOTOS has no folder of that name (default: %(default)s)",
+            f"--{name.replace('_', '-')}",
+            type=type(default),
+            default=default,
+            metavar=metavar,
+            help=f"{text} (default: {default})",
         )
-    parser.add_argument("--boxes", type=Path, metavar="FILE.csv", help="where the faces truly are")
+    parser.add_argument("--boxes", type=Path, metavar="FILE.csv", help="annotated boxes")
     options = parser.parse_args(arguments)
     if not 0 < options.every < math.inf:
         parser.error("--every must be above 0")

@@ -24,13 +24,13 @@ from fer_core.preprocessing import PreprocessingSpec
 from fer_core.results import BoundingBox, FaceDetection
 from tests.conftest import EXAMPLES, PORTRAITS, ROOT
 from tests.train.data.test_label_faults import CHANGES, different_faces
-from train.data.class_folders import find_pictures
+from train.data.class_folders import find_images, name_hash
 from train.data.dataset import SPLITS
 from train.data.fer2013 import load_splits
 from train.errors import DataError
 from train.ingest import main
 from train.ingestion import faces as faces_module
-from train.ingestion.boxes import judge_boxes, match_boxes, read_boxes
+from train.ingestion.boxes import evaluate_boxes, match_boxes, read_boxes
 from train.ingestion.collect import ingest
 from train.ingestion.faces import (
     BLURRED,
@@ -42,7 +42,7 @@ from train.ingestion.faces import (
     Source,
     find_sources,
 )
-from train.ingestion.splits import CONFLICT, EQUAL, NEAR, Copies, draw, find_copies, hold_out, lot
+from train.ingestion.splits import CONFLICT, EQUAL, NEAR, Copies, draw_groups, find_copies, hold_out
 from train.recipes.presets import PRESETS
 from train.training.fitting import fit
 
@@ -173,7 +173,7 @@ def numbers_of(out: Path) -> dict[str, Any]:
 
 def test_training_reads_what_came_out(made: Path) -> None:
     splits = load_splits(made)
-    pictures = find_pictures(made)
+    pictures = find_images(made)
     assert all(len(splits[split]) for split in SPLITS)
     assert len(pictures) == len(numbers_of(made)["faces"]) == len(PORTRAITS) + 1
     of_training = Counter(FER2013_LABELS[label] for label in splits["Training"].labels)
@@ -220,7 +220,7 @@ def test_the_report_counts_and_names(made: Path) -> None:
     assert sum(counts[folder]["happy"] for folder in counts) == 3
     assert f"| {NO_FACE} | 2 |" in report
     assert "- `sad/film.mp4 at 1.0 s` (as sad/film.mp4 at 0.0 s)" in report
-    assert "2 are not the largest of their picture" in report
+    assert "2 of them are not the largest of their image" in report
     with Image.open(made / "sheet.png") as sheet:
         assert sheet.format == "PNG"
         assert min(sheet.size) > 1000  # seven emotions, two reasons
@@ -270,7 +270,7 @@ def test_an_unknown_folder_is_named_with_those_that_are_known(tmp_path: Path, na
 
 def test_a_folder_without_pictures_is_told(tmp_path: Path) -> None:
     (tmp_path / "sad").mkdir()
-    with pytest.raises(DataError, match="holds no picture or video"):
+    with pytest.raises(DataError, match="holds no image or video"):
         find_sources(tmp_path)
     with pytest.raises(DataError, match="nowhere is not a folder"):
         find_sources(tmp_path / "nowhere")
@@ -403,7 +403,7 @@ SHARES = {"PublicTest": 0.1, "PrivateTest": 0.2}
 
 def test_of_each_emotion_the_same_share_is_held_out() -> None:
     groups = singles(happy=50, sad=20, fear=10)
-    totals = drawn_faces(groups, draw(groups, SHARES))
+    totals = drawn_faces(groups, draw_groups(groups, SHARES))
     fear, happy, sad = (FER2013_LABELS.index(name) for name in ("fear", "happy", "sad"))
     assert totals["PublicTest"] == {happy: 5, sad: 2, fear: 1}
     assert totals["PrivateTest"] == {happy: 10, sad: 4, fear: 2}
@@ -411,8 +411,8 @@ def test_of_each_emotion_the_same_share_is_held_out() -> None:
 
 def test_the_draw_depends_on_the_names_alone() -> None:
     groups = singles(happy=30)
-    drawn = draw(groups, SHARES)
-    assert drawn == draw(dict(reversed(groups.items())), SHARES)
+    drawn = draw_groups(groups, SHARES)
+    assert drawn == draw_groups(dict(reversed(groups.items())), SHARES)
     # Written down, so that no change of the code can silently draw others.
     assert sorted(name for name, split in drawn.items() if split == "PublicTest") == [
         "happy15",
@@ -423,7 +423,7 @@ def test_the_draw_depends_on_the_names_alone() -> None:
 
 def test_few_groups_are_shared_out_so_that_no_split_is_empty() -> None:
     groups = singles(angry=2, disgust=2, fear=1, happy=3)
-    totals = drawn_faces(groups, draw(groups, SHARES))
+    totals = drawn_faces(groups, draw_groups(groups, SHARES))
     for label, count in enumerate((2, 2, 1, 3)):
         assert totals["Training"][label] == max(1, count - 2)
     assert all(totals[split] for split in SPLITS)
@@ -432,15 +432,15 @@ def test_few_groups_are_shared_out_so_that_no_split_is_empty() -> None:
 
 def test_of_groups_too_large_for_a_share_the_smallest_is_held_out() -> None:
     groups = {f"film{size}": Counter({0: size}) for size in (50, 30, 40, 60)}
-    drawn = draw(groups, {"PrivateTest": 0.1})
+    drawn = draw_groups(groups, {"PrivateTest": 0.1})
     assert drawn == {"film30": "PrivateTest"}
 
 
 def test_a_person_of_many_emotions_exceeds_no_share() -> None:
     groups = singles(happy=40, sad=40)
-    anna = min((f"anna{index}/" for index in range(50)), key=lot)  # would be drawn early
+    anna = min((f"anna{index}/" for index in range(50)), key=name_hash)  # would be drawn early
     groups[anna] = Counter({3: 1, 4: 20})
-    totals = drawn_faces(groups, draw(groups, SHARES))
+    totals = drawn_faces(groups, draw_groups(groups, SHARES))
     assert totals["PublicTest"] == {3: 4, 4: 6}
     assert totals["PrivateTest"] == {3: 8, 4: 12}
 
@@ -506,7 +506,7 @@ def test_what_training_would_suffer_from_is_a_warning(tmp_path: Path) -> None:
     numbers = run(photos, tmp_path / "out", validation=0.0)
     assert [sentence.split(",")[0].split(";")[0] for sentence in numbers["warnings"]] == [
         "No face is left for validation",
-        "The person anna lies in test and train",
+        "The person anna is in test and train",
     ]
     (tmp_path / "one/sad").mkdir(parents=True)
     shutil.copy(photos / "sad/sad0.png", tmp_path / "one/sad")
@@ -545,7 +545,7 @@ def test_a_frame_is_the_one_of_its_second_in_right_colours(tmp_path: Path) -> No
     frames = [np.full((64, 64, 3), colour, np.uint8) for colour in colours for _ in range(4)]
     film(tmp_path / "sad/a.avi", frames, 4)
     sources, _ = find_sources(tmp_path)
-    looked = list(faces_module._pictures(sources[0], 1.0))
+    looked = list(faces_module._images(sources[0], 1.0))
     assert [seconds for seconds, _ in looked] == [0.0, 1.0, 2.0]
     for (_, picture), colour in zip(looked, colours, strict=True):
         assert np.abs(picture.mean(axis=(0, 1)) - colour).max() < 12
@@ -574,12 +574,12 @@ def test_precision_and_recall_are_of_all_pictures_together() -> None:
         "c": [BoundingBox(0, 0, 5, 5)],
         "not given": [BoundingBox(0, 0, 5, 5)],
     }
-    figures = judge_boxes(given, found)
+    figures = evaluate_boxes(given, found)
     assert (figures["given"], figures["found"], figures["matched"]) == (3, 4, 2)
     assert figures["precision"] == 0.5
     assert figures["recall"] == pytest.approx(2 / 3)
     assert [row["file"] for row in figures["differing"]] == ["a", "b", "c"]
-    assert judge_boxes({"lost": []}, {})["precision"] is None
+    assert evaluate_boxes({"lost": []}, {})["precision"] is None
 
 
 HEADER = "file,x_min,y_min,x_max,y_max\n"
@@ -590,7 +590,7 @@ HEADER = "file,x_min,y_min,x_max,y_max\n"
     [
         ("file,x_min,y_min,x_max\n", "lacks the column 'y_max'"),
         (HEADER, "holds no row"),
-        (HEADER + "sad/other.png,1,2,3,4\n", "row 2: there is no picture 'sad/other.png'"),
+        (HEADER + "sad/other.png,1,2,3,4\n", "row 2: there is no image 'sad/other.png'"),
         (HEADER + "sad/sad0.png,1,2,3,4\nsad/sad0.png,1,x,3,4\n", "row 3: .* four numbers"),
         (HEADER + "sad/sad0.png,1,2,3\n", "row 2: .* four numbers"),
         (HEADER + "sad/sad0.png,5,2,3,4\n", "row 2: x_max and y_max must be .*larger"),
@@ -657,10 +657,10 @@ def test_a_folder_of_something_else_is_refused_and_left_alone(tmp_path: Path) ->
     photos, out = several(tmp_path / "photos"), tmp_path / "out"
     put(out, "train/happy/mine.png", spot(0))
     before = contents(out)
-    with pytest.raises(DataError, match="out is not empty and was not made by this very command"):
+    with pytest.raises(DataError, match="out is not empty and was not made by the same command"):
         run(photos, out)
     (out / "report.json").write_text("[]")
-    with pytest.raises(DataError, match="was not made by this very command"):
+    with pytest.raises(DataError, match="was not made by the same command"):
         run(photos, out)
     (out / "report.json").unlink()
     assert contents(out) == before
@@ -673,7 +673,7 @@ def test_a_dataset_of_another_command_or_with_more_in_it_is_refused(tmp_path: Pa
     photos, out = several(tmp_path / "photos"), tmp_path / "out"
     run(photos, out)
     (out / ".DS_Store").touch()
-    with pytest.raises(DataError, match="was not made by this very command"):
+    with pytest.raises(DataError, match="was not made by the same command"):
         ingest(photos, out, Options(), Seer(), command="another")
     put(out, "train/happy/mine.png", spot(0))
     before = contents(out)
@@ -683,7 +683,7 @@ def test_a_dataset_of_another_command_or_with_more_in_it_is_refused(tmp_path: Pa
 
 
 def test_a_dataset_among_the_photographs_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="lies in"):
+    with pytest.raises(DataError, match="is inside"):
         run(several(tmp_path), tmp_path / "sad" / "out")
 
 
@@ -713,7 +713,7 @@ def test_the_command_says_what_it_did(
         f"python -m train.ingest {photos} --out DIR --min-face 36 --test 0.0"
     )
     command(monkeypatch, capsys, *asked)
-    with pytest.raises(SystemExit, match=r"error: .* was not made by this very command"):
+    with pytest.raises(SystemExit, match=r"error: .* was not made by the same command"):
         command(monkeypatch, capsys, str(photos), "--out", str(out), "--all-faces")
 
 

@@ -1,1 +1,1 @@
-"""Readers of FER2013, FER+, photographs and faces cut out of them, and what is wrong in them."""
+"""Reads FER2013, FER+ and photographs, crops faces, and finds faults of datasets."""

@@ -1,14 +1,13 @@
-"""FER2013 as pictures in class folders: `train/happy/Training_3908.jpg` and its relatives.
+"""Reads FER2013 from class folders: `train/happy/Training_3908.jpg` and similar layouts.
 
-A folder for each split (`SPLIT_FOLDERS`) holds a folder for each class (`CLASS_FOLDERS`), in
-capitals or not, and that one holds pictures of every kind that the app reads. A class may be
-missing from a split. Hidden files are passed over; so are others, which are named.
+A folder for each split (`SPLIT_FOLDERS`) has a folder for each class (`CLASS_FOLDERS`), in any
+case, with images of all formats that the app reads. A class may be missing from a split. Hidden
+files are ignored; other files are ignored and printed.
 
-The official split of a picture is told by its name where the name carries it, as in Kaggle's copy,
-whose `test/` mixes `PublicTest_*` with `PrivateTest_*`; otherwise by its folder. Where that leaves
-nothing for PublicTest, as with nameless pictures in `train/` and `test/`, a tenth of each class of
-Training is held out as PublicTest. Which tenth is decided by a hash of the names alone, so it is
-the same on every machine.
+The official split of an image follows from its name if that has a split, as in Kaggle's copy, whose
+`test/` mixes `PublicTest_*` with `PrivateTest_*`; otherwise from its folder. If PublicTest is empty
+then, a tenth of each class of Training is held out as PublicTest, chosen by a hash of the names, so
+that it is the same on every machine.
 """
 
 import hashlib
@@ -58,17 +57,17 @@ CLASS_FOLDERS = {
 }
 SPLIT_BY_PREFIX = {split.lower(): split for split in SPLIT_FOLDERS.values()}
 SPLIT_IN_NAME = re.compile(rf"({'|'.join(SPLIT_BY_PREFIX)})_\d", re.IGNORECASE)
-HELD_OUT = 10  # one picture in so many of each class
+HELD_OUT = 10  # one image of so many in each class
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """One file of a class folder.
+class ClassImage:
+    """An image file of a class folder.
 
     Attributes:
-        path: where it lies.
-        name: the same relative to the data directory, with `/` on every platform.
-        label: FER2013's label 0..6, by the name of the class folder.
+        path: of the file.
+        name: path relative to the data directory, with `/` on every platform.
+        label: FER2013 label 0..6, by the name of the class folder.
         split: Training, PublicTest or PrivateTest.
     """
 
@@ -79,14 +78,14 @@ class Picture:
 
 
 def split_folders(data_dir: Path) -> dict[str, Path]:
-    """The folders that hold the splits, by official split; empty when there is none.
+    """Find the folder of each official split; an empty dict if there is none.
 
     Raises:
-        DataError: two folders claim one split.
+        DataError: two folders have one split.
         OSError: the directory cannot be listed.
     """
     found: dict[str, Path] = {}
-    for entry in _visible_entries(data_dir):
+    for entry in visible_entries(data_dir):
         split = SPLIT_FOLDERS.get(entry.name.lower())
         if split is None or not entry.is_dir():
             continue
@@ -99,39 +98,39 @@ def split_folders(data_dir: Path) -> dict[str, Path]:
     return found
 
 
-def find_pictures(data_dir: Path) -> list[Picture]:
-    """All pictures of the class folders, sorted by name; their contents are not looked at.
+def find_images(data_dir: Path) -> list[ClassImage]:
+    """List all images of the class folders, sorted by name, without opening them.
 
     Raises:
-        DataError: a folder is empty, is no class, or lies too deep, or a picture lies in no class
-            folder; the message names it.
+        DataError: a folder is empty, has no class's name, or is nested too deep, or an image is
+            outside of a class folder; the message names it.
         OSError: a folder cannot be listed.
     """
-    pictures = [
-        picture
+    images = [
+        image
         for split, folder in split_folders(data_dir).items()
         for class_folder in _class_folders(folder)
-        for picture in _class_pictures(class_folder, split)
+        for image in _class_images(class_folder, split)
     ]
-    if not any(picture.split == "PublicTest" for picture in pictures):
-        pictures = _hold_out(pictures)
-    return sorted(pictures, key=lambda picture: picture.name)
+    if not any(image.split == "PublicTest" for image in images):
+        images = _hold_out(images)
+    return sorted(images, key=lambda image: image.name)
 
 
-def read_face(picture: Picture) -> UInt8Array:
-    """The picture as (48, 48) uint8 grey, stretched where it is not square.
+def read_face(image: ClassImage) -> UInt8Array:
+    """Read an image as (48, 48) uint8 grey, stretched if it is not square.
 
     Raises:
-        DataError: the file cannot be read as a picture.
+        DataError: the file cannot be read as an image.
     """
     try:
-        rgb = load_image(picture.path)
+        rgb = load_image(image.path)
     except InvalidImageError as error:
-        raise DataError(f"{picture.name}: {error}") from error
+        raise DataError(f"{image.name}: {error}") from error
     grey = to_grey(rgb[np.newaxis])[0]
     side = DATASET_FACE_SIZE
     height, width = grey.shape
-    # Each axis by the method that fits it: area where it shrinks, linear where it grows.
+    # For each axis: area averaging to reduce, linear interpolation to enlarge.
     shrunk = cv2.resize(grey, (min(width, side), min(height, side)), interpolation=cv2.INTER_AREA)
     face = cv2.resize(shrunk, (side, side), interpolation=cv2.INTER_LINEAR)
     return np.asarray(face, dtype=np.uint8)
@@ -139,7 +138,7 @@ def read_face(picture: Picture) -> UInt8Array:
 
 def _class_folders(split_folder: Path) -> list[Path]:
     folders = []
-    for entry in _visible_entries(split_folder):
+    for entry in visible_entries(split_folder):
         name = f"{split_folder.name}/{entry.name}"
         if entry.is_dir():
             if entry.name.lower() not in CLASS_FOLDERS:
@@ -148,32 +147,32 @@ def _class_folders(split_folder: Path) -> list[Path]:
                     f"{', '.join(FER2013_LABELS)}."
                 )
             folders.append(entry)
-        elif _is_picture(entry):
-            raise DataError(f"the picture {name} lies in no class folder.")
+        elif _is_image(entry):
+            raise DataError(f"the image {name} lies in no class folder.")
     if not folders:
         raise DataError(f"the folder {split_folder.name} holds no class folder.")
     return folders
 
 
-def _class_pictures(class_folder: Path, folder_split: str) -> list[Picture]:
+def _class_images(class_folder: Path, folder_split: str) -> list[ClassImage]:
     folder_name = f"{class_folder.parent.name}/{class_folder.name}"
     label = FER2013_LABELS.index(CLASS_FOLDERS[class_folder.name.lower()])
-    pictures, others = [], []
-    for entry in _visible_entries(class_folder):
+    images, others = [], []
+    for entry in visible_entries(class_folder):
         name = f"{folder_name}/{entry.name}"
         if entry.is_dir():
-            raise DataError(f"the folder {name} lies in a class folder, where only pictures may.")
-        if _is_picture(entry):
+            raise DataError(f"the folder {name} lies in a class folder, where only images may.")
+        if _is_image(entry):
             named = SPLIT_IN_NAME.match(entry.name)
             split = SPLIT_BY_PREFIX[named[1].lower()] if named else folder_split
-            pictures.append(Picture(entry, name, label, split))
+            images.append(ClassImage(entry, name, label, split))
         else:
             others.append(entry.name)
     if others:
-        print(f"{folder_name}: passed over {_listed(others)}, no image by the name", flush=True)
-    if not pictures:
-        raise DataError(f"the class folder {folder_name} holds no picture.")
-    return pictures
+        print(f"{folder_name}: ignored {_listed(others)}: no image suffix", flush=True)
+    if not images:
+        raise DataError(f"the class folder {folder_name} holds no image.")
+    return images
 
 
 def _listed(names: Sequence[str], most: int = 3) -> str:
@@ -181,32 +180,33 @@ def _listed(names: Sequence[str], most: int = 3) -> str:
     return ", ".join(names[:most]) + more
 
 
-def _hold_out(pictures: Sequence[Picture]) -> list[Picture]:
-    """With a tenth of each class of Training, at least one picture of two, as PublicTest."""
+def _hold_out(images: Sequence[ClassImage]) -> list[ClassImage]:
+    """Move a tenth of each class of Training, at least one of two images, to PublicTest."""
     by_class = defaultdict(list)
-    for picture in pictures:
-        if picture.split == "Training":
-            by_class[picture.label].append(picture)
-    held_out: set[Picture] = set()
+    for image in images:
+        if image.split == "Training":
+            by_class[image.label].append(image)
+    held_out: set[ClassImage] = set()
     for members in by_class.values():
         count = min(max(1, len(members) // HELD_OUT), len(members) - 1)
         held_out.update(sorted(members, key=_draw)[:count])
-    return [
-        replace(picture, split="PublicTest") if picture in held_out else picture
-        for picture in pictures
-    ]
+    return [replace(image, split="PublicTest") if image in held_out else image for image in images]
 
 
-def _draw(picture: Picture) -> bytes:
-    """A picture's lot, by its name inside the split's folder."""
-    name = picture.name.partition("/")[2]
+def _draw(image: ClassImage) -> bytes:
+    return name_hash(image.name.partition("/")[2])  # without the folder of the split
+
+
+def name_hash(name: str) -> bytes:
+    """Compute a hash of 16 bytes, by which files are ordered pseudorandomly."""
     return hashlib.blake2b(name.encode("utf-8", "surrogateescape"), digest_size=16).digest()
 
 
-def _visible_entries(folder: Path) -> list[Path]:
+def visible_entries(folder: Path) -> list[Path]:
+    """List the files and folders of a folder that are not hidden, by name."""
     visible = (entry for entry in folder.iterdir() if not entry.name.startswith("."))
     return sorted(visible, key=lambda entry: entry.name)
 
 
-def _is_picture(path: Path) -> bool:
+def _is_image(path: Path) -> bool:
     return path.suffix.lower() in IMAGE_SUFFIXES

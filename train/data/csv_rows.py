@@ -1,4 +1,4 @@
-"""Rows of CSV files, plain or packed, with their numbers for messages."""
+"""Reads rows of CSV files, plain or gzip-compressed, with row numbers for messages."""
 
 import csv
 import gzip
@@ -15,15 +15,15 @@ def read_rows(
 ) -> Iterator[tuple[int, dict[str, str]]]:
     """Read a CSV file in UTF-8, .gz or not, row by row.
 
-    Spaces around names and values are dropped, and rows that are blank left out.
+    Strips spaces around names and values, and skips blank rows.
 
     Args:
         path: of the file.
         required: columns that it must have.
-        may_end_early: whether values that a row lacks at its end are empty ones.
+        may_end_early: whether missing values at the end of a row are empty.
 
     Yields:
-        The number of a row as an editor counts, and its values by column.
+        The line number of a row, from 1, and its values by column.
 
     Raises:
         DataError: the file cannot be read, lacks a column, or a row has another number of values;
@@ -45,7 +45,7 @@ def read_rows(
 
 
 def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """(number of its first line, values) of every record that is not blank."""
+    """Yield (number of its first line, values) of every record that is not blank."""
     row = 1
     try:
         opened = _open(path)
@@ -53,19 +53,17 @@ def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
         raise DataError(f"{path} cannot be read ({error.strerror}).") from error
     try:
         with opened as stream:
-            # Decoded line by line, so that an error is met at its line, not a buffer ahead of it;
-            # utf-8-sig, because Excel begins its files with a byte order mark.
+            # Decoded line by line, so that an error has its line number; utf-8-sig, because Excel
+            # writes a byte order mark.
             reader = csv.reader(line.decode("utf-8-sig") for line in stream)
             for values in reader:
                 if values:
                     yield row, values
                 row = reader.line_num + 1
     except UnicodeDecodeError as error:
-        raise DataError(f"{path.name}, row {row}: this is not UTF-8 text.") from error
+        raise DataError(f"{path.name}, row {row}: not UTF-8 text.") from error
     except (OSError, EOFError, zlib.error, csv.Error) as error:
-        raise DataError(
-            f"{path.name}, row {row}: from here on it cannot be read ({error})."
-        ) from error
+        raise DataError(f"{path.name}, row {row}: cannot be read from here ({error}).") from error
 
 
 def _open(path: Path) -> IO[bytes] | gzip.GzipFile:

@@ -1,7 +1,6 @@
-"""Drawn images without a person: emoji and lettering on plain grounds.
+"""Draws images without a person: emoji and lettering on plain backgrounds.
 
-They measure how often a face is seen where there is none, and, from other fonts, teach the network
-that tells drawings from faces.
+They measure false detections, and, in other fonts, train the quality network.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,7 +25,7 @@ EMOJI_FACES = (
     *(0x1F981, 0x1F984, 0x1F98A, 0x1F98D, 0x1F993, 0x1F99D, 0x1F9D1, 0x1F9D2, 0x1F9D3, 0x263A),
     *(0x2639, 0x2620, 0x1F383, 0x1F385, 0x1F575),
 )
-"""Code points of emoji that show a face, by themselves or on a body."""
+"""Code points of emoji with a face."""
 EMOJI_SIZES = (120, 240, 400)  # pixels
 WORDS = (
     "@", "B", "&", "8", "%", "g", "a", "O", "Q", "S", "R", "e", "8:00", "Bonjour", "Hello", "NEWS",
@@ -42,13 +41,13 @@ def draw_emoji(font: Path) -> Iterator[tuple[str, UInt8Array]]:
         font: a color bitmap font, such as NotoColorEmoji.ttf.
 
     Yields:
-        A name, and (480, 640, 3) uint8 RGB; sizes alternate.
+        The code point, and (480, 640, 3) uint8 RGB; sizes alternate.
 
     Raises:
-        DataError: it is no such font.
+        DataError: Pillow cannot read the font.
     """
     try:
-        loaded = ImageFont.truetype(str(font), 109)  # the size of its bitmaps
+        loaded = ImageFont.truetype(str(font), 109)  # size of its bitmaps
     except OSError as error:
         raise DataError(f"{font} is not a color font that Pillow can read.") from error
     missing = _glyph(loaded, chr(0x10FFFD))
@@ -71,18 +70,18 @@ def _glyph(font: ImageFont.FreeTypeFont, character: str) -> Image.Image:
 
 
 def draw_words(fonts: Sequence[Path], count: int, seed: int) -> Iterator[tuple[str, UInt8Array]]:
-    """Draw large letters and words in several fonts and colors on plain grounds, some blurred.
+    """Draw letters and words in random fonts and colors on plain backgrounds, some blurred.
 
     Args:
-        fonts: scalable ones.
-        count: of images.
+        fonts: scalable fonts.
+        count: number of images.
         seed: of all choices.
 
     Yields:
         The text, and (H, W, 3) uint8 RGB.
 
     Raises:
-        DataError: there is no font.
+        DataError: the list of fonts is empty.
     """
     import cv2
 

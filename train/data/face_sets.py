@@ -1,8 +1,7 @@
-"""Faces of photographs, cut out once by the app's detector and kept as a small file.
+"""Stores face crops of photographs, for training and evaluation without the detector.
 
-A face set is a NumPy archive: `faces` (N, 48, 48) uint8 grey in the geometry of a dataset's faces,
-and by row `labels`, `people` (both "" where unknown) and `files`. With it photographs train and
-judge on machines that have no detector.
+A face set is a NumPy archive: `faces`, (N, 48, 48) uint8 grey in the geometry of dataset faces, and
+by row `labels`, `people` (both "" where unknown) and `files`.
 """
 
 from collections.abc import Sequence
@@ -20,13 +19,13 @@ from train.files import replacing
 
 @dataclass(frozen=True, slots=True)
 class FaceSet:
-    """Faces in which somebody may have named an expression.
+    """Face crops of N photographs.
 
     Attributes:
         faces: (N, 48, 48) uint8 grey.
-        labels: what the table says, "" for nothing.
-        people: who they show, "" for unknown.
-        files: of the photographs, within their folder.
+        labels: emotions, "" where unknown.
+        people: persons, "" where unknown.
+        files: of the photographs, relative to their folder.
     """
 
     faces: UInt8Array
@@ -35,7 +34,7 @@ class FaceSet:
     files: Sequence[str]
 
     def save(self, path: Path) -> None:
-        """Write the file in one step."""
+        """Write the archive, atomically."""
         with replacing(path) as stream:
             np.savez_compressed(
                 stream,
@@ -47,13 +46,13 @@ class FaceSet:
 
 
 def read_face_set(path: Path) -> FaceSet:
-    """A file that `FaceSet.save` wrote, or a folder of photographs, whose faces are cut now.
+    """Read a file of `FaceSet.save`, or crop the faces of a folder of photographs.
 
     Raises:
-        DataError: it is neither.
+        DataError: the path is neither.
     """
     if path.is_dir():
-        return cut_face_set(path)
+        return crop_face_set(path)
     try:
         with np.load(path, allow_pickle=False) as archive:
             texts = [
@@ -68,19 +67,19 @@ def read_face_set(path: Path) -> FaceSet:
     return FaceSet(faces, *texts)
 
 
-def cut_face_set(folder: Path) -> FaceSet:
-    """The largest face of each photograph that `labels.csv` of a folder names, as the app cuts it.
+def crop_face_set(folder: Path) -> FaceSet:
+    """Crop the largest face of each photograph in `labels.csv` of a folder, as the app does.
 
-    Photographs without a face are left out. Columns: file, and where known label and person.
+    Columns are file, and where known label and person. Photographs without a face are left out.
 
     Raises:
         DataError: the table cannot be read, or no photograph has a face.
     """
     from fer_core.detection import FaceDetector
-    from train.data.photographs import cut_photographs, read_photographs
+    from train.data.photographs import crop_photographs, read_photographs
 
     photographs = read_photographs(folder, labelled=False)
-    faces, found = cut_photographs(FaceDetector.load(MODELS_DIR), photographs, PreprocessingSpec())
+    faces, found = crop_photographs(FaceDetector.load(MODELS_DIR), photographs, PreprocessingSpec())
     if not found.any():
         raise DataError(f"{folder}: no face was found in any photograph.")
     chosen = [item for item, is_found in zip(photographs, found, strict=True) if is_found]

@@ -1,20 +1,19 @@
-"""FER2013, with the FER+ votes where they are at hand: files in, one checked `Dataset` out.
+"""Reads FER2013 and the FER+ votes into a validated `Dataset`.
 
-Where to get the files is told in README.md. A data directory holds FER2013 in one of these forms;
-the first that is there is read:
+README.md says where to get the files. The data directory has FER2013 in one of these forms, of
+which the first is read:
 
-* `fer2013.csv`, the challenge's file (columns emotion, pixels, Usage);
-* `icml_face_data.csv`, its later edition, with the same columns in another order;
-* `faces.png` with `labels.csv` (a mosaic of 190 faces a row, and emotion, usage a face);
-* class folders, `train/happy/*.png` and the like, which `train.data.class_folders` describes.
+* `fer2013.csv`, the file of the challenge (columns emotion, pixels, Usage);
+* `icml_face_data.csv`, a later copy with the same columns in another order;
+* `faces.png`, a mosaic of 190 faces a row, with `labels.csv` (columns emotion, usage);
+* class folders, see `train.data.class_folders`.
 
-It may hold the votes of FER+, `fer2013new.csv`. Row i of it judges row i of FER2013. Pictures in
-class folders are found by its column "Image name" (`fer0012345.png`); those with names of another
-kind get no votes. Without the file nothing has votes, and `targets` and `reference` are FER2013's
-own labels.
+It may have the FER+ votes, `fer2013new.csv`, whose row i belongs to row i of FER2013. Images in
+class folders are matched by the column "Image name" (`fer0012345.png`); images with other names
+have no votes. Without the file `targets` and `reference` are the FER2013 labels.
 
-Each CSV may be packed as `.csv.gz`. Columns are mapped by name without stray spaces, never by
-position, and classes to the order of `fer_core.emotions`.
+Each CSV file may be compressed as `.csv.gz`. Columns are mapped by name, without surrounding
+spaces, and classes to the order of `fer_core.emotions`.
 """
 
 import re
@@ -28,7 +27,7 @@ from PIL import Image
 
 from fer_core.emotions import FER2013_LABELS, FERPLUS_LABELS
 from fer_core.preprocessing import DATASET_FACE_SIZE, UInt8Array
-from train.data.class_folders import find_pictures, read_face, split_folders
+from train.data.class_folders import find_images, read_face, split_folders
 from train.data.csv_rows import read_rows
 from train.data.dataset import FERPLUS_COLUMNS, REJECTING_COLUMNS, SPLITS, Dataset
 from train.errors import DataError
@@ -38,19 +37,19 @@ FERPLUS_NAME = re.compile(r"fer\d{7}")  # without its suffix
 
 
 def load_splits(data_dir: Path) -> dict[str, Dataset]:
-    """All of FER2013, with FER+ where it is there, by official split.
+    """Read FER2013, and FER+ where available, by official split.
 
     Returns:
         {"Training": ..., "PublicTest": ..., "PrivateTest": ...}, none of them empty; rows in the
-        order of the file, pictures of class folders in the order of their names.
+        order of the file, images of class folders in the order of their names.
 
     Raises:
         DataError: a file is missing or malformed, or a split is empty; the message names the file
-            and the row as an editor counts them, or the folder.
+            and the row, or the folder.
     """
     try:
         fer2013, votes = _read(data_dir)
-    except OSError as error:  # something in it may not be looked at
+    except OSError as error:  # such as missing permissions
         raise DataError(f"{data_dir} cannot be read ({error}).") from error
     usages = np.array(fer2013.usage)
     everything = Dataset(
@@ -63,13 +62,13 @@ def load_splits(data_dir: Path) -> dict[str, Dataset]:
 
 
 class _Fer2013(NamedTuple):
-    """What one form of FER2013 holds, row by row."""
+    """FER2013 in any of its forms, row by row."""
 
     source: str  # file or folder, for messages
     faces: UInt8Array
     labels: NDArray[np.int64]
     usage: list[str]
-    names: list[str] | None = None  # of pictures in class folders; None where the rows have none
+    names: list[str] | None = None  # of image files in class folders
 
 
 def _read(data_dir: Path) -> tuple[_Fer2013, NDArray[np.int64]]:
@@ -80,16 +79,16 @@ def _read(data_dir: Path) -> tuple[_Fer2013, NDArray[np.int64]]:
     fer2013 = _read_fer2013(data_dir)
     for split in SPLITS:
         if split not in fer2013.usage:
-            raise DataError(f"{fer2013.source} holds no picture of the split {split}.")
+            raise DataError(f"{fer2013.source} holds no image of the split {split}.")
     return fer2013, _read_ferplus(data_dir, fer2013)
 
 
 def _read_fer2013(data_dir: Path) -> _Fer2013:
     for name in ("fer2013.csv", "icml_face_data.csv"):
-        table = _plain_or_packed(data_dir / name)
+        table = _plain_or_compressed(data_dir / name)
         if table is not None:
             return _read_fer2013_csv(table)
-    table = _plain_or_packed(data_dir / "labels.csv")
+    table = _plain_or_compressed(data_dir / "labels.csv")
     if table is not None and (data_dir / "faces.png").is_file():
         return _read_mosaic(data_dir / "faces.png", table)
     if split_folders(data_dir):
@@ -113,7 +112,7 @@ def _read_fer2013_csv(path: Path) -> _Fer2013:
     return _Fer2013(path.name, np.stack(faces), np.array(labels, np.int64), usage)
 
 
-def _read_mosaic(picture: Path, table: Path) -> _Fer2013:
+def _read_mosaic(image: Path, table: Path) -> _Fer2013:
     labels: list[int] = []
     usage: list[str] = []
     for row, fields in read_rows(table, ("emotion", "usage")):
@@ -121,11 +120,11 @@ def _read_mosaic(picture: Path, table: Path) -> _Fer2013:
         usage.append(_usage(fields["usage"], table, row))
     if not labels:
         raise DataError(f"{table.name} holds no row.")
-    mosaic, side = _read_grey(picture), DATASET_FACE_SIZE
+    mosaic, side = _read_grey(image), DATASET_FACE_SIZE
     across, down = FACES_PER_MOSAIC_ROW, -(-len(labels) // FACES_PER_MOSAIC_ROW)
     if mosaic.shape != (down * side, across * side):
         raise DataError(
-            f"{picture.name} must be {across * side}x{down * side} pixels for the {len(labels)} "
+            f"{image.name} must be {across * side}x{down * side} pixels for the {len(labels)} "
             f"rows of {table.name}, is {mosaic.shape[1]}x{mosaic.shape[0]}."
         )
     faces = mosaic.reshape(down, side, across, side).transpose(0, 2, 1, 3).reshape(-1, side, side)
@@ -134,30 +133,30 @@ def _read_mosaic(picture: Path, table: Path) -> _Fer2013:
 
 
 def _read_grey(path: Path) -> UInt8Array:
-    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # 83 megapixels, and ours
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # it has 83 megapixels
     try:
         with Image.open(path) as opened:
             return np.asarray(opened.convert("L"))
-    except Exception as error:  # damaged files make Pillow's decoders raise nearly anything
-        raise DataError(f"{path.name} cannot be read as a picture ({error}).") from error
+    except Exception as error:  # Pillow raises many types for damaged files
+        raise DataError(f"{path.name} cannot be read as an image ({error}).") from error
     finally:
         Image.MAX_IMAGE_PIXELS = limit
 
 
 def _read_class_folders(data_dir: Path) -> _Fer2013:
-    pictures = find_pictures(data_dir)
+    images = find_images(data_dir)
     return _Fer2013(
         str(data_dir),
-        np.stack([read_face(picture) for picture in pictures]),
-        np.array([picture.label for picture in pictures], np.int64),
-        [picture.split for picture in pictures],
-        [picture.name for picture in pictures],
+        np.stack([read_face(image) for image in images]),
+        np.array([image.label for image in images], np.int64),
+        [image.split for image in images],
+        [image.name for image in images],
     )
 
 
 def _read_ferplus(data_dir: Path, fer2013: _Fer2013) -> NDArray[np.int64]:
-    """(N, 10) int64: votes for the eight emotions, then the two rejections."""
-    path = _plain_or_packed(data_dir / "fer2013new.csv")
+    """Read (N, 10) int64 votes: for the eight emotions, unknown and not-a-face."""
+    path = _plain_or_compressed(data_dir / "fer2013new.csv")
     if path is None:
         columns = len(FERPLUS_LABELS) + len(REJECTING_COLUMNS)
         return np.zeros((len(fer2013.usage), columns), np.int64)
@@ -181,7 +180,7 @@ def _votes_by_row(path: Path, usage: Sequence[str]) -> NDArray[np.int64]:
 
 
 def _votes_by_name(path: Path, names: Sequence[str]) -> NDArray[np.int64]:
-    # FER+ gives four names twice; its own tool lets the later picture overwrite the earlier.
+    # FER+ has four names twice; in its own tool, too, the later row replaces the earlier.
     by_stem = {
         PurePosixPath(name).stem.lower(): votes for _, name, votes in _vote_rows(path, "Image name")
     }
@@ -192,14 +191,14 @@ def _votes_by_name(path: Path, names: Sequence[str]) -> NDArray[np.int64]:
             votes[:] = by_stem[stem]
         elif FERPLUS_NAME.fullmatch(stem):
             raise DataError(
-                f"{path.name} has no row for the picture {name}; it must be whole, and the "
-                'pictures must bear the names of its column "Image name".'
+                f"{path.name} has no row for the image {name}; it must be whole, and the "
+                'images must bear the names of its column "Image name".'
             )
     return table
 
 
 def _vote_rows(path: Path, key: str) -> Iterator[tuple[int, str, NDArray[np.int64]]]:
-    """(row number, value of the column `key`, (10,) votes) of `fer2013new.csv`."""
+    """Yield (row number, value of the column `key`, (10,) votes) of `fer2013new.csv`."""
     by_emotion = {emotion: column for column, emotion in FERPLUS_COLUMNS.items()}
     columns = [by_emotion[emotion] for emotion in FERPLUS_LABELS] + list(REJECTING_COLUMNS)
     for row, fields in read_rows(path, (key, *columns)):
@@ -212,8 +211,8 @@ def _vote_rows(path: Path, key: str) -> Iterator[tuple[int, str, NDArray[np.int6
         yield row, fields[key], votes
 
 
-def _plain_or_packed(path: Path) -> Path | None:
-    """The CSV or its .gz, whichever is there; the CSV when both are."""
+def _plain_or_compressed(path: Path) -> Path | None:
+    """Return the CSV file, else its .gz, else None."""
     packed = path.with_name(f"{path.name}.gz")
     return next((candidate for candidate in (path, packed) if candidate.is_file()), None)
 

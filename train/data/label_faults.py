@@ -143,7 +143,7 @@ def copies_by_split(groups: IntArray, splits: Mapping[str, Dataset]) -> dict[str
         splits: from `load_splits`.
 
     Returns:
-        By pair of splits, `pictures_with_copy`: images of the first with a copy in the second;
+        By pair of splits, `images_with_copy`: images of the first with a copy in the second;
         `pairs`: pairs of copies.
     """
     split = np.repeat(np.arange(len(SPLITS)), [len(splits[name]) for name in SPLITS])

@@ -1,6 +1,6 @@
-"""Photographs and portraits whose expression was named by somebody: reading, cutting, judging.
+"""Reads and crops labelled photographs and rendered portraits.
 
-They are few and their labels are noisy: for choosing and reporting, not for training.
+They are few and their labels are noisy: for choices and reports, not for training.
 """
 
 import hashlib
@@ -24,12 +24,12 @@ from train.errors import DataError
 
 @dataclass(frozen=True, slots=True)
 class Photograph:
-    """An image with one face whose expression was named by somebody.
+    """An image of one labelled face.
 
     Attributes:
-        path: where it lies.
-        label: a name of `FER2013_LABELS`, or anything where `read_photographs` asks for none.
-        person: who it shows, equal for all images of one person; "" where that is not known.
+        path: of the file.
+        label: a name of `FER2013_LABELS`; any text from `read_photographs` with `labelled=False`.
+        person: equal for all images of one person; "" where unknown.
         details: further columns of labels.csv by name, such as age or gender.
     """
 
@@ -40,11 +40,11 @@ class Photograph:
 
 
 def read_photographs(folder: Path, *, labelled: bool = True) -> list[Photograph]:
-    """Read the images that `labels.csv` of a folder names.
+    """Read `labels.csv` of a folder of images.
 
     Args:
-        folder: with a table in UTF-8 of the columns file (a path within the folder), label and,
-            where known, person; all other columns are kept as `details`.
+        folder: its table in UTF-8 has the columns file (relative to the folder), label and, where
+            known, person; all other columns become `details`.
         labelled: whether every image must have a label of `FER2013_LABELS`.
 
     Raises:
@@ -64,7 +64,7 @@ def read_photographs(folder: Path, *, labelled: bool = True) -> list[Photograph]
             raise DataError(f"{table}, row {row}: there is no file “{name}”.")
         photographs.append(Photograph(folder / name, label, person, values))
     if not photographs:
-        raise DataError(f"{table} names no picture.")
+        raise DataError(f"{table} names no image.")
     return photographs
 
 
@@ -96,9 +96,9 @@ def load_photograph(photograph: Photograph) -> UInt8Array:
 
 
 def person_keys(photographs: Sequence[Photograph]) -> NDArray[np.str_]:
-    """Tell which photographs show one person: (N,) keys, equal for those of the same.
+    """Return (N,) keys, equal for photographs of one person.
 
-    A photograph whose person is not known has a key of its own.
+    A photograph of an unknown person has a unique key.
     """
     return np.array(
         [
@@ -109,7 +109,7 @@ def person_keys(photographs: Sequence[Photograph]) -> NDArray[np.str_]:
 
 
 def digest(photographs: Sequence[Photograph]) -> str:
-    """Compute a SHA-256 of labels and files, by which a set is known again under any name."""
+    """Compute the SHA-256 of labels and files, which identifies a set independent of names."""
     total = hashlib.sha256()
     for photograph in photographs:
         total.update(f"{photograph.label}\n{photograph.person}\n".encode())
@@ -118,10 +118,10 @@ def digest(photographs: Sequence[Photograph]) -> str:
 
 
 def read_portraits(folder: Path) -> list[Photograph]:
-    """Pictures of one person each, named <emotion>_<person>_<number>.jpg; others are left out.
+    """Read images named <emotion>_<person>_<number>.jpg, and ignore others.
 
     Raises:
-        DataError: there is none.
+        DataError: there is no such image.
     """
     portraits = []
     for path in sorted(folder.glob("*.jpg")):
@@ -130,17 +130,17 @@ def read_portraits(folder: Path) -> list[Photograph]:
             person = "_".join(word for word in rest[:-1] if not word.startswith("roll"))
             portraits.append(Photograph(path, label, person))
     if not portraits:
-        raise DataError(f"{folder} holds no picture named <emotion>_<person>_<number>.jpg.")
+        raise DataError(f"{folder} holds no image named <emotion>_<person>_<number>.jpg.")
     return portraits
 
 
-def cut_photographs(
+def crop_photographs(
     detector: FaceDetector, photographs: Sequence[Photograph], spec: PreprocessingSpec
 ) -> tuple[UInt8Array, NDArray[np.bool_]]:
-    """The largest face of each photograph, as the app would cut it.
+    """Crop the largest face of each photograph, as the app does.
 
     Returns:
-        (N, crop_size, crop_size) uint8 grey, black where no face was found; (N,) whether one was.
+        (N, crop_size, crop_size) uint8 grey, black where no face was found; (N,) bool, face found.
 
     Raises:
         DataError: a file is not an image that can be read.
@@ -148,9 +148,9 @@ def cut_photographs(
     crops = np.zeros((len(photographs), spec.crop_size, spec.crop_size), np.uint8)
     found = np.zeros(len(photographs), bool)
     for index, photograph in enumerate(progress(photographs, "photographs")):
-        picture = load_photograph(photograph)
-        faces = detector.detect(picture)
+        image = load_photograph(photograph)
+        faces = detector.detect(image)
         if faces:
-            crop, _ = align_face(picture, faces[0], spec)
+            crop, _ = align_face(image, faces[0], spec)
             crops[index], found[index] = to_grey(crop[np.newaxis])[0], True
     return crops, found

@@ -1,7 +1,7 @@
-"""A stand-in for FER2013 and FER+ that a clone without the data can train on: drawn faces.
+"""Generates a synthetic stand-in for FER2013 and FER+, for smoke runs and tests.
 
-Only for trying the way and for tests. The faces are cartoons whose brows, eyes and mouth follow
-the emotion; scores on them say nothing about photographs.
+The faces are cartoons with brows, eyes and mouth by emotion; scores on them say nothing about
+photographs.
 """
 
 import csv
@@ -27,11 +27,11 @@ FEATURES = {
 
 
 def draw_face(emotion: str, rng: np.random.Generator) -> UInt8Array:
-    """A (48, 48) uint8 grey cartoon of one of the seven emotions."""
+    """Draw a (48, 48) uint8 grey cartoon of one of the seven emotions."""
     slope, height, opening, curve, mouth = (
         value + rng.normal(0, 0.5) for value in FEATURES[emotion]
     )
-    scale = 8  # drawn large and shrunk, so that half pixels of movement show
+    scale = 8  # drawn enlarged and then reduced, for subpixel positions
     side = DATASET_FACE_SIZE * scale
     face = np.full((side, side), int(rng.integers(20, 120)), np.uint8)
     skin = int(rng.integers(130, 230))
@@ -63,18 +63,18 @@ def write_synthetic_dataset(
     rng = np.random.default_rng(seed)
     vote_columns = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear")
     with (
-        (folder / "fer2013.csv").open("w", encoding="utf-8", newline="") as pictures,
+        (folder / "fer2013.csv").open("w", encoding="utf-8", newline="") as images,
         (folder / "fer2013new.csv").open("w", encoding="utf-8", newline="") as votes,
     ):
-        picture_rows, vote_rows = csv.writer(pictures), csv.writer(votes)
-        picture_rows.writerow(["emotion", "pixels", "Usage"])
+        image_rows, vote_rows = csv.writer(images), csv.writer(votes)
+        image_rows.writerow(["emotion", "pixels", "Usage"])
         vote_rows.writerow(["Usage", "Image name", *vote_columns, "contempt", "unknown", "NF"])
         for split, count in zip(SPLITS, faces_per_split, strict=True):
             for index in range(count):
                 label = index % len(FER2013_LABELS)
                 emotion = FER2013_LABELS[label]
                 face = draw_face(emotion, rng)
-                picture_rows.writerow([label, " ".join(map(str, face.ravel())), split])
+                image_rows.writerow([label, " ".join(map(str, face.ravel())), split])
                 counts = [8 * (FERPLUS_COLUMNS[column] == emotion) for column in vote_columns]
                 counts[int(rng.integers(len(counts)))] += 2
                 vote_rows.writerow([split, f"fer{index:07d}.png", *counts, 0, 0, 0])

@@ -1,1 +1,1 @@
-"""What is in a dataset: counts, figures, and reports of them and of its faults."""
+"""Describes a dataset: counts, figures, and reports of its content and faults."""

@@ -1,1 +1,1 @@
-"""A dataset out of folders of photographs and videos."""
+"""Makes a dataset of photographs and videos."""

@@ -1,4 +1,4 @@
-"""The detector of `train.ingest`, judged where the places of faces are known."""
+"""Evaluates the detector of `train.ingest` on images with annotated boxes."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -13,79 +13,72 @@ from train.data.csv_rows import read_rows
 from train.errors import DataError
 from train.ingestion.faces import Source
 
-SAME_PLACE = 0.5  # intersection over union, from which on a box that was found is one that is given
+MIN_OVERLAP = 0.5  # least intersection over union of a detection and its annotated box
 BOX_COLUMNS = ("x_min", "y_min", "x_max", "y_max")
 
 Box = tuple[float, float, float, float]
 
 
 def read_boxes(table: Path, sources: Sequence[Source]) -> dict[str, list[Box]]:
-    """The true places of faces, by the name of the picture; none where it shows no face.
+    """Read the annotated boxes of each image, by its name; an image without a face has none.
 
     Raises:
-        DataError: the table is malformed or names what is no picture; the message names the row.
+        DataError: the table is malformed or names an unknown image; the message names the row.
     """
-    pictures = {source.name for source in sources if not source.is_video}
+    images = {source.name for source in sources if not source.is_video}
     boxes: dict[str, list[Box]] = {}
     for number, row in read_rows(table, ("file", *BOX_COLUMNS), may_end_early=True):
         name = PurePosixPath(row["file"]).as_posix()
-        if name not in pictures:
-            raise DataError(f"{table.name}, row {number}: there is no picture {row['file']!r}.")
+        if name not in images:
+            raise DataError(f"{table.name}, row {number}: there is no image {row['file']!r}.")
         boxes.setdefault(name, []).extend(_box(row, f"{table.name}, row {number}"))
     if not boxes:
         raise DataError(f"{table.name} holds no row.")
     return boxes
 
 
-def judge_boxes(
+def evaluate_boxes(
     given: Mapping[str, Sequence[Box]], found: Mapping[str, Sequence[BoundingBox]]
 ) -> dict[str, Any]:
-    """Precision and recall of the detector on the pictures whose faces are known.
+    """Compute precision and recall of the detector on the annotated images.
 
     Args:
-        given: true boxes, by the picture's name.
-        found: the detector's, by the picture's name; a picture that could not be read lacks.
+        given: annotated boxes, by the image's name.
+        found: detections, by the image's name, of all images that could be read.
 
     Returns:
-        Counts; precision and recall 0..1, None where there is nothing to divide by; and the
-        pictures on which the two sides differ.
+        Counts; precision and recall 0..1, None where undefined; and the images with a false or
+        missing detection.
     """
-    pictures: list[dict[str, Any]] = []
+    images: list[dict[str, Any]] = []
     for name, boxes in given.items():
         seen = [(box.x_min, box.y_min, box.x_max, box.y_max) for box in found.get(name, ())]
         matched = match_boxes(boxes, seen)
-        pictures.append({"file": name, "given": len(boxes), "found": len(seen), "matched": matched})
-    total = {key: sum(row[key] for row in pictures) for key in ("given", "found", "matched")}
+        images.append({"file": name, "given": len(boxes), "found": len(seen), "matched": matched})
+    total = {key: sum(row[key] for row in images) for key in ("given", "found", "matched")}
     return {
-        "intersection_over_union": SAME_PLACE,
-        "pictures": len(pictures),
+        "intersection_over_union": MIN_OVERLAP,
+        "pictures": len(images),
         **total,
         "precision": total["matched"] / total["found"] if total["found"] else None,
         "recall": total["matched"] / total["given"] if total["given"] else None,
-        "differing": [
-            row for row in pictures if not row["given"] == row["found"] == row["matched"]
-        ],
+        "differing": [row for row in images if not row["given"] == row["found"] == row["matched"]],
     }
 
 
 def match_boxes(given: Sequence[Box], found: Sequence[Box]) -> int:
-    """How many boxes of the one list have one of their own in the other, best pairs first."""
-    overlaps = sorted(
-        (-float(intersection_over_union(np.array(one), np.array(other))), i, j)
-        for i, one in enumerate(given)
-        for j, other in enumerate(found)
-    )
-    taken_given: set[int] = set()
-    taken_found: set[int] = set()
-    for negative, i, j in overlaps:
-        if -negative >= SAME_PLACE and i not in taken_given and j not in taken_found:
-            taken_given.add(i)
-            taken_found.add(j)
-    return len(taken_given)
+    """Count the pairs of the largest one-to-one assignment of boxes that overlap enough."""
+    from scipy.optimize import linear_sum_assignment
+
+    if not given or not found:
+        return 0
+    overlap = [intersection_over_union(np.array(box), np.array(found)) for box in given]
+    fits = np.array(overlap) >= MIN_OVERLAP
+    return int(fits[linear_sum_assignment(fits, maximize=True)].sum())
 
 
 def _box(row: Mapping[str, str], where: str) -> list[Box]:
-    """The box of a row, or none where it holds no numbers."""
+    """Return the box of a row, or none where all four edges are empty."""
     values = [row[column] for column in BOX_COLUMNS]
     if not any(values):
         return []

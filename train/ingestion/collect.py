@@ -1,4 +1,4 @@
-"""From files to a dataset: faces cut out, copies left out, splits held out, images written."""
+"""Collects a dataset: crops faces, drops copies, holds out splits, and writes images and report."""
 
 import json
 import re
@@ -16,17 +16,18 @@ from fer_core.emotions import FER2013_LABELS
 from fer_core.model import read_info
 from fer_core.preprocessing import DATASET_FACE_SIZE
 from train.cli import check_folder
+from train.data.class_folders import name_hash
 from train.data.dataset import SPLITS
 from train.errors import DataError
 from train.files import replace_file
-from train.ingestion.boxes import judge_boxes, read_boxes
-from train.ingestion.faces import Face, LeftOut, Options, Source, cut_faces, find_sources
+from train.ingestion.boxes import evaluate_boxes, read_boxes
+from train.ingestion.faces import Face, LeftOut, Options, Source, crop_faces, find_sources
 from train.ingestion.report import NUMBERS, REASONS, REPORT, SHEET, draw_sheet, markdown
-from train.ingestion.splits import find_copies, hold_out, lot
+from train.ingestion.splits import find_copies, hold_out
 
 TRAINING, VALIDATION, TEST = SPLITS
 FOLDERS = {TRAINING: "train", VALIDATION: "validation", TEST: "test"}
-NAME_LENGTH = 50  # characters of a source in a file's name, at most 200 bytes
+NAME_LENGTH = 50  # characters of the source in a file name, at most 200 bytes
 
 
 def ingest(
@@ -41,37 +42,37 @@ def ingest(
     """Make the dataset and its report.
 
     Args:
-        photos: folder of pictures and videos.
-        out: folder for the dataset, made when missing.
-        options: what is taken.
-        detector: that of the app.
-        boxes: table of the faces' true places, when there is one.
-        command: what to type to do this again; what another one wrote is not touched.
+        photos: folder of images and videos.
+        out: folder for the dataset, made if missing.
+        options: of the command line.
+        detector: of the app.
+        boxes: table of annotated boxes, to evaluate the detector.
+        command: to repeat this; only output of the same command is replaced.
 
     Returns:
-        What report.json holds.
+        The content of report.json.
 
     Raises:
-        DataError: `photos` or `boxes` is not as it should be, or `out` holds something else.
+        DataError: `photos` or `boxes` cannot be used, or `out` has files of another origin.
         ModelLoadError: the app's model.json cannot be read.
         RunError: `out` cannot be written to.
     """
     sources, passed_over = find_sources(photos)
     given = None if boxes is None else read_boxes(boxes, sources)
     if out.resolve().is_relative_to(photos.resolve()):
-        raise DataError(f"{out} lies in {photos}, where the next run would look for photographs.")
-    _earlier_files(out, command)  # to fail now rather than in an hour
+        raise DataError(f"{out} is inside {photos}, which the next run would search.")
+    _earlier_files(out, command)  # fail before the work
     check_folder(out)
     out.mkdir(parents=True, exist_ok=True)
 
-    # A dataset's face has the geometry of the app's crops, and always this size.
+    # Dataset faces have the geometry of the app's crops, at a fixed size.
     spec = replace(read_info(MODELS_DIR).preprocessing, crop_size=DATASET_FACE_SIZE)
-    harvest = cut_faces(sources, detector, spec, options)
-    # Of two copies the earlier one is kept: that of the test, where there is one.
-    faces = sorted(harvest.faces, key=lambda face: -SPLITS.index(face.source.split))
+    cropped = crop_faces(sources, detector, spec, options)
+    # Test faces first, because of two copies the earlier one is kept.
+    faces = sorted(cropped.faces, key=lambda face: -SPLITS.index(face.source.split))
     print(f"comparing {len(faces):,} faces", flush=True)
     copies = find_copies([face.crop for face in faces], [face.source.label for face in faces])
-    left_out = harvest.left_out + [
+    left_out = cropped.left_out + [
         LeftOut(faces[row].title, reason, f"as {faces[other].title}", faces[row].crop)
         for row, (reason, other) in sorted(copies.left_out.items())
     ]
@@ -82,21 +83,21 @@ def ingest(
         "command": command,
         "warnings": _warnings(sources, {folder for _, folder in kept}),
         "looked_at": {
-            "pictures": len(harvest.boxes),
+            "pictures": len(cropped.boxes),
             "videos": sum(source.is_video for source in sources),
-            "frames": harvest.frames,
-            "faces_found": harvest.found,
-            "faces_not_asked_for": harvest.others,
+            "frames": cropped.frames,
+            "faces_found": cropped.found,
+            "faces_not_asked_for": cropped.others,
         },
         "kept": _by_class(kept),
         "left_out": _by_reason(left_out),
         "passed_over": passed_over,
-        "detection": None if given is None else judge_boxes(given, harvest.boxes),
+        "detection": None if given is None else evaluate_boxes(given, cropped.boxes),
         "faces": [_describe(face, folder) for face, folder in kept],
     }
     for earlier in _earlier_files(out, command):
         _remove(earlier, out)
-    # First the list of all files, by which the next run knows what a killed one left.
+    # Written first, so that the next run recognizes the files of an interrupted one.
     replace_file(out / NUMBERS, json.dumps(numbers, indent=2) + "\n")
     for face, folder in kept:
         path = out / _file(face, folder)
@@ -108,17 +109,17 @@ def ingest(
 
 
 def _shares(sources: Sequence[Source], options: Options) -> dict[str, float]:
-    """What to hold out: splits that have a folder are taken as they are."""
+    """Return the share of each split to hold out; a split with a folder needs none."""
     given = {source.split for source in sources}
     wanted = {VALIDATION: options.validation, TEST: options.test}
     return {split: share for split, share in wanted.items() if share > 0 and split not in given}
 
 
 def _earlier_files(out: Path, command: str) -> list[Path]:
-    """What the same command wrote before, or began to write, but for report.json.
+    """List the files of an earlier or interrupted run of the same command, without report.json.
 
     Raises:
-        DataError: there is anything else.
+        DataError: there are other files.
     """
     if out.exists() and not out.is_dir():
         raise DataError(f"{out} is not a folder.")
@@ -132,20 +133,20 @@ def _earlier_files(out: Path, command: str) -> list[Path]:
         made_by, names = None, []
     if made_by != command:
         raise DataError(
-            f"{out} is not empty and was not made by this very command; name another --out, or "
+            f"{out} is not empty and was not made by the same command; use another --out, or "
             "remove it."
         )
     strange = there - {out / name for name in (NUMBERS, REPORT, SHEET, *names)}
     if strange:
         raise DataError(
             f"{out} also holds {min(strange).relative_to(out)}, which this command did not write; "
-            "name another --out, or take that away."
+            "use another --out, or remove it."
         )
     return sorted(there - {out / NUMBERS})
 
 
 def _remove(path: Path, out: Path) -> None:
-    """The file, and its folders when they are empty then: an empty class is an error to readers."""
+    """Delete a file, and folders that become empty, which readers of class folders refuse."""
     path.unlink()
     for folder in path.parents:
         if folder == out or any(folder.iterdir()):
@@ -154,10 +155,9 @@ def _remove(path: Path, out: Path) -> None:
 
 
 def _file(face: Face, folder: str) -> str:
-    """Name in the dataset: the source's, the moment, the face, and a mark that no other has.
+    """Name a face in the dataset by source, time, number and a hash.
 
-    The source's name begins with a folder, so that `train.data.class_folders` reads no split out of
-    it.
+    The source begins with a folder's name, so that `train.data.class_folders` finds no split in it.
     """
     source = str(PurePosixPath(face.source.name).with_suffix(""))
     words = [re.sub(r"[^\w.]+", "-", source)[:NAME_LENGTH]]
@@ -165,7 +165,7 @@ def _file(face: Face, folder: str) -> str:
         words.append(f"{face.seconds:09.3f}s")
     if face.number > 1:
         words.append(f"face{face.number}")
-    words.append(lot(face.title).hex()[:8])
+    words.append(name_hash(face.title).hex()[:8])
     return f"{folder}/{FER2013_LABELS[face.source.label]}/{'-'.join(words)}.png"
 
 
@@ -180,7 +180,7 @@ def _describe(face: Face, folder: str) -> dict[str, Any]:
 
 
 def _by_class(kept: Sequence[tuple[Face, str]]) -> dict[str, dict[str, int]]:
-    """Faces by folder and emotion, with zeros."""
+    """Count faces by folder and emotion."""
     counts = Counter((folder, face.source.label) for face, folder in kept)
     return {
         folder: {emotion: counts[folder, label] for label, emotion in enumerate(FER2013_LABELS)}
@@ -200,30 +200,30 @@ def _by_reason(left_out: Sequence[LeftOut]) -> dict[str, list[dict[str, str]]]:
 
 
 def _warnings(sources: Sequence[Source], filled: set[str]) -> list[str]:
-    """A sentence for each thing that training or its scores would suffer from.
+    """Describe problems of the dataset for training and evaluation, a sentence each.
 
     Args:
         sources: all files.
-        filled: folders of splits that have a face.
+        filled: folders of the splits with a face.
     """
     sentences = [
-        f"No face is left for {folder}, and python -m train.fit reads no such dataset."
+        f"No face is left for {folder}, without which python -m train.fit cannot run."
         for folder in (FOLDERS[TRAINING], FOLDERS[TEST])
         if folder not in filled
     ]
     if FOLDERS[VALIDATION] not in filled:
         sentences.append(
-            "No face is left for validation, so that python -m train.fit holds out some of train, "
-            "without regard to videos and persons."
+            "No face is left for validation, so that python -m train.fit holds out faces of train, "
+            "regardless of videos and persons."
         )
-    lies_in = defaultdict(set)
+    folders_of = defaultdict(set)
     for source in sources:
         if source.group.endswith("/"):
-            lies_in[source.group[:-1]].add(FOLDERS[source.split])
+            folders_of[source.group[:-1]].add(FOLDERS[source.split])
     sentences += [
-        f"The person {person} lies in {' and '.join(sorted(folders))}; scores on known faces say "
-        "little about strangers."
-        for person, folders in sorted(lies_in.items())
+        f"The person {person} is in {' and '.join(sorted(folders))}; scores on known people are "
+        "no estimate for strangers."
+        for person, folders in sorted(folders_of.items())
         if len(folders) > 1
     ]
     return sentences

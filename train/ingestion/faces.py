@@ -1,4 +1,4 @@
-"""The files of `train.ingest`: finding them, looking at them, cutting out their faces."""
+"""Finds images and videos, and crops the faces in them."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -9,20 +9,25 @@ import numpy as np
 from PIL import Image
 
 from fer_core.alignment import align_face
+from fer_core.batch import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from fer_core.detection import FaceDetector
 from fer_core.emotions import FER2013_LABELS
 from fer_core.errors import InvalidImageError, InvalidVideoError
 from fer_core.frames import VideoFrames
-from fer_core.images import FORMATS, load_image
+from fer_core.images import load_image
 from fer_core.preprocessing import PreprocessingSpec, UInt8Array, to_grey
 from fer_core.results import BoundingBox
 from train.cli import progress
-from train.data.class_folders import CLASS_FOLDERS, SPLIT_FOLDERS, split_folders
+from train.data.class_folders import (
+    CLASS_FOLDERS,
+    SPLIT_FOLDERS,
+    split_folders,
+    visible_entries,
+)
 from train.data.dataset import SPLITS
 from train.errors import DataError
 
 TRAINING = SPLITS[0]
-VIDEO_SUFFIXES = frozenset((".mp4", ".avi", ".mov", ".mkv", ".webm"))
 THUMBNAIL_SIDE = 96  # pixels
 
 UNREADABLE = "cannot be read"
@@ -30,27 +35,27 @@ NO_FACE = "no face found"
 SMALL = "face too small"
 BLURRED = "face too blurred"
 
-MIN_FACE = 32  # pixels of the box's height
+MIN_FACE = 32  # pixels, height of the box
 MIN_SHARPNESS = 30.0
-"""Variance of the Laplacian of the 48x48 crop, below which a face is too blurred.
+"""Least variance of the Laplacian of the 48x48 crop.
 
-Of 149 press portraits none lies below it as it is (the least is 124); blurred by a Gaussian of 3 %
-of the face's height 14 do, of 4 % 85, of 6 %, when eyes and mouth are hardly to be made out, 148.
-FER2013 is sharper: of 3,589 faces of PublicTest one lies below it, which is blank.
+None of 149 press portraits is below it (the smallest variance is 124). Blurred by a Gaussian with a
+sigma of 3 % of the face height 14 are, of 4 % 85, and of 6 %, where eyes and mouth are hardly
+visible, 148. Of the 3,589 faces of PublicTest one is below it, a blank image.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A picture or video of PHOTOS.
+    """An image or video of PHOTOS.
 
     Attributes:
-        path: where it lies.
-        name: the same relative to PHOTOS, with `/` on every platform.
-        label: FER2013's label 0..6, by the name of the folder.
-        split: Training, PublicTest or PrivateTest; Training where no folder tells.
-        group: what must stay in one split: the person's folder, with a `/` behind it, or else the
-            file's name without suffix; in small letters.
+        path: of the file.
+        name: path relative to PHOTOS, with `/` on every platform.
+        label: FER2013 label 0..6, by the name of the folder.
+        split: Training, PublicTest or PrivateTest; Training outside of a split's folder.
+        group: files that must stay in one split have the same: the person's folder, followed by
+            `/`, or else the file's name without suffix; in lower case.
     """
 
     path: Path
@@ -61,19 +66,19 @@ class Source:
 
     @property
     def is_video(self) -> bool:
-        """Whether it has frames."""
+        """Whether it is a video."""
         return self.path.suffix.lower() in VIDEO_SUFFIXES
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # arrays have no single truth value
 class Face:
-    """A face that was found.
+    """A detected face.
 
     Attributes:
-        source: the file that shows it.
-        seconds: of the frame since the video's beginning; None in a picture.
-        number: 1 for the largest face of the picture or frame.
-        box: in pixels of the upright picture.
+        source: its file.
+        seconds: time of the frame in the video; None in an image.
+        number: 1 for the largest face of the image or frame.
+        box: in pixels of the upright image.
         crop: (48, 48) uint8 grey.
         sharpness: variance of the crop's Laplacian, 0 or more.
     """
@@ -87,19 +92,19 @@ class Face:
 
     @property
     def title(self) -> str:
-        """Where it comes from, as a person reads it; no two faces have the same."""
+        """Readable origin, unique for each face."""
         return _title(self.source, self.seconds) + (f", face {self.number}" * (self.number > 1))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LeftOut:
-    """A file, picture, frame or face that does not come into the dataset.
+    """A file, image, frame or face that is left out of the dataset.
 
     Attributes:
         title: as `Face.title`.
-        reason: one of those of this module and of `train.ingestion.splits`.
-        detail: more about it, maybe "".
-        thumbnail: (h, w) uint8 grey of at most 96x96, or None where nothing could be read.
+        reason: a constant of this module or of `train.ingestion.splits`.
+        detail: of the reason, or "".
+        thumbnail: (h, w) uint8 grey of at most 96x96, or None for an unreadable file.
     """
 
     title: str
@@ -109,16 +114,16 @@ class LeftOut:
 
 
 @dataclass(slots=True)
-class Harvest:
-    """What looking at all files gave.
+class CroppedFaces:
+    """Faces of all files.
 
     Attributes:
-        faces: that are large and sharp enough.
-        left_out: everything else.
-        boxes: of all faces that were found, by the name of each picture that could be read.
-        frames: how many were looked at, of all videos.
-        found: faces in pictures and frames.
-        others: how many of them are not the largest and were not asked for.
+        faces: those that are large and sharp enough.
+        left_out: all others.
+        boxes: of all faces, by the name of each readable image.
+        frames: number of video frames searched.
+        found: number of faces in images and frames.
+        others: number of those that are not the largest and were not requested.
     """
 
     faces: list[Face] = field(default_factory=list)
@@ -131,15 +136,15 @@ class Harvest:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the command line can choose.
+    """Options of the command line.
 
     Attributes:
-        every: seconds from one frame of a video to the next that is looked at, above 0.
-        all_faces: take every face, not only the largest of a picture.
+        every: seconds between the frames of a video that are searched, above 0.
+        all_faces: take every face, not only the largest of an image.
         min_face: least height of a face's box, in pixels.
         min_sharpness: least variance of the Laplacian of the 48x48 crop.
-        validation: share of the training faces that is held out for choosing, 0..1.
-        test: the same for the test, together below 1.
+        validation: share of the training faces to hold out for validation, 0..1.
+        test: share to hold out for the test; the sum of both is below 1.
     """
 
     every: float = 1.0
@@ -151,18 +156,19 @@ class Options:
 
 
 def find_sources(photos: Path) -> tuple[list[Source], list[str]]:
-    """All pictures and videos of a folder, by their names; their contents are not looked at.
+    """Find all images and videos of a folder, without opening them.
 
     Returns:
-        The files, sorted by name; the names of those that are neither or lie in no emotion's
-        folder. Hidden ones are in neither list.
+        The files, sorted by name; the names of files of other types or outside of an emotion's
+        folder. Hidden files are in neither list.
 
     Raises:
-        DataError: a folder is missing or cannot be listed, is no emotion, or there is no picture.
+        DataError: a folder is missing, cannot be listed or has no emotion's name, or there is no
+            image or video.
     """
     if not photos.is_dir():
         raise DataError(f"{photos} is not a folder.")
-    readable = _picture_suffixes() | VIDEO_SUFFIXES
+    readable = IMAGE_SUFFIXES | VIDEO_SUFFIXES
     sources: list[Source] = []
     passed_over: list[str] = []
     try:
@@ -182,58 +188,51 @@ def find_sources(photos: Path) -> tuple[list[Source], list[str]]:
         raise DataError(f"{photos} cannot be read ({error}).") from error
     if not sources:
         raise DataError(
-            f"{photos} holds no picture or video in folders named after emotions; known names are "
+            f"{photos} holds no image or video in folders named after emotions; known names are "
             f"{', '.join(CLASS_FOLDERS)}."
         )
     return sorted(sources, key=lambda source: source.name), sorted(passed_over)
 
 
-def cut_faces(
+def crop_faces(
     sources: Sequence[Source], detector: FaceDetector, spec: PreprocessingSpec, options: Options
-) -> Harvest:
-    """Look at every file and cut out its faces; nothing is compared yet.
+) -> CroppedFaces:
+    """Crop the faces of every file.
 
     Args:
         sources: from `find_sources`.
-        detector: that of the app.
-        spec: the app's, with a crop_size of 48.
-        options: what is taken.
+        detector: of the app.
+        spec: of the app, with a crop_size of 48.
+        options: of the command line.
     """
-    harvest = Harvest()
+    cropped = CroppedFaces()
     for source in progress(sources, "looking for faces"):
         try:
-            for seconds, picture in _pictures(source, options.every):
-                detections = detector.detect(picture)
+            for seconds, image in _images(source, options.every):
+                detections = detector.detect(image)
                 wanted = detections if options.all_faces else detections[:1]
-                harvest.found += len(detections)
-                harvest.others += len(detections) - len(wanted)
-                harvest.frames += source.is_video
+                cropped.found += len(detections)
+                cropped.others += len(detections) - len(wanted)
+                cropped.frames += source.is_video
                 if not source.is_video:
-                    harvest.boxes[source.name] = [found.box for found in detections]
+                    cropped.boxes[source.name] = [found.box for found in detections]
                 if not detections:
-                    title, thumbnail = _title(source, seconds), _thumbnail(picture)
-                    harvest.left_out.append(LeftOut(title, NO_FACE, "", thumbnail))
+                    title, thumbnail = _title(source, seconds), _thumbnail(image)
+                    cropped.left_out.append(LeftOut(title, NO_FACE, "", thumbnail))
                 for number, found in enumerate(wanted, 1):
-                    crop = to_grey(align_face(picture, found, spec)[0][np.newaxis])[0]
+                    crop = to_grey(align_face(image, found, spec)[0][np.newaxis])[0]
                     sharpness = float(cv2.Laplacian(crop, cv2.CV_64F).var())
                     face = Face(source, seconds, number, found.box, crop, sharpness)
-                    _sort(face, harvest, options)
+                    _sort(face, cropped, options)
         except (InvalidImageError, InvalidVideoError) as error:
-            harvest.left_out.append(LeftOut(source.name, UNREADABLE, str(error)))
-    print(f"{harvest.found:,} faces found in {len(sources):,} files", flush=True)
-    return harvest
-
-
-def _picture_suffixes() -> frozenset[str]:
-    """Those of the formats that the app reads; MPO opens as JPEG."""
-    formats = {*FORMATS, "MPO"}
-    known = Image.registered_extensions().items()
-    return frozenset(suffix for suffix, name in known if name in formats)
+            cropped.left_out.append(LeftOut(source.name, UNREADABLE, str(error)))
+    print(f"{cropped.found:,} faces found in {len(sources):,} files", flush=True)
+    return cropped
 
 
 def _files(folder: Path, known: Iterable[str], without: set[Path]) -> Iterator[Path]:
-    """Files of PHOTOS or of a split's folder, and those in the emotions' folders in it."""
-    for entry in _visible(folder):
+    """List the files of PHOTOS or of a split's folder, and those in its emotions' folders."""
+    for entry in visible_entries(folder):
         if entry in without:
             continue
         if not entry.is_dir():
@@ -248,7 +247,7 @@ def _files(folder: Path, known: Iterable[str], without: set[Path]) -> Iterator[P
 
 
 def _all_files(folder: Path) -> Iterator[Path]:
-    for entry in _visible(folder):
+    for entry in visible_entries(folder):
         if entry.is_dir():
             yield from _all_files(entry)
         else:
@@ -256,19 +255,15 @@ def _all_files(folder: Path) -> Iterator[Path]:
 
 
 def _printable(name: str) -> str:
-    """Without what cannot be written as UTF-8: Linux allows any bytes in a name."""
+    """Replace bytes of a file name that are not UTF-8, which Linux allows."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def _visible(folder: Path) -> list[Path]:
-    return [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
-
-
-def _pictures(source: Source, every: float) -> Iterator[tuple[float | None, UInt8Array]]:
-    """(seconds since the beginning or None, (H, W, 3) uint8 RGB) of a file.
+def _images(source: Source, every: float) -> Iterator[tuple[float | None, UInt8Array]]:
+    """Read a file: (time in seconds, or None for an image; (H, W, 3) uint8 RGB).
 
     Raises:
-        InvalidImageError, InvalidVideoError: it cannot be read.
+        InvalidImageError, InvalidVideoError: the file cannot be read.
     """
     if not source.is_video:
         yield None, load_image(source.path)
@@ -277,25 +272,22 @@ def _pictures(source: Source, every: float) -> Iterator[tuple[float | None, UInt
         yield round(seconds, 3), frame
 
 
-def _sort(face: Face, harvest: Harvest, options: Options) -> None:
-    """Into the faces, or away from them."""
+def _sort(face: Face, cropped: CroppedFaces, options: Options) -> None:
+    """Add a face to those that are kept or left out."""
     if face.box.height < options.min_face:
         reason, detail = SMALL, f"{face.box.height} pixels high"
     elif face.sharpness < options.min_sharpness:
         reason, detail = BLURRED, f"sharpness {face.sharpness:.1f}"
     else:
-        harvest.faces.append(face)
+        cropped.faces.append(face)
         return
-    harvest.left_out.append(LeftOut(face.title, reason, detail, face.crop))
+    cropped.left_out.append(LeftOut(face.title, reason, detail, face.crop))
 
 
-def _thumbnail(picture: UInt8Array) -> UInt8Array:
-    height, width = picture.shape[:2]
-    scale = THUMBNAIL_SIDE / max(height, width)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-    grey: UInt8Array = to_grey(np.asarray(small, dtype=np.uint8)[np.newaxis])[0]
-    return grey
+def _thumbnail(image: UInt8Array) -> UInt8Array:
+    small = Image.fromarray(image).convert("L")
+    small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+    return np.asarray(small)
 
 
 def _title(source: Source, seconds: float | None) -> str:

@@ -1,4 +1,4 @@
-"""What `train.ingest` did: report.md and its contact sheet."""
+"""Writes report.md and the contact sheet of `train.ingest`."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,17 +13,17 @@ from train.reporting.markdown import table
 
 REPORT, NUMBERS, SHEET = "report.md", "report.json", "sheet.png"
 REASONS = (UNREADABLE, NO_FACE, SMALL, BLURRED, EQUAL, NEAR, CONFLICT)
-LISTED = 50  # names that report.md lists of a reason
-TILES = 27  # of a section of the sheet
+LISTED = 50  # most files of a reason that report.md lists
+TILES = 27  # most tiles of a section of the sheet
 
 
 def draw_sheet(kept: Sequence[tuple[Face, str]], left_out: Sequence[LeftOut], path: Path) -> None:
-    """Draw some of each emotion and of each reason, every one over its name.
+    """Draw a sample of the faces of each emotion and of those left out for each reason.
 
     Args:
         kept: faces with the folder of their split.
-        left_out: what does not come into the dataset.
-        path: of the PNG.
+        left_out: files, images, frames and faces.
+        path: of the PNG file.
     """
     sections: dict[str, list[Tile]] = {}
     for label, emotion in enumerate(FER2013_LABELS):
@@ -46,12 +46,12 @@ def _tile(image: UInt8Array | None, name: str, detail: str) -> Tile:
 
 
 def _shortened(text: str, length: int = 20) -> str:
-    """Its end, where names differ."""
+    """Keep the end of a text, where names differ."""
     return text if len(text) <= length else f"..{text[2 - length :]}"
 
 
 def markdown(numbers: Mapping[str, Any]) -> str:
-    """The text of report.md, out of what report.json holds."""
+    """Format report.md from the content of report.json."""
     looked, kept, left_out = numbers["looked_at"], numbers["kept"], numbers["left_out"]
     by_class = [
         [emotion, *(f"{kept[folder][emotion]:,}" for folder in kept)] for emotion in FER2013_LABELS
@@ -62,10 +62,10 @@ def markdown(numbers: Mapping[str, Any]) -> str:
         f"```\n{numbers['command']}\n```",
         *(f"> **Warning.** {sentence}" for sentence in numbers["warnings"]),
         (
-            f"{looked['faces_found']:,} faces were found in {looked['pictures']:,} pictures and in "
-            f"{looked['frames']:,} frames of {looked['videos']:,} videos; of these faces "
-            f"{looked['faces_not_asked_for']:,} are not the largest of their picture and were not "
-            f"asked for. {len(numbers['passed_over']):,} other files were passed over."
+            f"{looked['faces_found']:,} faces were found in {looked['pictures']:,} images and in "
+            f"{looked['frames']:,} frames of {looked['videos']:,} videos; "
+            f"{looked['faces_not_asked_for']:,} of them are not the largest of their image and "
+            f"were not requested. {len(numbers['passed_over']):,} other files were ignored."
         ),
         "## Kept",
         table(["", *kept], by_class),
@@ -96,17 +96,17 @@ def _detection(figures: Mapping[str, Any] | None) -> list[str]:
         "-" if figures[name] is None else f"{figures[name]:.1%}" for name in ("precision", "recall")
     )
     rows = [
-        ["faces that are given", f"{figures['given']:,}"],
-        ["faces that were found", f"{figures['found']:,}"],
-        ["of both", f"{figures['matched']:,}"],
+        ["annotated faces", f"{figures['given']:,}"],
+        ["detected faces", f"{figures['found']:,}"],
+        ["matched", f"{figures['matched']:,}"],
         ["precision", precision],
         ["recall", recall],
     ]
     return [
         "## Detection",
         (
-            "Of all faces, before any is left out; a face is found where intersection over union "
-            f"with its own box is {figures['intersection_over_union']} or more."
+            "Before any face is left out. A detection matches an annotated box from an "
+            f"intersection over union of {figures['intersection_over_union']}."
         ),
-        table([f"{figures['pictures']:,} pictures", ""], rows),
+        table([f"{figures['pictures']:,} images", ""], rows),
     ]

@@ -1,6 +1,5 @@
-"""The splits of `train.ingest`: every photograph once, and nothing torn apart."""
+"""Drops copies of photographs, and holds out splits by groups of related faces."""
 
-import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fer_core.preprocessing import UInt8Array
+from train.data.class_folders import name_hash
 from train.data.duplicates import connected_groups, equal_groups, near_pairs
 from train.ingestion.faces import TRAINING, Face
 
@@ -18,11 +18,11 @@ CONFLICT = "the same photograph under another emotion"
 
 @dataclass(frozen=True, slots=True)
 class Copies:
-    """What shows the same photograph, of N faces.
+    """Copies among N faces.
 
     Attributes:
         left_out: by row, the reason and the row of the other face.
-        pairs: all pairs of rows that were met.
+        pairs: all pairs of rows that were found.
     """
 
     left_out: dict[int, tuple[str, int]]
@@ -30,11 +30,11 @@ class Copies:
 
 
 def find_copies(crops: Sequence[UInt8Array], labels: Sequence[int]) -> Copies:
-    """What to leave out so that every photograph occurs once, and under one emotion.
+    """Choose faces to leave out so that every photograph occurs once, with one label.
 
     Args:
         crops: N of (48, 48) uint8 grey; of two copies the earlier one is kept.
-        labels: N labels; copies that differ in theirs are all left out.
+        labels: N labels; copies with different labels are all left out.
     """
     left_out: dict[int, tuple[str, int]] = {}
     equal = equal_groups([crop.tobytes() for crop in crops]).tolist()
@@ -48,8 +48,9 @@ def find_copies(crops: Sequence[UInt8Array], labels: Sequence[int]) -> Copies:
             left_out[row] = (CONFLICT, others[0])
         elif first != row:
             left_out[row] = (EQUAL, first)
-    # Of a large group near_pairs does not list every pair: look again at what is left. Chains are
-    # no reason: in a video each frame is like the next, but the first and the last are not.
+    # near_pairs does not list every pair of a large group: repeat it for the remaining faces.
+    # Chains do not count: successive frames of a video are alike, but the first and the last are
+    # not.
     while near := _near(crops, [row for row in range(len(crops)) if row not in left_out]):
         pairs += near
         for one, other in near:
@@ -63,12 +64,12 @@ def find_copies(crops: Sequence[UInt8Array], labels: Sequence[int]) -> Copies:
 
 
 def hold_out(faces: Sequence[Face], copies: Copies, shares: Mapping[str, float]) -> dict[int, str]:
-    """The split of each face that is kept, by row.
+    """Choose the split of each face that is kept, by row.
 
     Args:
         faces: N faces.
-        copies: which of them are left out; what copies join stays together, too.
-        shares: above 0, of the training faces, by the split that is to be held out of them.
+        copies: from `find_copies`; groups with copies of one photograph stay together.
+        shares: share of the training faces to hold out, above 0, by split.
     """
     training = [row for row, face in enumerate(faces) if face.source.split == TRAINING]
     groups = _joined([face.source.group for face in faces], training, copies.pairs)
@@ -76,7 +77,7 @@ def hold_out(faces: Sequence[Face], copies: Copies, shares: Mapping[str, float])
     for row in training:
         if row not in copies.left_out:
             counts[groups[row]][faces[row].source.label] += 1
-    drawn = draw(counts, shares)
+    drawn = draw_groups(counts, shares)
     return {
         row: drawn.get(groups[row], TRAINING) if row in groups else face.source.split
         for row, face in enumerate(faces)
@@ -84,32 +85,27 @@ def hold_out(faces: Sequence[Face], copies: Copies, shares: Mapping[str, float])
     }
 
 
-def draw(groups: Mapping[str, Counter[int]], shares: Mapping[str, float]) -> dict[str, str]:
-    """The groups that are held out, with their split.
+def draw_groups(groups: Mapping[str, Counter[int]], shares: Mapping[str, float]) -> dict[str, str]:
+    """Draw the groups to hold out, and return their splits.
 
-    Emotion by emotion, the one with the fewest groups first; group by group in the order of a hash
-    of their names, as long as no emotion's share is exceeded. Where every group is too large for
-    that, the smallest is taken. Training keeps a group of each emotion.
+    Starts with the emotion of the fewest groups, and takes its groups in the order of a hash of
+    their names as long as no emotion's share is exceeded. If every group is too large for that, the
+    smallest is taken. Training keeps at least one group of each emotion.
 
     Args:
-        groups: faces by label, by the group's name.
-        shares: above 0, of the faces, by split.
+        groups: number of faces by label, by the group's name.
+        shares: of the faces, above 0, by split.
     """
-    urn = _Urn(groups, shares)
-    for label in sorted(urn.members, key=lambda label: (len(urn.members[label]), label)):
-        # Of an emotion with two groups only one split can have any: the one that has less so far.
-        for split in sorted(shares, key=lambda split: urn.taken[split].total()):
-            urn.fill(split, label)
-    return urn.drawn
-
-
-def lot(name: str) -> bytes:
-    """16 bytes that are decided by the name alone."""
-    return hashlib.blake2b(name.encode("utf-8", "surrogateescape"), digest_size=16).digest()
+    drawing = _Drawing(groups, shares)
+    for label in sorted(drawing.members, key=lambda label: (len(drawing.members[label]), label)):
+        # An emotion with two groups is held out in one split only: that with fewer faces so far.
+        for split in sorted(shares, key=lambda split: drawing.taken[split].total()):
+            drawing.fill(split, label)
+    return drawing.drawn
 
 
 def _near(crops: Sequence[UInt8Array], rows: Sequence[int]) -> list[tuple[int, int]]:
-    """Pairs of rows with the same photograph, by the later of the two."""
+    """Find pairs of rows with the same photograph, sorted by the later row."""
     if not rows:
         return []
     near, row = near_pairs(np.stack([crops[row] for row in rows])), np.array(rows)
@@ -120,7 +116,7 @@ def _near(crops: Sequence[UInt8Array], rows: Sequence[int]) -> list[tuple[int, i
 def _joined(
     groups: Sequence[str], rows: Sequence[int], pairs: Sequence[tuple[int, int]]
 ) -> dict[int, str]:
-    """The group of each of the rows, one name for all groups that pairs of these rows join."""
+    """Return the group of each row, with one name for all groups that are connected by pairs."""
     names = sorted({groups[row] for row in rows})
     number = {name: index for index, name in enumerate(names)}
     inside = set(rows)
@@ -135,13 +131,13 @@ def _joined(
     return {row: names[joined[number[groups[row]]]] for row in rows}
 
 
-class _Urn:
-    """The state of `draw`."""
+class _Drawing:
+    """State of `draw_groups`."""
 
     def __init__(self, groups: Mapping[str, Counter[int]], shares: Mapping[str, float]) -> None:
         self._groups = groups
         self.members: dict[int, list[str]] = defaultdict(list)
-        for name in sorted(groups, key=lot):
+        for name in sorted(groups, key=name_hash):
             for label in groups[name]:
                 self.members[label].append(name)
         total = sum(groups.values(), Counter[int]())
@@ -154,7 +150,7 @@ class _Urn:
         self.drawn: dict[str, str] = {}
 
     def fill(self, split: str, label: int) -> None:
-        """Draw groups with this label until the split has its share."""
+        """Draw groups with a label until the split has its share."""
         for name in self.members[label]:
             if self._is_free(name) and self._fits(name, split):
                 self._take(name, split)

@@ -53,17 +53,17 @@ def follow(recipe_run: RecipeRun, steps: Sequence[str] = STEPS) -> bool:
 
 
 def _cut_faces(recipe_run: RecipeRun) -> None:
-    from train.data.face_sets import FaceSet, cut_face_set
+    from train.data.face_sets import FaceSet, crop_face_set
 
     (recipe_run.out / "faces" / "photos").mkdir(parents=True, exist_ok=True)
     for folder in recipe_run.photos:
         path = recipe_run.out / "faces" / "photos" / f"{folder.name}.npz"
         if not path.exists():
             print(f"faces: cutting {folder}", flush=True)
-            cut_face_set(folder).save(path)
+            crop_face_set(folder).save(path)
     if recipe_run.unlabelled and not recipe_run.faces.exists():
         print("faces: cutting the unlabelled photographs", flush=True)
-        sets = [cut_face_set(folder) for folder in recipe_run.unlabelled]
+        sets = [crop_face_set(folder) for folder in recipe_run.unlabelled]
         FaceSet(
             np.concatenate([one.faces for one in sets]),
             [label for one in sets for label in one.labels],

@@ -29,7 +29,7 @@ from train.calibration.photographs import (
 )
 from train.data.dataset import Dataset
 from train.data.fer2013 import load_splits
-from train.data.photographs import Photograph, cut_photographs
+from train.data.photographs import Photograph, crop_photographs
 from train.data.synthetic import write_synthetic_dataset
 from train.errors import DataError
 from train.evaluation.photograph_metrics import photograph_figures
@@ -133,7 +133,7 @@ class TestJoinCopies:
         names = ("happy_f_asian_01", "neutral_m_european_01", "sad_f_african_01")
         photographs = [Photograph(EXAMPLES / f"{name}.jpg", "happy") for name in names]
         detector = FaceDetector.load(MODELS_DIR)
-        crops, found = cut_photographs(detector, photographs, PreprocessingSpec())
+        crops, found = crop_photographs(detector, photographs, PreprocessingSpec())
         assert found.all()
         return crops
 

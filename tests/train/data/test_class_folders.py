@@ -294,7 +294,7 @@ def test_hidden_files_and_other_files_are_passed_over(
     splits = load_splits(tmp_path)
     for split in SPLITS:
         assert np.array_equal(splits[split].faces, expected[split].faces)
-    told = "train/happy: passed over Thumbs.db, notes.txt, no image by the name\n"
+    told = "train/happy: ignored Thumbs.db, notes.txt: no image suffix\n"
     assert capsys.readouterr().out == told
 
 
@@ -335,7 +335,7 @@ def test_an_empty_class_folder_is_named(tmp_path: Path) -> None:
     folder = tree(tmp_path, ALL_SPLITS) / "test" / "anger"
     folder.mkdir()
     (folder / "notes.txt").write_text("no picture")
-    assert "test/anger holds no picture" in said(tmp_path)
+    assert "test/anger holds no image" in said(tmp_path)
 
 
 def test_an_empty_split_folder_is_named(tmp_path: Path) -> None:
@@ -350,12 +350,12 @@ def test_an_empty_split_folder_is_named(tmp_path: Path) -> None:
 def test_a_missing_split_is_named(tmp_path: Path, there: str, missing: str) -> None:
     message = said(tree(tmp_path, {there: 2}))
     assert str(tmp_path) in message
-    assert f"no picture of the split {missing}" in message
+    assert f"no image of the split {missing}" in message
 
 
 def test_too_few_pictures_to_hold_any_out_is_told(tmp_path: Path) -> None:
     message = said(tree(tmp_path, {"train": 1, "test": 1}))
-    assert "no picture of the split PublicTest" in message
+    assert "no image of the split PublicTest" in message
 
 
 def test_a_picture_outside_the_class_folders_is_named(tmp_path: Path) -> None:

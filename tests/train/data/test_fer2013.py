@@ -281,7 +281,7 @@ FLAT = " ".join(["3"] * 2304)
         ("fer2013.csv", 4, "3", "fer2013.csv, row 4: 1 values for 3 columns"),
         ("fer2013.csv", 4, '3,"1 2 3\n4 5 6",Training', "fer2013.csv, row 4: pixels"),
         ("fer2013.csv", 4, f"\n\n{row_of('1')}", "fer2013.csv, row 6: pixels"),
-        ("fer2013.csv", 4, f'3,"{FLAT},Training', "fer2013.csv, row 4: from here on"),
+        ("fer2013.csv", 4, f'3,"{FLAT},Training', "fer2013.csv, row 4: cannot be read from here"),
         ("fer2013.csv", 1, "emotion,pixel,Usage", "fer2013.csv lacks the column 'pixels'"),
         ("fer2013new.csv", 1, HEADER.replace("anger", "rage"), "lacks the column 'anger'"),
         ("fer2013new.csv", 1, HEADER.replace("NF", ""), "fer2013new.csv lacks the column 'NF'"),
@@ -314,19 +314,19 @@ def test_text_that_is_not_utf8_is_told_with_its_row(data: Path, file: str) -> No
     lines = (data / file).read_bytes().splitlines()
     lines[4] += "é".encode("latin-1")
     (data / file).write_bytes(b"\n".join(lines))
-    with pytest.raises(DataError, match=rf"{file}, row 5: this is not UTF-8"):
+    with pytest.raises(DataError, match=rf"{file}, row 5: not UTF-8"):
         load_splits(data)
 
 
 def test_a_packed_file_under_a_plain_name_is_told(data: Path) -> None:
     pack(data / "fer2013.csv").rename(data / "fer2013.csv")
-    with pytest.raises(DataError, match=r"fer2013\.csv, row 1: this is not UTF-8"):
+    with pytest.raises(DataError, match=r"fer2013\.csv, row 1: not UTF-8"):
         load_splits(data)
 
 
 def test_a_gz_that_is_none_is_told(data: Path) -> None:
     (data / "fer2013.csv").rename(data / "fer2013.csv.gz")
-    with pytest.raises(DataError, match=r"fer2013\.csv\.gz, row 1: from here on it cannot"):
+    with pytest.raises(DataError, match=r"fer2013\.csv\.gz, row 1: cannot be read from here"):
         load_splits(data)
 
 
@@ -373,7 +373,7 @@ def test_an_empty_split_is_told(data: Path, split: str) -> None:
     path = data / "fer2013.csv"
     kept = [line for line in path.read_text().splitlines() if not line.endswith(split)]
     path.write_text("\n".join(kept) + "\n")
-    with pytest.raises(DataError, match=rf"fer2013\.csv holds no picture of the split {split}"):
+    with pytest.raises(DataError, match=rf"fer2013\.csv holds no image of the split {split}"):
         load_splits(data)
 
 
@@ -414,7 +414,7 @@ def test_a_mosaic_needs_no_votes(mosaic: Path) -> None:
 def test_a_mosaic_that_cannot_be_read_is_told(mosaic: Path, keep: int) -> None:
     picture = mosaic / "faces.png"
     picture.write_bytes(picture.read_bytes()[:keep])
-    with pytest.raises(DataError, match=r"faces\.png cannot be read as a picture"):
+    with pytest.raises(DataError, match=r"faces\.png cannot be read as an image"):
         load_splits(mosaic)
 
 

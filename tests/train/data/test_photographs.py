@@ -8,7 +8,7 @@ from fer_core.errors import InvalidImageError
 from tests.conftest import EXAMPLES
 from train.data.photographs import (
     Photograph,
-    cut_photographs,
+    crop_photographs,
     load_photograph,
     person_keys,
     read_photograph_sets,
@@ -57,7 +57,7 @@ class TestTable:
             (["file,label", "a.jpg,sad,b"], r"labels.csv, row 2: 3 values for 2 columns"),
             (["name,label", "a.jpg,sad"], r"labels.csv lacks the column 'file'"),
             ([""], r"labels.csv lacks the column 'file'"),
-            (["file,label"], r"labels.csv names no picture"),
+            (["file,label"], r"labels.csv names no image"),
         ],
     )
     def test_what_is_wrong_is_told_with_file_and_row(
@@ -95,7 +95,7 @@ class TestPixels:
         names = ("sad_f_african_01", "lake_01", "group_happy-surprise-angry_01")
         photographs = [Photograph(EXAMPLES / f"{name}.jpg", "sad") for name in names]
         spec = recognizer.model.info.preprocessing
-        crops, found = cut_photographs(recognizer.detector, photographs, spec)
+        crops, found = crop_photographs(recognizer.detector, photographs, spec)
         assert found.tolist() == [True, False, True]
         assert not crops[1].any()
         for row in (0, 2):
@@ -131,5 +131,5 @@ def test_portraits_are_told_by_their_names() -> None:
 @pytest.mark.parametrize("name", ["smile_anna_01.jpg", "happy_01.jpg", "happy_anna_01.png"])
 def test_a_folder_without_portraits_is_told(tmp_path: Path, name: str) -> None:
     (tmp_path / name).touch()
-    with pytest.raises(DataError, match="holds no picture named"):
+    with pytest.raises(DataError, match="holds no image named"):
         read_portraits(tmp_path)
