@@ -1,12 +1,12 @@
-"""Show the log of experiments: a table, the newest first.
+"""Show the log of experiments: a table, newest first.
 
     python -m train.log                    print the table
-    python -m train.log --topic size       print all about one question
-    python -m train.log --write            write experiments/README.md, and a page a question
+    python -m train.log --topic size       print the experiments of a topic
+    python -m train.log --write            write experiments/README.md and a page for each topic
 
 An experiment is a file of experiments/, such as 001-base.toml: date, commit, topic, question,
 command, parents, data, epochs, hours, machine, scores with split and metric, verdict and notes.
-private-test.toml there holds every reading of PrivateTest, as `train.evaluate` prints them.
+private-test.toml has every evaluation on PrivateTest, as `train.evaluate` prints them.
 """
 
 from pathlib import Path
@@ -33,7 +33,9 @@ def main(arguments: list[str] | None = None) -> None:
         "--experiments", type=Path, default=FOLDER, metavar="DIR", help="default: experiments"
     )
     parser.add_argument("--topic", metavar="NAME", help="of topics.toml")
-    parser.add_argument("--write", action="store_true", help="README.md and pages of the folder")
+    parser.add_argument(
+        "--write", action="store_true", help="write README.md and pages of the folder"
+    )
     options = parser.parse_args(arguments)
     folder = options.experiments
     with explained():

@@ -1,16 +1,15 @@
-"""Train the small network that tells clear faces from cut, blurred, covered and drawn ones.
+"""Train the quality network, which classifies faces as clear, cut off, blurred, covered or drawn.
 
     python -m train.quality --data DIR --faces DIR --drawings DIR --fonts DIR --out models
 
-Clear are the training faces of FER2013 on whose emotion the FER+ annotators agree and the faces of
-`--faces`, folders of photographs. Cut, blurred and covered are the same
-with imitated faults (`train.inputs.imitated_faults`). Drawn is what the detector takes for faces in
-`--drawings`, a folder of images with a transparent ground, and in words set in `--fonts`. Emoji of
-five free sets were taken for the shipped network, as PNG of 400 pixels from npm's packages
-@iconify-json/twemoji, openmoji, fluent-emoji-flat, fxemoji and emojione. `train.trust` measures
-with another set, Noto.
+Clear faces are the training faces of FER2013 on whose emotion the FER+ annotators agree and those
+of `--faces`, folders of photographs. Cut, blurred and covered faces are the same with imitated
+faults (`train.inputs.imitated_faults`). Drawn faces are detections in `--drawings`, a folder of
+images with a transparent background, and in words set in `--fonts`. The shipped network was trained
+on emoji of five free sets, as PNG files of 400 pixels from the npm packages @iconify-json/twemoji,
+openmoji, fluent-emoji-flat, fxemoji and emojione. `train.trust` evaluates on another set, Noto.
 
-OUT gets quality.tflite and quality.json; about fifteen minutes on two cores.
+OUT gets quality.tflite and quality.json. Takes about fifteen minutes on two cores.
 """
 
 import argparse
@@ -66,7 +65,7 @@ def main(arguments: list[str] | None = None) -> None:
         info = QualityInfo(NETWORK_FILE, hashlib.sha256(content).hexdigest(), SPEC, origin)
         text = json.dumps(info.to_dict(), indent=2, ensure_ascii=False) + "\n"
         replace_file(options.out / QUALITY_JSON, text)
-        print(f"{options.out} holds {NETWORK_FILE}, {len(content):,} bytes; told rightly: {recall}")
+        print(f"{options.out} holds {NETWORK_FILE}, {len(content):,} bytes; recall: {recall}")
 
 
 def _parse(arguments: list[str] | None) -> tuple[argparse.Namespace, Path]:

@@ -1,1 +1,1 @@
-"""Markdown, plots and contact sheets that several reports share."""
+"""Writes Markdown, plots and contact sheets."""

@@ -1,8 +1,7 @@
-"""The log of experiments: one TOML file each, rendered as a table and as a page a question.
+"""Renders the log of experiments as a table and as a page for each topic.
 
-A folder of experiments holds NNN-NAME.toml files, topics.toml (the question of each page by the
-name of its topic) and private-test.toml (every reading of PrivateTest). Fields of an experiment are
-those of `Experiment`; negative results are experiments, too.
+A folder of experiments has a file NNN-NAME.toml for each, with the fields of `Experiment`;
+topics.toml, the question of each topic; and private-test.toml, every evaluation on PrivateTest.
 """
 
 import tomllib
@@ -16,18 +15,18 @@ from train.errors import DataError
 from train.reporting.markdown import table
 
 HEADLINES = {"FER+": "FER+ accuracy", "FER2013": "FER2013 accuracy"}
-"""Columns of the table, and the metric on PublicTest that stands there."""
+"""Metric on PublicTest by column of the table."""
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A figure of an experiment.
+    """A score of an experiment.
 
     Attributes:
-        split: what it was measured on.
-        metric: its name.
-        value: as it was written.
-        of: which of several variants, "" where there is one.
+        split: of the data.
+        metric: name of the metric.
+        value: with the digits of the file.
+        of: variant of the experiment, "" where there is only one.
     """
 
     split: str
@@ -38,23 +37,23 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """What was tried, and what came of it.
+    """An experiment and its result.
 
     Attributes:
         name: of its file, without suffix.
-        date: on which it ended.
+        date: of its end.
         commit: of the code.
-        topic: the page that it belongs to.
-        question: that it answers.
-        command: to type, or words in Markdown where it was no single command.
-        verdict: the answer, in a few words.
-        notes: all that was learned, in Markdown.
-        data: that it was trained or measured on.
-        machine: that it ran on.
+        topic: of its page.
+        question: to be answered.
+        command: shell command, or Markdown for more than one.
+        verdict: short answer.
+        notes: details, in Markdown.
+        data: for training or evaluation.
+        machine: hardware.
         hours: wall time.
-        epochs: trained, "" where nothing was.
-        parents: names of experiments whose results it began with.
-        scores: as they were printed.
+        epochs: of training, "" without training.
+        parents: names of the experiments that it continues.
+        scores: printed results.
     """
 
     name: str
@@ -77,7 +76,7 @@ def read_experiments(folder: Path) -> list[Experiment]:
     """Read the experiments of a folder, the newest first.
 
     Raises:
-        DataError: a file is malformed, lacks a field, or names a topic or parent that is not there.
+        DataError: a file is malformed, lacks a field, or names an unknown topic or parent.
     """
     topics = read_topics(folder)
     experiments = [_experiment(path) for path in sorted(folder.glob("[0-9]*.toml"))]
@@ -93,10 +92,10 @@ def read_experiments(folder: Path) -> list[Experiment]:
 
 
 def read_topics(folder: Path) -> dict[str, str]:
-    """Read the question of each page, by the name of its topic, in the order of the file.
+    """Read the question of each topic, in the order of the file.
 
     Raises:
-        DataError: there is no such file, or it is malformed.
+        DataError: the file is missing or malformed.
     """
     return {name: str(title) for name, title in _load(folder / "topics.toml").items()}
 
@@ -118,12 +117,12 @@ def overview(experiments: Iterable[Experiment]) -> str:
 
 
 def page(title: str, experiments: Iterable[Experiment]) -> str:
-    """Format the experiments on one question in full."""
+    """Format the experiments of a topic in full."""
     return "\n\n".join([f"# {title}", *(_section(one) for one in experiments)]) + "\n"
 
 
 def readings(folder: Path) -> str:
-    """Format the readings of PrivateTest as a table, the newest first.
+    """Format the evaluations on PrivateTest as a table, newest first.
 
     Raises:
         DataError: private-test.toml is missing or malformed.
@@ -135,7 +134,7 @@ def readings(folder: Path) -> str:
             raise DataError(f"{path.name}: a reading lacks {min(missing)}.")
         model = f"{one['model']}, commit {one['commit']}"
         keys = ("fer2013_accuracy", "ferplus_accuracy", "happy_or_sad_accuracy")
-        scores = (one.get(key, "-") for key in keys)  # without votes there is none by FER+
+        scores = (one.get(key, "-") for key in keys)  # no FER+ accuracy without votes
         rows.append((f"{one['date']}", model, *scores, _cell(one["why"])))
     header = ("date", "model", "FER2013", "FER+", "happy or sad", "why")
     return table(header, rows, words=("model", "why"))
@@ -144,7 +143,7 @@ def readings(folder: Path) -> str:
 def _load(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as stream:
-            return tomllib.load(stream, parse_float=str)  # digits stay as they were written
+            return tomllib.load(stream, parse_float=str)  # keeps the digits
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read ({error}).") from error
 
@@ -163,7 +162,7 @@ def _experiment(path: Path) -> Experiment:
 
 
 def _headline(one: Experiment, metric: str) -> str:
-    """The first score of a metric on PublicTest."""
+    """Return the first score of a metric on PublicTest, or ""."""
     found = (s.value for s in one.scores if (s.split, s.metric) == ("PublicTest", metric))
     return next(found, "")
 
@@ -185,7 +184,7 @@ def _section(one: Experiment) -> str:
 
 
 def _scores(scores: Sequence[Score]) -> str:
-    """Scores as a table with a row a variant, without one where there are none."""
+    """Format scores as a table with a row for each variant; "" without scores."""
     if not scores:
         return ""
     columns = list(dict.fromkeys(f"{score.split}, {score.metric}" for score in scores))
@@ -201,7 +200,7 @@ def _cell(text: str) -> str:
 
 
 def write_pages(folder: Path, experiments: Sequence[Experiment], topics: Mapping[str, str]) -> None:
-    """Write a page for each topic that has experiments into the folder's `pages`."""
+    """Write a page for each topic with experiments into the folder's `pages`."""
     (folder / "pages").mkdir(exist_ok=True)
     for topic, title in topics.items():
         chosen = [one for one in experiments if one.topic == topic]
