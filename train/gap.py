@@ -1,18 +1,17 @@
-"""Measure the wall between dataset and internet: what is lost between a cut face and a picture.
+"""Measure robustness outside the dataset: accuracy lost between a cropped face and a whole image.
 
     python -m train.gap --data DIR --press DIR --portraits DIR --out OUTDIR
     python -m train.gap --data DIR --out OUTDIR --only scenes,empty       some parts only
     python -m train.gap --data DIR --out OUTDIR --private                 for the report
 
-Faces whose right answer is known are set into generated pictures (`train.robustness.scenes`) and
-found again, by our way and by those of the predecessors, with the same network behind all of them.
-Real photographs and rendered portraits, where you have them, keep that honest. --press takes a
-folder with labels.csv (file, label), --portraits one with pictures named
-<emotion>_<person>_<number>.jpg.
+Labelled faces are pasted into generated images (`train.robustness.scenes`). Five pipelines, ours
+and those of the predecessors, detect and crop them for the same network. Photographs and rendered
+portraits check these results: --press takes a folder with labels.csv (file, label), --portraits one
+with images named <emotion>_<person>_<number>.jpg.
 
-Scenes are made of PublicTest, for choosing; with --private of PrivateTest, for reporting only: log
-it in experiments/private-test.toml. OUTDIR gets gap.json, gap.md and PNG figures. About 20 minutes
-on two cores.
+Scenes have faces of PublicTest, for choices; with --private of PrivateTest, for reports only: log
+the run in experiments/private-test.toml. OUTDIR gets gap.json, gap.md and a figure. Takes about 20
+minutes on two cores.
 """
 
 import argparse
@@ -34,7 +33,7 @@ from train.robustness.suite import NEEDS, PARTS, measure, need_same_model, read_
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """The command line."""
+    """Run the command line."""
     options, data = _parse(arguments)
     need("the report", "matplotlib", "mediapipe")
     from train.artifacts.provenance import git_commit
@@ -58,13 +57,15 @@ def _parse(arguments: list[str] | None) -> tuple[argparse.Namespace, Path]:
     add_model_argument(parser)
     add_data_argument(parser)
     parser.add_argument("--press", type=Path, metavar="DIR", help="photographs with labels.csv")
-    parser.add_argument("--portraits", type=Path, metavar="DIR", help="named after their emotion")
+    parser.add_argument(
+        "--portraits", type=Path, metavar="DIR", help="rendered portraits, named by emotion"
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="OUTDIR", help="for the report")
     parser.add_argument(
-        "--scenes", type=_positive, default=800, metavar="N", help="pictures (default: 800)"
+        "--scenes", type=_positive, default=800, metavar="N", help="number of scenes (default: 800)"
     )
     parser.add_argument(
-        "--only", type=_parts, default=PARTS, metavar="PARTS", help=f"of {', '.join(PARTS)}"
+        "--only", type=_parts, default=PARTS, metavar="PARTS", help=f"some of {', '.join(PARTS)}"
     )
     parser.add_argument(
         "--merge", action="store_true", help="keep the other parts of an earlier gap.json"

@@ -1,17 +1,17 @@
-"""Measure doubt: wrong answers about hidden faces, and faces seen where there are none.
+"""Measure uncertainty: wrong predictions on hidden faces, and faces found where there are none.
 
     python -m train.trust --photos DIR --photos DIR --portraits DIR --json OUT
     python -m train.trust --emoji NotoColorEmoji.ttf --fonts DIR
 
-Faces that are read rightly are changed so that part of the expression cannot be seen: cut by the
-image's edge, masked, covered, squeezed, blurred. A changed answer that is still sure is what a
-reader must not get. How far heads are turned cannot be imitated: answers are counted by it.
-`--photos` takes folders with labels.csv, `--portraits` one with pictures named
-<emotion>_<person>_<number>.jpg; at most `--faces` are changed, evenly from all.
+Correctly predicted faces are changed so that part of the expression is hidden: cropped by the
+image's edge, masked, covered, squeezed or blurred. Counts the predictions that change without being
+marked uncertain. Turned heads cannot be imitated: predictions are also counted by the angle of the
+head. `--photos` takes folders with labels.csv, `--portraits` one with images named
+<emotion>_<person>_<number>.jpg; at most `--faces` of all these are changed.
 
-Emoji and lettering show no person: counted is how many get an answer, and how many a sure one.
-`--emoji` takes a color font, `--fonts` a folder with fonts for 600 images of letters and words.
-Generated scenes without any face (`train.robustness.scenes`) are always measured.
+Emoji and lettering show no person: counts the images with a prediction, and with one that is not
+marked uncertain. `--emoji` takes a color font, `--fonts` a folder with fonts for 600 images of
+letters and words. Generated scenes without a face (`train.robustness.scenes`) are always measured.
 """
 
 import argparse
@@ -28,8 +28,14 @@ from train.cli import add_model_argument, check_file, command_parser, explained
 from train.data.drawings import draw_emoji, draw_words
 from train.data.photographs import read_photograph_sets, read_portraits
 from train.files import replace_file
-from train.robustness.doubt import SEED, describe, measure_changes, measure_invented, measure_turns
 from train.robustness.scenes import make_empty_scene
+from train.robustness.uncertainty import (
+    SEED,
+    describe,
+    measure_changes,
+    measure_false_faces,
+    measure_turns,
+)
 
 WORDS, SCENES = 600, 200
 
@@ -56,7 +62,7 @@ def main(arguments: list[str] | None = None) -> None:
         )
         figures: dict[str, Any] = {
             "invented": {
-                name: measure_invented(recognizer, images, name)
+                name: measure_false_faces(recognizer, images, name)
                 for name, images in invented.items()
             }
         }

@@ -11,8 +11,8 @@ from fer_core import EmotionRecognizer
 from fer_core.results import BoundingBox, FaceDetection
 from tests.conftest import EXAMPLES
 from train.data.photographs import Photograph
-from train.robustness.doubt import measure_changes, measure_invented, measure_turns
 from train.robustness.hidden_faces import CHANGES
+from train.robustness.uncertainty import measure_changes, measure_false_faces, measure_turns
 from train.trust import main
 
 PHOTOGRAPHS = [
@@ -67,7 +67,7 @@ def test_turns_are_counted_by_their_range() -> None:
 def test_invented_faces_are_counted_by_image() -> None:
     fake = Fake(NOBODY, found("happy", sure=False), found("happy", sure=True))
     images = [np.zeros((9, 9, 3), np.uint8)] * 3
-    told = measure_invented(fake, images, "nothing")  # type: ignore[arg-type]
+    told = measure_false_faces(fake, images, "nothing")  # type: ignore[arg-type]
     assert told == {"n": 3, "answered": 2, "sure": 1}
 
 

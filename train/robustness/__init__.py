@@ -1,1 +1,1 @@
-"""What is lost between a face of the dataset and a photograph."""
+"""Measures accuracy outside the dataset: scenes, corruptions, covered faces, photographs."""

@@ -1,4 +1,4 @@
-"""Generated backgrounds without a face: gradients, rooms, patterns, lettering, drawings."""
+"""Generates backgrounds without a face: gradients, rooms, patterns, lettering, drawings."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from fer_core.preprocessing import UInt8Array
 
 
 def background(width: int, height: int, rng: np.random.Generator) -> UInt8Array:
-    """One of `BACKGROUNDS`, drawn evenly."""
+    """Generate (height, width, 3) uint8 RGB by a random one of `BACKGROUNDS`."""
     return BACKGROUNDS[rng.integers(len(BACKGROUNDS))](width, height, rng)
 
 
@@ -24,7 +24,7 @@ def _gradient(width: int, height: int, rng: np.random.Generator) -> UInt8Array:
 
 
 def _clouds(width: int, height: int, rng: np.random.Generator) -> UInt8Array:
-    """Noise of several octaves: foliage, water, cloth."""
+    """Draw noise of several octaves, similar to foliage, water or cloth."""
     total = np.zeros((height, width, 3), np.float32)
     for octave in range(2, 8):
         cells = rng.standard_normal((2**octave, 2**octave, 3)).astype(np.float32)
@@ -35,7 +35,7 @@ def _clouds(width: int, height: int, rng: np.random.Generator) -> UInt8Array:
 
 
 def _shapes(width: int, height: int, rng: np.random.Generator) -> UInt8Array:
-    """Things out of focus: blurred boxes and ellipses."""
+    """Draw blurred boxes and ellipses, similar to objects out of focus."""
     canvas = _gradient(width, height, rng)
     for _ in range(int(rng.integers(8, 30))):
         center = (int(rng.integers(width)), int(rng.integers(height)))
@@ -50,7 +50,7 @@ def _shapes(width: int, height: int, rng: np.random.Generator) -> UInt8Array:
 
 
 def _room(width: int, height: int, rng: np.random.Generator) -> UInt8Array:
-    """Wall, floor, window, picture frames, a table."""
+    """Draw a wall, a floor, windows, image frames and a table."""
     canvas = np.full((height, width, 3), _color(rng), np.uint8)
     floor = int(height * rng.uniform(0.55, 0.85))
     canvas[floor:] = _color(rng)
@@ -68,7 +68,7 @@ def _room(width: int, height: int, rng: np.random.Generator) -> UInt8Array:
 
 
 def _pattern(width: int, height: int, rng: np.random.Generator) -> UInt8Array:
-    """Stripes, checks, bricks or dots."""
+    """Draw stripes, checks, bricks or dots."""
     first, second = np.array(_color(rng)), np.array(_color(rng))
     step = int(rng.integers(6, 90))
     y, x = np.mgrid[:height, :width]
@@ -86,7 +86,7 @@ def _pattern(width: int, height: int, rng: np.random.Generator) -> UInt8Array:
 
 
 def _writing(width: int, height: int, rng: np.random.Generator) -> UInt8Array:
-    """A page or poster: lines of random letters."""
+    """Draw lines of random letters, similar to a page or poster."""
     canvas = np.full((height, width, 3), _color(rng), np.uint8)
     letters = np.array(
         list("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ     .,0123456789")
@@ -100,7 +100,7 @@ def _writing(width: int, height: int, rng: np.random.Generator) -> UInt8Array:
 
 
 def _drawing(width: int, height: int, rng: np.random.Generator) -> UInt8Array:
-    """Strokes, houses, trees and suns on paper; nothing with eyes."""
+    """Draw strokes, houses, trees and suns; nothing with eyes."""
     canvas = np.full((height, width, 3), int(rng.integers(200, 256)), np.uint8)
     for _ in range(int(rng.integers(5, 25))):
         x, y = int(rng.integers(width)), int(rng.integers(height))
@@ -123,7 +123,7 @@ def _drawing(width: int, height: int, rng: np.random.Generator) -> UInt8Array:
 
 
 def _noise(width: int, height: int, rng: np.random.Generator) -> UInt8Array:
-    """Pixels, or blocks of pixels, of random levels."""
+    """Draw pixels, or blocks of pixels, of random levels."""
     block = int(rng.integers(1, 24))
     cells = rng.integers(0, 256, (-(-height // block), -(-width // block), 3)).astype(np.uint8)
     large = cv2.resize(cells, None, fx=block, fy=block, interpolation=cv2.INTER_NEAREST)

@@ -1,7 +1,7 @@
-"""Faces made worse on purpose, each fault at five strengths, after Hendrycks & Dietterich (2019).
+"""Corrupts faces by ten faults at five strengths, after Hendrycks and Dietterich (2019).
 
-Lengths are fractions of the face's side, except that downscaling leaves a number of pixels. They
-were fixed before any model was measured against them.
+Lengths are fractions of the face's side, except for downscaling, which is to a number of pixels.
+They were fixed before any model was evaluated on them.
 """
 
 from collections.abc import Callable
@@ -16,20 +16,23 @@ from train.inputs.jpeg import jpeg
 STRENGTHS = (1, 2, 3, 4, 5)
 EYE_BAND = (0.25, 0.52)  # rows of a dataset face that hold the eyes, as fractions of its side
 MOUTH_BAND = (0.66, 0.92)
-OCCLUDER = 96  # grey level of what hides them
+OCCLUDER = 96  # grey level of the bar that covers them
 
 
 def corrupt(face: UInt8Array, name: str, strength: int, rng: np.random.Generator) -> UInt8Array:
-    """A worse copy of a face.
+    """Corrupt a face.
 
     Args:
-        face: (s, s) uint8 grey, cut as a dataset's.
+        face: (s, s) uint8 grey, cropped as in the dataset; not changed.
         name: a key of `CORRUPTIONS`.
         strength: 1 (slight) to 5 (severe).
-        rng: the only source of chance.
+        rng: the only source of randomness.
 
     Returns:
-        (s, s) uint8 grey; the input is not touched.
+        (s, s) uint8 grey.
+
+    Raises:
+        ValueError: the strength is not one of `STRENGTHS`.
     """
     if strength not in STRENGTHS:
         raise ValueError(f"strength must be one of {STRENGTHS}, got {strength}")
@@ -47,14 +50,14 @@ def _gaussian_noise(face: UInt8Array, level: int, rng: np.random.Generator) -> U
 
 
 def _shot_noise(face: UInt8Array, level: int, rng: np.random.Generator) -> UInt8Array:
-    photons = (200, 80, 40, 20, 10)[level]  # that make full white
+    photons = (200, 80, 40, 20, 10)[level]  # of a white pixel
     return _to_levels(rng.poisson(face / 255 * photons) / photons * 255)
 
 
 def _defocus_blur(face: UInt8Array, level: int, _: np.random.Generator) -> UInt8Array:
     radius = (0.015, 0.025, 0.04, 0.055, 0.075)[level] * face.shape[0]
     reach = int(np.ceil(radius))
-    # A disc, its rim covered in part: four by four samples a pixel.
+    # A disc, antialiased by four by four samples per pixel.
     offsets = (np.arange(4) - 1.5) / 4
     grid = np.arange(-reach, reach + 1)
     fine = (grid[:, np.newaxis] + offsets).ravel()
@@ -93,7 +96,7 @@ def _jpeg(face: UInt8Array, level: int, _: np.random.Generator) -> UInt8Array:
 
 
 def _downscaling(face: UInt8Array, level: int, _: np.random.Generator) -> UInt8Array:
-    side = round((0.67, 0.5, 0.375, 0.29, 0.21)[level] * 48)  # pixels that are left
+    side = round((0.67, 0.5, 0.375, 0.29, 0.21)[level] * 48)  # pixels
     small = cv2.resize(face, (side, side), interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.resize(small, face.shape[::-1]), dtype=np.uint8)
 
@@ -107,7 +110,7 @@ def _mouth_hidden(face: UInt8Array, level: int, _: np.random.Generator) -> UInt8
 
 
 def _hide(face: UInt8Array, band: tuple[float, float], level: int) -> UInt8Array:
-    """A bar over the middle of a band, wider with each strength until it hides the whole band."""
+    """Cover the middle of a band by a bar, which at the highest strength covers the whole band."""
     share = (0.3, 0.5, 0.7, 0.85, 1.0)[level]
     side = face.shape[0]
     top, bottom = round(band[0] * side), round(band[1] * side)

@@ -1,7 +1,7 @@
-"""Images of faces changed so that part of the expression cannot be seen, for measuring doubt.
+"""Hides part of a face: cropped by the image's edge, masked, covered, squeezed or blurred.
 
-Every change takes an image, (H, W, 3) uint8 RGB, and the face in it, and returns a new image; the
-input is not touched. Lengths are fractions of the face's own size.
+Every change takes an image, (H, W, 3) uint8 RGB, and the face in it, and returns a new image.
+Lengths are relative to the face.
 """
 
 from collections.abc import Callable
@@ -14,37 +14,17 @@ from fer_core.preprocessing import UInt8Array
 from fer_core.results import KEYPOINT_NAMES, FaceDetection
 
 MASK_COLOR = (20, 20, 22)
-HAND_WIDTH, HAND_HEIGHT = 0.45, 0.6  # of the box: a hand with closed fingers
+HAND_WIDTH, HAND_HEIGHT = 0.45, 0.6  # a hand with closed fingers, relative to the box
 SQUEEZE = 0.75
-MOTION = 0.15  # of the box's width: length of the blur
+MOTION = 0.15  # length of the blur, relative to the box's width
 
 Change = Callable[[UInt8Array, FaceDetection, np.random.Generator], UInt8Array]
-
-
-def keep_upper(image: UInt8Array, face: FaceDetection, _: np.random.Generator) -> UInt8Array:
-    """Cut the image off at the middle of the face's box; the lower half is gone."""
-    return image[: _middle(face)[1]].copy()
-
-
-def keep_lower(image: UInt8Array, face: FaceDetection, _: np.random.Generator) -> UInt8Array:
-    """Cut the image off at the middle of the face's box; the upper half is gone."""
-    return image[_middle(face)[1] :].copy()
-
-
-def keep_left(image: UInt8Array, face: FaceDetection, _: np.random.Generator) -> UInt8Array:
-    """Cut the image off at the middle of the face's box; what lies to the right is gone."""
-    return image[:, : _middle(face)[0]].copy()
-
-
-def keep_right(image: UInt8Array, face: FaceDetection, _: np.random.Generator) -> UInt8Array:
-    """Cut the image off at the middle of the face's box; what lies to the left is gone."""
-    return image[:, _middle(face)[0] :].copy()
 
 
 def mask_mouth_and_nose(
     image: UInt8Array, face: FaceDetection, _: np.random.Generator
 ) -> UInt8Array:
-    """Draw a dark mask from the bridge of the nose to below the chin."""
+    """Draw a dark face mask from the bridge of the nose to below the chin."""
     points = dict(zip(KEYPOINT_NAMES, face.keypoints, strict=True))
     eyes = (points["right_eye"] + points["left_eye"]) / 2
     down = points["mouth_center"] - eyes
@@ -66,7 +46,7 @@ def mask_mouth_and_nose(
 
 
 def cover_with_hand(image: UInt8Array, face: FaceDetection, rng: np.random.Generator) -> UInt8Array:
-    """Lay a hand-sized patch of the face's own color over the mouth or a cheek."""
+    """Cover the mouth or a cheek with a hand-sized patch of the face's median color."""
     box = face.box
     size = np.array([HAND_WIDTH * box.width, HAND_HEIGHT * box.height]) / 2
     mouth = face.keypoints[KEYPOINT_NAMES.index("mouth_center")]
@@ -89,14 +69,14 @@ def cover_with_hand(image: UInt8Array, face: FaceDetection, rng: np.random.Gener
 
 
 def squeeze(image: UInt8Array, _: FaceDetection, __: np.random.Generator) -> UInt8Array:
-    """Squeeze the width to three quarters, as when 4:3 is shown as 1:1."""
+    """Reduce the width to three quarters, as when 4:3 is shown as 1:1."""
     height, width = image.shape[:2]
     size = (max(1, round(SQUEEZE * width)), height)
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def blur_by_motion(image: UInt8Array, face: FaceDetection, rng: np.random.Generator) -> UInt8Array:
-    """Blur along a line of `MOTION` of the box's width, in any direction."""
+    """Apply motion blur in a random direction."""
     length = max(3, round(MOTION * face.box.width))
     kernel = np.zeros((length, length), np.float32)
     angle, middle = rng.uniform(0, np.pi), (length - 1) / 2
@@ -108,10 +88,10 @@ def blur_by_motion(image: UInt8Array, face: FaceDetection, rng: np.random.Genera
 
 
 CHANGES: dict[str, Change] = {
-    "lower half outside": keep_upper,
-    "upper half outside": keep_lower,
-    "right half outside": keep_left,
-    "left half outside": keep_right,
+    "lower half outside": lambda image, face, _: image[: _center(face)[1]].copy(),
+    "upper half outside": lambda image, face, _: image[_center(face)[1] :].copy(),
+    "right half outside": lambda image, face, _: image[:, : _center(face)[0]].copy(),
+    "left half outside": lambda image, face, _: image[:, _center(face)[0] :].copy(),
     "mask over mouth and nose": mask_mouth_and_nose,
     "hand-sized patch": cover_with_hand,
     "squeezed to 3:4": squeeze,
@@ -119,7 +99,7 @@ CHANGES: dict[str, Change] = {
 }
 
 
-def _middle(face: FaceDetection) -> NDArray[np.int64]:
-    """(2,) x and y of the box's middle, at least one pixel from the image's upper left."""
+def _center(face: FaceDetection) -> NDArray[np.int64]:
+    """Return (2,) int64 x and y of the box's center, at least 1."""
     box = face.box
     return np.maximum(1, [(box.x_min + box.x_max) // 2, (box.y_min + box.y_max) // 2])

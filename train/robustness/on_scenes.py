@@ -1,6 +1,6 @@
-"""Faces of the dataset, in generated pictures and spoiled: what `train.gap` measures on them.
+"""Measures the pipelines of `train.gap` on scenes with dataset faces and on corrupted faces.
 
-Each measure returns plain values for JSON.
+Every `measure_...` returns values for JSON.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ from fer_core.recognizer import EmotionRecognizer
 from train.cli import progress
 from train.data.dataset import Dataset
 from train.robustness.corruptions import CORRUPTIONS, STRENGTHS, corrupt
-from train.robustness.pipelines import BOX, HAAR, OURS, Cut, Pipeline
+from train.robustness.pipelines import BOX, HAAR, OURS, WHOLE, FaceCrop, Pipeline
 from train.robustness.scenes import (
     KnownFace,
     PlacedFace,
@@ -27,15 +27,15 @@ from train.robustness.scenes import (
 )
 
 SEED = 2013
-NEAR = 0.35  # of a face's height: how far the middle of a box may lie from the middle of the face
-LIKE = (0.4, 2.0)  # how much lower or higher than the face a box may be
+MAX_DISTANCE = 0.35  # from the center of a face to that of its box, in face heights
+HEIGHT_RATIO = (0.4, 2.0)  # of the box to the face
 HEIGHT_EDGES = (48, 64, 96, 160, 260, 481)  # pixels
 ROLL_EDGES = (-30, -20, -10, 10, 20, 30)  # degrees
 SCENE_STRENGTHS = (0.0, 0.5, 1.0, 1.5, 2.0)
 
 
 def probabilities(model: EmotionModel, crops: Sequence[UInt8Array]) -> NDArray[np.float64]:
-    """(N, 7) calibrated answers for (crop_size, crop_size) grey crops."""
+    """Predict (N, 7) calibrated probabilities of (crop_size, crop_size) uint8 grey crops."""
     spec = model.info.preprocessing
     if not crops:
         return np.zeros((0, len(FER2013_LABELS)))
@@ -43,28 +43,28 @@ def probabilities(model: EmotionModel, crops: Sequence[UInt8Array]) -> NDArray[n
 
 
 def ceiling_faces(dataset: Dataset) -> tuple[list[KnownFace], NDArray[np.int64]]:
-    """Faces whose FER+ majority is one of the seven, and their rows."""
+    """Return the faces whose FER+ majority is one of the seven emotions, and their rows."""
     reference = dataset.reference
     rows = np.flatnonzero((reference >= 0) & (reference < len(FER2013_LABELS)))
     return [dataset_face(dataset.faces[row], int(reference[row])) for row in rows], rows
 
 
-def match(cuts: Sequence[Cut], faces: Sequence[PlacedFace]) -> tuple[list[int], int]:
-    """Which cut shows which face.
+def match(crops: Sequence[FaceCrop], faces: Sequence[PlacedFace]) -> tuple[list[int], int]:
+    """Assign crops to faces.
 
     Returns:
-        The index of a cut for each face, -1 for a miss; and how many cuts show none.
+        The index of a crop for each face, -1 for a miss; the number of crops without a face.
     """
     taken: list[int] = []
     for face in faces:
         fitting = [
-            (float(np.hypot(*(np.array(cut.center) - face.center))), index)
-            for index, cut in enumerate(cuts)
-            if index not in taken and LIKE[0] < cut.height / face.height < LIKE[1]
+            (float(np.hypot(*(np.array(crop.center) - face.center))), index)
+            for index, crop in enumerate(crops)
+            if index not in taken and HEIGHT_RATIO[0] < crop.height / face.height < HEIGHT_RATIO[1]
         ]
         distance, index = min(fitting, default=(np.inf, -1))
-        taken.append(index if distance < NEAR * face.height else -1)
-    return taken, len(cuts) - sum(index >= 0 for index in taken)
+        taken.append(index if distance < MAX_DISTANCE * face.height else -1)
+    return taken, len(crops) - sum(index >= 0 for index in taken)
 
 
 def measure_scenes(
@@ -73,28 +73,28 @@ def measure_scenes(
     faces: Sequence[KnownFace],
     count: int,
 ) -> dict[str, Any]:
-    """One face a picture, all pipelines; the ceiling is the face as the dataset cuts it.
+    """Measure all pipelines on scenes with one face each; `ceiling` is accuracy on dataset crops.
 
     Returns:
-        By pipeline: `all` scenes, `upright_96` (not rolled, 96 pixels and more) and `common` (faces
-        that Haar, MediaPipe's box and ours all found), and bands `by_height` and `by_roll`, each as
-        `_figures`.
+        By pipeline: `all` scenes, `upright_96` (not rotated, at least 96 pixels high), `common`
+        (faces that Haar, MediaPipe's box and ours all found), and bands `by_height` and `by_roll`,
+        each with the metrics of `_metrics`.
     """
     sources = np.random.default_rng(SEED).integers(len(faces), size=count)
     placed: list[PlacedFace] = []
-    rows: dict[str, _Rows] = {name: _Rows() for name in pipelines}
+    rows: dict[str, _Outcome] = {name: _Outcome() for name in pipelines}
     for index in progress(range(count), "scenes"):
         rng = np.random.default_rng((SEED, 1, index))
         scene = make_scene(faces, [int(sources[index])], rng)
         (face,) = scene.faces
         placed.append(face)
         for name, pipeline in pipelines.items():
-            rows[name].add(pipeline(scene.picture), face, whole=name == "whole picture")
+            rows[name].add(pipeline(scene.image), face, whole=name == WHOLE)
     labels = np.array([face.label for face in placed])
     heights = np.array([face.height for face in placed])
     rolls = np.array([face.roll for face in placed])
     spec = recognizer.model.info.preprocessing
-    own = [prepare_dataset_face(faces[face.source].picture, spec) for face in placed]
+    own = [prepare_dataset_face(faces[face.source].image, spec) for face in placed]
     ceiling = probabilities(recognizer.model, own).argmax(axis=1) == labels
     for name in pipelines:
         rows[name].judge(recognizer.model, labels)
@@ -108,17 +108,17 @@ def measure_scenes(
     }
     for name, row in rows.items():
         result["pipelines"][name] = {
-            "all": _figures(row, ceiling, np.ones(count, bool)),
-            "upright_96": _figures(row, ceiling, upright),
-            "common": _figures(row, ceiling, common),
+            "all": _metrics(row, ceiling, np.ones(count, bool)),
+            "upright_96": _metrics(row, ceiling, upright),
+            "common": _metrics(row, ceiling, common),
             "by_height": _bands(row, ceiling, heights, HEIGHT_EDGES),
             "by_roll": _bands(row, ceiling, rolls, ROLL_EDGES),
         }
     return result
 
 
-class _Rows:
-    """What one pipeline made of one face a picture."""
+class _Outcome:
+    """Detections and predictions of one pipeline on scenes with one face each."""
 
     def __init__(self) -> None:
         self.crops: list[UInt8Array | None] = []
@@ -126,12 +126,12 @@ class _Rows:
         self.found = np.zeros(0, bool)
         self.right = np.zeros(0, bool)
 
-    def add(self, cuts: list[Cut], face: PlacedFace, *, whole: bool) -> None:
-        if whole:  # the picture is the face, wherever that stands
-            self.crops.append(cuts[0].crop)
+    def add(self, crops: list[FaceCrop], face: PlacedFace, *, whole: bool) -> None:
+        if whole:  # the whole image counts as the crop of the face
+            self.crops.append(crops[0].pixels)
             return
-        (index,), invented = match(cuts, [face])
-        self.crops.append(cuts[index].crop if index >= 0 else None)
+        (index,), invented = match(crops, [face])
+        self.crops.append(crops[index].pixels if index >= 0 else None)
         self.invented += invented
 
     def judge(self, model: EmotionModel, labels: NDArray[np.int64]) -> None:
@@ -141,11 +141,13 @@ class _Rows:
         self.right[self.found] = answers.argmax(axis=1) == labels[self.found]
 
 
-def _figures(row: _Rows, ceiling: NDArray[np.bool_], chosen: NDArray[np.bool_]) -> dict[str, Any]:
-    """Found share, accuracy with misses counted as wrong and without, and points below the ceiling.
+def _metrics(
+    row: _Outcome, ceiling: NDArray[np.bool_], chosen: NDArray[np.bool_]
+) -> dict[str, Any]:
+    """Compute detection rate, accuracy with misses wrong and without misses, and loss of accuracy.
 
-    `below_ceiling` compares on the faces that were found; `margin` is half its 95 % interval, from
-    the normal approximation for paired answers.
+    `below_ceiling` is the difference to the dataset crops of the faces found; `margin` is half its
+    95 % interval by the normal approximation for paired predictions.
     """
     seen = chosen & row.found
     lost = ceiling[seen].astype(float) - row.right[seen]
@@ -161,13 +163,13 @@ def _figures(row: _Rows, ceiling: NDArray[np.bool_], chosen: NDArray[np.bool_]) 
 
 
 def _bands(
-    row: _Rows,
+    row: _Outcome,
     ceiling: NDArray[np.bool_],
     values: NDArray[np.float64],
     edges: Sequence[float],
 ) -> list[dict[str, Any]]:
     return [
-        {"from": low, "to": high, **_figures(row, ceiling, (values >= low) & (values < high))}
+        {"from": low, "to": high, **_metrics(row, ceiling, (values >= low) & (values < high))}
         for low, high in pairwise(edges)
     ]
 
@@ -178,13 +180,13 @@ def measure_strengths(
     faces: Sequence[KnownFace],
     count: int,
 ) -> dict[str, Any]:
-    """Accuracy with misses counted as wrong over the strength of the photograph's faults.
+    """Measure accuracy, misses wrong, over the strength of image faults.
 
-    The same faces at the same places, upright ones and rolled ones, once for each strength.
+    Every strength has the same faces at the same positions.
     """
     result: dict[str, Any] = {name: [] for name in pipelines}
     for strength in SCENE_STRENGTHS:
-        rows = {name: _Rows() for name in pipelines}
+        rows = {name: _Outcome() for name in pipelines}
         labels = []
         for index in progress(range(count), f"faults x {strength}"):
             rng = np.random.default_rng((SEED, 2, index))
@@ -192,9 +194,7 @@ def measure_strengths(
             scene = make_scene(faces, [source], rng, strength=strength)
             labels.append(scene.faces[0].label)
             for name, pipeline in pipelines.items():
-                rows[name].add(
-                    pipeline(scene.picture), scene.faces[0], whole=name == "whole picture"
-                )
+                rows[name].add(pipeline(scene.image), scene.faces[0], whole=name == WHOLE)
         for name, row in rows.items():
             row.judge(recognizer.model, np.array(labels))
             result[name].append(float(row.right.mean()))
@@ -204,9 +204,13 @@ def measure_strengths(
 def measure_several(
     ours: Pipeline, faces: Sequence[KnownFace], count: int, **scene_options: Any
 ) -> dict[str, Any]:
-    """Two to five faces a picture: which are found, which twice, which invented.
+    """Measure detection in scenes of two to five faces.
 
-    `scene_options` go to `make_scene`.
+    Args:
+        ours: the pipeline.
+        faces: to choose from.
+        count: number of scenes.
+        **scene_options: of `make_scene`.
     """
     heights: list[float] = []
     found: list[bool] = []
@@ -216,7 +220,7 @@ def measure_several(
         number = min(len(faces), int(rng.integers(2, 6)))
         sources = rng.choice(len(faces), number, replace=False).tolist()
         scene = make_scene(faces, sources, rng, **scene_options)
-        taken, extra = match(ours(scene.picture), scene.faces)
+        taken, extra = match(ours(scene.image), scene.faces)
         heights += [face.height for face in scene.faces]
         found += [index >= 0 for index in taken]
         invented += extra
@@ -242,18 +246,18 @@ def measure_several(
 
 
 def measure_empty(pipelines: dict[str, Pipeline], count: int) -> dict[str, Any]:
-    """In how many generated pictures without a face each pipeline finds one."""
-    names = [name for name in pipelines if name != "whole picture"]
+    """Count the generated images without a face in which each pipeline finds one."""
+    names = [name for name in pipelines if name != WHOLE]
     false = dict.fromkeys(names, 0)
-    for index in progress(range(count), "pictures without a face"):
-        picture = make_empty_scene(np.random.default_rng((SEED, 4, index)))
+    for index in progress(range(count), "images without a face"):
+        image = make_empty_scene(np.random.default_rng((SEED, 4, index)))
         for name in names:
-            false[name] += bool(pipelines[name](picture))
+            false[name] += bool(pipelines[name](image))
     return {"pictures": count, "with_a_face": false}
 
 
 def measure_corruptions(model: EmotionModel, dataset: Dataset, count: int) -> dict[str, Any]:
-    """Accuracy on corrupted dataset faces relative to clean ones, by fault and strength."""
+    """Measure accuracy on corrupted faces relative to clean ones, by corruption and strength."""
     faces, _ = ceiling_faces(dataset)
     rows = np.random.default_rng(SEED).choice(len(faces), min(count, len(faces)), replace=False)
     chosen = [faces[row] for row in rows]
@@ -262,7 +266,7 @@ def measure_corruptions(model: EmotionModel, dataset: Dataset, count: int) -> di
 
     def accuracy(change: Callable[[UInt8Array, int], UInt8Array]) -> float:
         crops = [
-            prepare_dataset_face(change(face.picture, index), spec)
+            prepare_dataset_face(change(face.image, index), spec)
             for index, face in enumerate(chosen)
         ]
         return float((probabilities(model, crops).argmax(axis=1) == labels).mean())

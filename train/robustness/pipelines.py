@@ -1,6 +1,6 @@
-"""Ways from a picture to face crops, side by side: those of the predecessors, and ours.
+"""Pipelines of detection and cropping: those of the predecessors, and ours.
 
-All of them end in the same network, so what differs is what it gets to see.
+Their crops are input of the same network, so that only detection and cropping are compared.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,29 +18,29 @@ from fer_core.results import FaceResult
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
-    """A face as a pipeline cuts it.
+class FaceCrop:
+    """A crop of a face by a pipeline.
 
     Attributes:
-        box: x_min, y_min, x_max, y_max in pixels of the picture.
-        crop: (crop_size, crop_size) uint8 grey, for `preprocess`.
+        box: x_min, y_min, x_max, y_max in pixels of the image.
+        pixels: (crop_size, crop_size) uint8 grey, for `preprocess`.
     """
 
     box: tuple[float, float, float, float]
-    crop: UInt8Array
+    pixels: UInt8Array
 
     @property
     def center(self) -> tuple[float, float]:
-        """(x, y) of the box."""
+        """Center (x, y) of the box, in pixels."""
         return (self.box[0] + self.box[2]) / 2, (self.box[1] + self.box[3]) / 2
 
     @property
     def height(self) -> float:
-        """Of the box, in pixels."""
+        """Height of the box, in pixels."""
         return self.box[3] - self.box[1]
 
 
-Pipeline = Callable[[UInt8Array], list[Cut]]
+Pipeline = Callable[[UInt8Array], list[FaceCrop]]
 
 WHOLE, HAAR, BOX, OUR_BOX, OURS = (
     "whole picture",
@@ -52,13 +52,13 @@ WHOLE, HAAR, BOX, OUR_BOX, OURS = (
 
 
 def build_pipelines(recognizer: EmotionRecognizer) -> dict[str, Pipeline]:
-    """The pipelines by name: picture (H, W, 3) uint8 RGB -> cuts.
+    """Build the pipelines, by name: (H, W, 3) uint8 RGB -> crops.
 
-    - whole picture: resized, as the predecessor behind Flask did
-    - Haar crop: OpenCV's frontal cascade with the customary settings, as a predecessor did
-    - MediaPipe box: the short-range detector on the whole picture, its box, no alignment
-    - our faces, box only: what our detector finds, cut by its box: what alignment adds
-    - ours
+    - whole picture: the resized image, as in the predecessor with Flask
+    - Haar crop: OpenCV's frontal cascade with common settings, as in another predecessor
+    - MediaPipe box: box of the short-range detector on the whole image, without alignment
+    - our faces, box only: box of our detector, without alignment
+    - ours: our detector and alignment
     """
     size = recognizer.model.info.preprocessing.crop_size
     cascade = cv2.CascadeClassifier(
@@ -66,55 +66,56 @@ def build_pipelines(recognizer: EmotionRecognizer) -> dict[str, Pipeline]:
     )
     mediapipe_boxes = _mediapipe_boxes()
 
-    def whole(picture: UInt8Array) -> list[Cut]:
-        height, width = picture.shape[:2]
-        return [_cut(picture, (0, 0, width, height), size)]
+    def whole(image: UInt8Array) -> list[FaceCrop]:
+        height, width = image.shape[:2]
+        return [_crop(image, (0, 0, width, height), size)]
 
-    def haar(picture: UInt8Array) -> list[Cut]:
-        grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+    def haar(image: UInt8Array) -> list[FaceCrop]:
+        grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
         found = cascade.detectMultiScale(grey, scaleFactor=1.1, minNeighbors=5, minSize=(30, 30))
-        return [_cut(picture, (x, y, x + w, y + h), size) for x, y, w, h in found]
+        return [_crop(image, (x, y, x + w, y + h), size) for x, y, w, h in found]
 
-    def box(picture: UInt8Array) -> list[Cut]:
-        return [_cut(picture, found, size) for found in mediapipe_boxes(picture)]
+    def box(image: UInt8Array) -> list[FaceCrop]:
+        return [_crop(image, found, size) for found in mediapipe_boxes(image)]
 
     last: tuple[UInt8Array | None, Sequence[FaceResult]] = (None, ())
 
-    def recognize(picture: UInt8Array) -> Sequence[FaceResult]:
-        nonlocal last  # two pipelines ask for the same picture, one after the other
-        if last[0] is not picture:
-            last = (picture, recognizer.recognize(picture).faces)
+    def recognize(image: UInt8Array) -> Sequence[FaceResult]:
+        nonlocal last  # two pipelines process the same image in succession
+        if last[0] is not image:
+            last = (image, recognizer.recognize(image).faces)
         return last[1]
 
-    def our_box(picture: UInt8Array) -> list[Cut]:
-        return [_cut(picture, _edges(face), size) for face in recognize(picture)]
+    def our_box(image: UInt8Array) -> list[FaceCrop]:
+        return [_crop(image, face_edges(face), size) for face in recognize(image)]
 
-    def ours(picture: UInt8Array) -> list[Cut]:
-        return [Cut(_edges(face), face.aligned) for face in recognize(picture)]
+    def ours(image: UInt8Array) -> list[FaceCrop]:
+        return [FaceCrop(face_edges(face), face.aligned) for face in recognize(image)]
 
     return {WHOLE: whole, HAAR: haar, BOX: box, OUR_BOX: our_box, OURS: ours}
 
 
-def _edges(face: FaceResult) -> tuple[float, float, float, float]:
+def face_edges(face: FaceResult) -> tuple[float, float, float, float]:
+    """Return x_min, y_min, x_max, y_max of a face's box, in pixels."""
     box = face.detection.box
     return box.x_min, box.y_min, box.x_max, box.y_max
 
 
-def _cut(picture: UInt8Array, box: tuple[float, float, float, float], size: int) -> Cut:
-    """Cut the part of a box that lies in the picture, and resize it."""
+def _crop(image: UInt8Array, box: tuple[float, float, float, float], size: int) -> FaceCrop:
+    """Crop the part of a box inside the image, and resize it."""
     left, top, right, bottom = (round(edge) for edge in box)
-    height, width = picture.shape[:2]
-    part = picture[max(0, top) : min(height, bottom), max(0, left) : min(width, right)]
+    height, width = image.shape[:2]
+    part = image[max(0, top) : min(height, bottom), max(0, left) : min(width, right)]
     if part.size == 0:
-        part = picture
+        part = image
     shrink = max(part.shape[:2]) > size
     method = cv2.INTER_AREA if shrink else cv2.INTER_LINEAR
     crop = np.asarray(cv2.resize(part, (size, size), interpolation=method), dtype=np.uint8)
-    return Cut(box, to_grey(crop[np.newaxis])[0])
+    return FaceCrop(box, to_grey(crop[np.newaxis])[0])
 
 
 def _mediapipe_boxes() -> Callable[[UInt8Array], list[tuple[float, float, float, float]]]:
-    """MediaPipe's detector as its documentation uses it: whole picture, score .5."""
+    """Return MediaPipe's detector with default options: whole image, score .5."""
     import mediapipe as mp
     from mediapipe.tasks.python.core.base_options import BaseOptions
     from mediapipe.tasks.python.vision import FaceDetector, FaceDetectorOptions
@@ -122,14 +123,14 @@ def _mediapipe_boxes() -> Callable[[UInt8Array], list[tuple[float, float, float,
     model = (MODELS_DIR / DETECTOR_FILE).read_bytes()
     options = FaceDetectorOptions(base_options=BaseOptions(model_asset_buffer=model))
 
-    def boxes(picture: UInt8Array) -> list[tuple[float, float, float, float]]:
-        data: NDArray[np.uint8] = np.ascontiguousarray(picture)
-        # A graph for each picture costs milliseconds; one that is left open fails aloud at exit.
+    def boxes(image: UInt8Array) -> list[tuple[float, float, float, float]]:
+        data: NDArray[np.uint8] = np.ascontiguousarray(image)
+        # A new graph takes milliseconds; one left open prints errors at exit.
         with FaceDetector.create_from_options(options) as graph:
             found = graph.detect(mp.Image(image_format=mp.ImageFormat.SRGB, data=data)).detections
-        areas = (detection.bounding_box for detection in found)
         return [
-            (b.origin_x, b.origin_y, b.origin_x + b.width, b.origin_y + b.height) for b in areas
+            (b.origin_x, b.origin_y, b.origin_x + b.width, b.origin_y + b.height)
+            for b in (detection.bounding_box for detection in found)
         ]
 
     return boxes

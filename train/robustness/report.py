@@ -1,18 +1,17 @@
-"""What `train.gap` measured, as gap.md with figures; needs matplotlib (train/requirements.txt)."""
+"""Writes the report of `train.gap`; needs matplotlib (train/requirements.txt)."""
 
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from train.reporting.markdown import table
-from train.reporting.plots import BLUE, DPI, GREEN, GREY, ORANGE
+from train.reporting.plots import BLUE, GREEN, GREY, ORANGE, save, style_axes
 from train.robustness.corruptions import STRENGTHS
 
-# name: color, line and mark, so that none hangs on color alone
+# By pipeline; line and marker differ, too, for readers who do not tell the colors apart.
 STYLES: dict[str, dict[str, Any]] = {
     "whole picture": {"color": GREY, "linestyle": ":", "marker": "s"},
     "Haar crop": {"color": ORANGE, "linestyle": "--", "marker": "^"},
@@ -23,34 +22,31 @@ STYLES: dict[str, dict[str, Any]] = {
 
 
 def write_report(result: dict[str, Any], folder: Path) -> list[Path]:
-    """Write gap.md and its figures.
+    """Write gap.md and its figure.
 
     Args:
         result: from `train.robustness.suite.measure`; parts may be missing.
-        folder: where to.
+        folder: existing folder for the report.
 
     Returns:
-        What was written.
+        The files, gap.md first.
     """
     origin = result["origin"]
     lines = [
-        f"# The wall, measured on {origin['model']} {origin['version']}",
+        f"# Robustness of {origin['model']} {origin['version']}",
         "",
         (
             f"{origin.get('date', '')}, commit `{origin.get('commit', '')}`; faces of scenes from "
-            f"{result['split']}. Printed by `python -m train.gap`; every figure is in gap.json."
+            f"{result['split']}. Printed by `python -m train.gap`; gap.json has all numbers."
         ),
     ]
     written = []
     if "scenes" in result:
-        written.append(_draw_wall(result, folder / "wall.png"))
-        lines += ["", "![accuracy over height, roll and faults](wall.png)"]
+        written.append(_draw_accuracy(result, folder / "accuracy.png"))
+        lines += ["", "![Accuracy over face height, roll and image faults](accuracy.png)"]
     for part, write in SECTIONS.items():
         if part in result:
             lines += ["", *write(result[part])]
-    if "corruptions" in result:
-        written.append(_draw_corruptions(result["corruptions"], folder / "corruptions.png"))
-        lines += ["", "![accuracy kept by fault](corruptions.png)"]
     path = folder / "gap.md"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return [path, *written]
@@ -68,14 +64,14 @@ def _points(row: dict[str, Any]) -> str:
 
 def _scenes(part: dict[str, Any]) -> list[str]:
     chosen = {
-        "all": f"All scenes ({part['n']}; ceiling {_percent(part['ceiling'])} %)",
+        "all": f"All scenes ({part['n']}; dataset crops {_percent(part['ceiling'])} %)",
         "upright_96": "Upright, 96 pixels and more "
-        f"(ceiling {_percent(part['ceiling_upright_96'])} %)",
+        f"(dataset crops {_percent(part['ceiling_upright_96'])} %)",
         "common": "Faces that Haar, MediaPipe's box and ours all found",
     }
-    lines = ["## One face a picture", "",
-             ("In per cent. Below ceiling: points that are lost to the dataset's own crops of the "
-             "same faces, misses left out, with half the 95 % interval.")]  # fmt: skip
+    lines = ["## One face in each image", "",
+             ("In per cent. Last column: percentage points below the dataset's crops of the faces "
+             "found, ± half the 95 % interval.")]  # fmt: skip
     for key, title in chosen.items():
         rows = (
             (
@@ -89,8 +85,8 @@ def _scenes(part: dict[str, Any]) -> list[str]:
             )
             for name, values in part["pipelines"].items()
         )
-        head = ("", "faces", "found", "invented", "right, misses wrong", "right, of found",
-                "below ceiling")  # fmt: skip
+        head = ("pipeline", "faces", "found", "false detections", "accuracy, misses wrong",
+                "accuracy of found", "points below dataset crops")  # fmt: skip
         lines += ["", f"### {title}", "", table(head, rows)]
     return lines
 
@@ -99,12 +95,12 @@ def _strengths(part: dict[str, Any]) -> list[str]:
     rows = (
         (name, *map(_percent, values)) for name, values in part["accuracy_misses_wrong"].items()
     )
-    head = ("right, misses wrong", *(f"x {strength:g}" for strength in part["strengths"]))
-    return [f"## Faults of the photograph, times a strength ({part['n']} scenes)", "",
+    head = ("accuracy, misses wrong", *(f"x {strength:g}" for strength in part["strengths"]))
+    return [f"## Image faults of increasing strength ({part['n']} scenes)", "",
             table(head, rows)]  # fmt: skip
 
 
-def _several(part: dict[str, Any], title: str = "Two to five faces a picture") -> list[str]:
+def _several(part: dict[str, Any], title: str = "Two to five faces in each image") -> list[str]:
     rows = (
         (f"{row['from']} to {row['to']} pixels", str(row["n"]), _percent(row["found"]))
         for row in part["by_height"]
@@ -112,23 +108,23 @@ def _several(part: dict[str, Any], title: str = "Two to five faces a picture") -
     return [
         f"## {title}",
         "",
-        f"{part['faces']} faces in {part['pictures']} pictures, found {_percent(part['found'])} %"
+        f"{part['faces']} faces in {part['pictures']} images, found {_percent(part['found'])} %"
         + (f", of those from 64 pixels {_percent(part['found_from_64'])} %"
            if part["found_from_64"] is not None else "")
-        + f"; {part['invented_or_twice']} invented or found twice.",
+        + f"; {part['invented_or_twice']} false or duplicate detections.",
         "",
-        table(("face's height", "faces", "found, %"), rows),
+        table(("face height", "faces", "found, %"), rows),
     ]  # fmt: skip
 
 
 def _small(part: dict[str, Any]) -> list[str]:
-    return _several(part, "Small faces in pictures 1280 wide")
+    return _several(part, "Small faces in images 1280 pixels wide")
 
 
 def _empty(part: dict[str, Any]) -> list[str]:
     rows = ((name, str(number)) for name, number in part["with_a_face"].items())
-    return [f"## {part['pictures']} generated pictures without a face", "",
-            table(("", "pictures in which one was found"), rows)]  # fmt: skip
+    return [f"## {part['pictures']} generated images without a face", "",
+            table(("pipeline", "images with a false detection"), rows)]  # fmt: skip
 
 
 def _photographs(part: dict[str, Any]) -> list[str]:
@@ -143,7 +139,7 @@ def _photographs(part: dict[str, Any]) -> list[str]:
         for name, values in part["pipelines"].items()
     )
     return [f"## Real photographs ({part['n']})", "",
-            "Largest face of each; a miss is wrong. In per cent.", "",
+            "Recall of the largest face in per cent; a miss is wrong.", "",
             table(("", "found", "mean recall", *names), rows)]  # fmt: skip
 
 
@@ -153,11 +149,11 @@ def _rolls(part: dict[str, Any]) -> list[str]:
         for angle in part["changed"]
     )
     return [
-        "## Photographs rolled",
+        "## Rotated photographs",
         "",
         (
-            f"Of {part['right_upright']} that were right upright, rolling by up to 45° changes the "
-            f"answer of {_percent(part['changed_up_to_45'])} %, misses included."
+            f"Of {part['right_upright']} correct predictions, rotating the photograph by up to 45° "
+            f"changes {_percent(part['changed_up_to_45'])} %, misses included."
         ),
         "",
         table(("clockwise", "changed, %", "not found, %"), rows),
@@ -165,7 +161,7 @@ def _rolls(part: dict[str, Any]) -> list[str]:
 
 
 def _settings(part: dict[str, Any]) -> list[str]:
-    rows = [("as they are", "-", _percent(part["alone"]["mean_recall"]), "-", "-")]
+    rows = [("original", "-", _percent(part["alone"]["mean_recall"]), "-", "-")]
     for name in ("set in", "set in, bad photograph"):
         values = part[name]
         rows.append(
@@ -177,55 +173,37 @@ def _settings(part: dict[str, Any]) -> list[str]:
                 _percent(values["without_misses"]["in_scene"]),
             )
         )
-    head = ("", "found", "mean recall, misses wrong", "of found: as they are", "of found: in scene")
-    return [f"## The photographs set into larger pictures ({part['n']})", "", table(head, rows)]
+    head = ("", "found", "mean recall, misses wrong", "of found: original", "of found: in scene")
+    return [f"## Photographs pasted into larger images ({part['n']})", "", table(head, rows)]
 
 
 def _corruptions(part: dict[str, Any]) -> list[str]:
     rows = ((name, *map(_percent, values)) for name, values in part["kept"].items())
     return [
         (
-            f"## Accuracy kept on corrupted dataset faces ({part['n']}; "
+            f"## Accuracy on corrupted dataset faces, relative to clean ones ({part['n']}; "
             f"{_percent(part['clean'])} % when clean)"
         ),
         "",
-        table(("kept, %", *map(str, STRENGTHS)), rows),
+        table(("in per cent, by strength", *map(str, STRENGTHS)), rows),
     ]
 
 
 def _portraits(part: dict[str, Any]) -> list[str]:
     changed = ((name, _percent(value)) for name, value in part["accuracy"].items())
-    expression = (
-        (
-            name,
-            _percent(value),
-            f"{part['spread'][name]['largest']:.2f}",
-            f"{part['spread'][name]['deviation']:.2f}",
-        )
-        for name, value in part["by_expression"].items()
-    )
+    expression = ((name, _percent(value)) for name, value in part["by_expression"].items())
     person = (
         (name, str(row["n"]), _percent(row["accuracy"]), f"{row['probability']:.2f}")
         for name, row in part["by_person"].items()
     )
-    neutral = part["neutral"]
-    pulls = [
-        f"{name} {neutral[name]['answers']} (mean probability {neutral[name]['probability']:.2f})"
-        for name in ("angry", "sad")
-        if name in neutral
-    ]
     return [
         f"## Rendered portraits ({part['n']})",
         "",
-        table(("", "right, %"), changed),
+        table(("change", "accuracy, %"), changed),
         "",
-        "Spread: of the probability of the right answer, over persons.",
+        table(("expression", "recall, %"), expression),
         "",
-        table(("", "right, %", "largest difference", "standard deviation"), expression),
-        "",
-        table(("person", "pictures", "right, %", "probability of the right answer"), person),
-        "",
-        f"Of {neutral['n']} neutral faces, answered as: {', '.join(pulls)}.",
+        table(("person", "images", "accuracy, %", "probability of the label"), person),
     ]
 
 
@@ -243,33 +221,31 @@ SECTIONS = {
 }
 
 
-def _draw_wall(result: dict[str, Any], path: Path) -> Path:
-    """Accuracy, misses counted as wrong, over height, roll and strength, a line a pipeline."""
+def _draw_accuracy(result: dict[str, Any], path: Path) -> Path:
+    """Draw accuracy, misses wrong, over height, roll and strength, a curve for each pipeline."""
     scenes = result["scenes"]
     figure = Figure(figsize=(12, 4.2), layout="constrained")
     height, roll, strength = figure.subplots(1, 3, sharey=True)
-    _draw_bands(height, scenes, "by_height", "Height of the face (pixels)")
-    _draw_bands(roll, scenes, "by_roll", "Roll of the face (degrees)")
+    _draw_bands(height, scenes, "by_height", "Face height (pixels)")
+    _draw_bands(roll, scenes, "by_roll", "Face roll (degrees)")
     if "strengths" in result:
         part = result["strengths"]
         for name, values in part["accuracy_misses_wrong"].items():
             strength.plot(part["strengths"], values, label=name, **STYLES[name])
-    strength.set_xlabel("Strength of the photograph's faults")
+    strength.set_xlabel("Strength of the image faults")
     for axes in (height, roll, strength):
         axes.axhline(scenes["ceiling"], color="black", linewidth=1, linestyle=(0, (6, 3)))
-        axes.grid(alpha=0.25)
-        axes.spines[["top", "right"]].set_visible(False)
+        style_axes(axes)
     height.annotate(
-        "the dataset's own crops", (0.02, scenes["ceiling"]), xycoords=("axes fraction", "data"),
+        "dataset crops", (0.02, scenes["ceiling"]), xycoords=("axes fraction", "data"),
         xytext=(0, 4), textcoords="offset points", fontsize=9,
     )  # fmt: skip
-    height.set_ylabel("Right, misses counted as wrong")
+    height.set_ylabel("Accuracy, misses wrong")
     height.set_ylim(0, 1)
     height.yaxis.set_major_formatter(PercentFormatter(1.0))
     handles, labels = height.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
-    figure.savefig(path, dpi=DPI)
-    return path
+    return save(figure, path)
 
 
 def _draw_bands(axes: Axes, scenes: dict[str, Any], key: str, title: str) -> None:
@@ -280,23 +256,3 @@ def _draw_bands(axes: Axes, scenes: dict[str, Any], key: str, title: str) -> Non
         axes.plot(places, right, label=name, **STYLES[name])
         axes.set_xticks(places, [f"{row['from']} to {row['to']}" for row in rows], fontsize=8)
     axes.set_xlabel(title)
-
-
-def _draw_corruptions(part: dict[str, Any], path: Path) -> Path:
-    table = np.array(list(part["kept"].values()), dtype=np.float64)
-    figure = Figure(figsize=(6, 4.8), layout="constrained")
-    axes = figure.subplots()
-    axes.imshow(table, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-    axes.set_yticks(range(len(table)), list(part["kept"]))
-    axes.set_xticks(range(len(STRENGTHS)), list(map(str, STRENGTHS)))
-    axes.set_xlabel("Strength")
-    axes.tick_params(length=0)
-    axes.spines[:].set_visible(False)
-    for row, column in np.ndindex(table.shape):
-        value = table[row, column]
-        if np.isfinite(value):
-            color = "white" if value > 0.6 else "black"
-            axes.text(column, row, f"{100 * value:.0f}", ha="center", va="center", color=color)
-    axes.set_title("Accuracy kept, in % of that on clean faces", fontsize=11)
-    figure.savefig(path, dpi=DPI)
-    return path

@@ -1,10 +1,9 @@
-"""Whole pictures as the internet has them, around faces whose right answer is known.
+"""Generates scenes: images with labelled faces on generated backgrounds, and with image faults.
 
-A dataset's face is cut already; a visitor's is somewhere in a picture, small or large, rolled,
-badly lit, compressed. The scenes made here are the measure of that difference (`train.gap`): faces
-are set into generated backgrounds, and the whole is then photographed badly. Everything is decided
-by the seed. The ranges were fixed before anything was tuned against them; a change of this module
-makes older figures incomparable, so it carries a version.
+A dataset face is a crop; a face in a user's image is small or large, rotated, badly lit,
+compressed. `train.gap` measures on scenes how much accuracy that costs. The seed decides
+everything. The ranges were fixed before anything was tuned against them. Results of different
+versions of this module cannot be compared; increase `VERSION` when you change it.
 """
 
 from collections.abc import Sequence
@@ -21,33 +20,33 @@ from train.robustness.backgrounds import background
 VERSION = 1
 
 SIZES = ((640, 480), (800, 600), (960, 720), (1280, 720), (1280, 960), (1600, 1200), (1920, 1080))
-FACE_HEIGHT = (48.0, 480.0)  # pixels, drawn evenly in the logarithm
-LARGEST_SHARE = 0.85  # of the picture's shorter side that a face may take
+FACE_HEIGHT = (48.0, 480.0)  # pixels, log-uniform
+LARGEST_SHARE = 0.85  # largest face height, relative to the shorter side of the image
 MAX_ROLL = 30.0  # degrees
-UPRIGHT_SHARE = 1 / 3  # of the faces are not rolled at all
+UPRIGHT_SHARE = 1 / 3  # of the faces that are not rotated
 JPEG_QUALITY = (40, 95)
 GAMMA = (0.6, 1.6)
-CAST = 0.12  # largest relative gain or loss of a colour channel
-LIGHT = 0.35  # largest relative fall of the light from one side of the picture to the other
+CAST = 0.12  # largest relative gain or loss of a color channel
+LIGHT = 0.35  # largest relative loss of light from one side of the image to the other
 BLUR = 0.012  # largest standard deviation, in face heights
 NOISE = 10.0  # largest standard deviation, in grey levels
-FEATHER = 0.25  # of the face's side, on each side: what surrounds the face and fades away
-SKIN = (1.10, 0.98, 0.88)  # RGB gains that a grey face is tinted with, more or less
+FEATHER = 0.25  # width of the blended margin, relative to the face's side
+SKIN = (1.10, 0.98, 0.88)  # RGB gains of the strongest tint of a grey face
 
 
 @dataclass(frozen=True, slots=True)
 class KnownFace:
-    """A face to set into a scene.
+    """A labelled face to paste into a scene.
 
     Attributes:
-        picture: (h, w) grey or (h, w, 3) RGB uint8.
-        center: (x, y) of the square that a dataset would cut, in pixels of `picture`.
+        image: (h, w) grey or (h, w, 3) RGB uint8.
+        center: (x, y) of the square that a dataset crop shows, in pixels of `image`.
         side: side of that square, in pixels; the face's height.
-        roll: of the face in `picture`, in degrees, clockwise; it is set upright first.
-        label: right answer, index into `FER2013_LABELS`.
+        roll: of the face in `image`, in degrees clockwise; it is undone first.
+        label: index into `FER2013_LABELS`.
     """
 
-    picture: UInt8Array
+    image: UInt8Array
     center: tuple[float, float]
     side: float
     roll: float
@@ -56,14 +55,14 @@ class KnownFace:
 
 @dataclass(frozen=True, slots=True)
 class PlacedFace:
-    """Where a face stands in a scene.
+    """Position of a face in a scene.
 
     Attributes:
-        source: index into the faces that the scene was made from.
+        source: index into the faces passed to `make_scene`.
         center: (x, y) in pixels of the scene.
-        height: side of the square that a dataset would cut, in pixels of the scene.
-        roll: in degrees, clockwise.
-        label: right answer, index into `FER2013_LABELS`.
+        height: side of the square that a dataset crop shows, in pixels of the scene.
+        roll: in degrees clockwise.
+        label: index into `FER2013_LABELS`.
     """
 
     source: int
@@ -75,14 +74,14 @@ class PlacedFace:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A picture, (H, W, 3) uint8 RGB, and the faces that it shows."""
+    """An image, (H, W, 3) uint8 RGB, and the faces in it."""
 
-    picture: UInt8Array
+    image: UInt8Array
     faces: tuple[PlacedFace, ...]
 
 
 def dataset_face(face: UInt8Array, label: int) -> KnownFace:
-    """A FER2013 face: the whole picture is the square."""
+    """Make a `KnownFace` of a (s, s) uint8 FER2013 face, which fills its crop."""
     side = face.shape[0]
     return KnownFace(face, (side / 2, side / 2), float(side), 0.0, label)
 
@@ -96,18 +95,15 @@ def make_scene(
     sizes: tuple[tuple[int, int], ...] = SIZES,
     heights: tuple[float, float] = FACE_HEIGHT,
 ) -> Scene:
-    """Set faces into a generated picture, and photograph it.
+    """Paste faces into a generated background, and add image faults.
 
     Args:
-        faces: all that there are.
-        sources: which of them the scene shall show; one that finds no room is left out.
-        rng: the only source of chance.
-        strength: of `photograph`.
-        sizes: (width, height) of the pictures to draw from.
+        faces: all faces.
+        sources: indices of those to paste; one without room is left out.
+        rng: the only source of randomness.
+        strength: of the faults, see `add_faults`.
+        sizes: (width, height) in pixels to choose from.
         heights: smallest and largest height of a face, in pixels.
-
-    Returns:
-        A scene of one of the sizes, by default 640x480 to 1920x1080 pixels.
     """
     width, height = sizes[rng.integers(len(sizes))]
     canvas = background(width, height, rng)
@@ -120,28 +116,28 @@ def make_scene(
             _paste(canvas, faces[source], place, rng)
             placed.append(place)
     smallest = min((face.height for face in placed), default=100.0)
-    return Scene(photograph(canvas, smallest, rng, strength), tuple(placed))
+    return Scene(add_faults(canvas, smallest, rng, strength), tuple(placed))
 
 
 def make_empty_scene(rng: np.random.Generator) -> UInt8Array:
-    """(H, W, 3) uint8 RGB without a face: rooms, patterns, textures, drawings, noise."""
+    """Generate (H, W, 3) uint8 RGB without a face: rooms, patterns, textures, drawings, noise."""
     width, height = SIZES[rng.integers(len(SIZES))]
-    return photograph(background(width, height, rng), 100.0, rng)
+    return add_faults(background(width, height, rng), 100.0, rng)
 
 
-def photograph(
-    picture: UInt8Array, face_height: float, rng: np.random.Generator, strength: float = 1.0
+def add_faults(
+    image: UInt8Array, face_height: float, rng: np.random.Generator, strength: float = 1.0
 ) -> UInt8Array:
-    """A bad photograph of a picture: light, gamma, colour cast, blur, noise, JPEG.
+    """Imitate faults of photographs: light, gamma, color cast, blur, noise, JPEG.
 
     Args:
-        picture: (H, W, 3) uint8 RGB.
-        face_height: in pixels; blur is measured by it.
-        rng: the only source of chance.
-        strength: what every fault is multiplied by, 0 (a perfect photograph) to 2.
+        image: (H, W, 3) uint8 RGB; not changed.
+        face_height: in pixels, the unit of blur.
+        rng: the only source of randomness.
+        strength: factor of every fault, 0 (none) to 2.
     """
-    height, width = picture.shape[:2]
-    levels = picture.astype(np.float32) / 255
+    height, width = image.shape[:2]
+    levels = image.astype(np.float32) / 255
     levels *= (1 - strength * _light(width, height, rng))[..., np.newaxis]
     levels *= 1 + strength * rng.uniform(-CAST, CAST, 3).astype(np.float32)
     np.clip(levels, 0, 1, out=levels)
@@ -158,7 +154,7 @@ def photograph(
 
 
 def _light(width: int, height: int, rng: np.random.Generator) -> NDArray[np.float32]:
-    """(H, W) float32 relative loss: light that falls from one side to the other."""
+    """Return (H, W) float32 relative loss of light, increasing from one side to the other."""
     angle, fall = rng.uniform(0, 2 * np.pi), rng.uniform(0, LIGHT)
     x = np.linspace(-1, 1, width, dtype=np.float32)
     y = np.linspace(-1, 1, height, dtype=np.float32)[:, np.newaxis]
@@ -175,7 +171,7 @@ def _find_place(
     size: tuple[int, int],
     heights: tuple[float, float],
 ) -> PlacedFace | None:
-    """A place where the whole head lies in the picture and touches no other."""
+    """Find a random position where the whole head is in the image and overlaps no other head."""
     largest = min(heights[1], LARGEST_SHARE * min(size))
     height = float(np.exp(rng.uniform(np.log(heights[0]), np.log(largest))))
     roll = 0.0 if rng.random() < UPRIGHT_SHARE else float(rng.uniform(-MAX_ROLL, MAX_ROLL))
@@ -193,22 +189,22 @@ def _find_place(
 def _paste(
     canvas: UInt8Array, face: KnownFace, place: PlacedFace, rng: np.random.Generator
 ) -> None:
-    """Blend a face with what surrounds it into the canvas, in place."""
-    picture = face.picture
-    if picture.ndim == 2:
+    """Blend a face and its surroundings into the canvas, in place."""
+    image = face.image
+    if image.ndim == 2:
         gains = 1 + rng.uniform(0, 1) * (np.array(SKIN, np.float32) - 1)
-        picture = np.clip(picture[..., np.newaxis] * gains, 0, 255).astype(np.uint8)
+        image = np.clip(image[..., np.newaxis] * gains, 0, 255).astype(np.uint8)
     reach = place.height * (0.5 + FEATHER)
-    # Shrinking by area has to come before the warp, which knows only interpolation.
+    # Reduce by area averaging first: the warp only interpolates, which would alias.
     shrink = place.height / face.side
     if shrink < 1:
-        size = (round(picture.shape[1] * shrink), round(picture.shape[0] * shrink))
+        size = (round(image.shape[1] * shrink), round(image.shape[0] * shrink))
         smaller = cv2.resize(
-            picture, (max(1, size[0]), max(1, size[1])), interpolation=cv2.INTER_AREA
+            image, (max(1, size[0]), max(1, size[1])), interpolation=cv2.INTER_AREA
         )
-        picture = np.asarray(smaller, dtype=np.uint8)
-    # Whole pixels: each axis may have shrunk a little differently.
-    factor = np.array(picture.shape[1::-1]) / np.array(face.picture.shape[1::-1])
+        image = np.asarray(smaller, dtype=np.uint8)
+    # Sides are whole pixels, so that the factors of both axes differ slightly.
+    factor = np.array(image.shape[1::-1]) / np.array(face.image.shape[1::-1])
     center = np.array(face.center) * factor - 0.5
     turn = cv2.getRotationMatrix2D(
         (float(center[0]), float(center[1])),
@@ -220,7 +216,7 @@ def _paste(
     turn[:, 2] += np.array(place.center) - 0.5 - center
     turn[:, 2] -= (left, top)
     patch = cv2.warpAffine(
-        picture,
+        image,
         turn,
         (right - left, bottom - top),
         flags=cv2.INTER_CUBIC,
@@ -236,7 +232,7 @@ def _paste(
 
 
 def _soft_mask(place: PlacedFace, window: tuple[int, int, int, int]) -> NDArray[np.float32]:
-    """Opacity of a patch: a rounded square, whole over the face, fading within the feather."""
+    """Return the (h, w) float32 opacity of a patch: a rounded square with a soft margin."""
     left, top, right, bottom = window
     x = (np.arange(left, right, dtype=np.float32) + 0.5 - place.center[0])[np.newaxis]
     y = (np.arange(top, bottom, dtype=np.float32) + 0.5 - place.center[1])[:, np.newaxis]
@@ -246,6 +242,3 @@ def _soft_mask(place: PlacedFace, window: tuple[int, int, int, int]) -> NDArray[
     distance = (along**4 + down**4) ** 0.25  # half a side at the middle of the face's edges
     fade = np.clip((0.5 + FEATHER - distance) / FEATHER, 0, 1)
     return np.asarray(fade * fade * (3 - 2 * fade), dtype=np.float32)
-
-
-# Backgrounds: (width, height, rng) -> (H, W, 3) uint8 RGB that a human sees no face in.

@@ -1,4 +1,4 @@
-"""The parts of the measure of robustness, and results of an earlier run."""
+"""Runs the parts of `train.gap`, and reads the results of an earlier run."""
 
 import argparse
 import json
@@ -16,7 +16,7 @@ NEEDS = {"press": ("photographs", "rolls", "settings"), "portraits": ("portraits
 
 
 def measure(options: argparse.Namespace, data: Path) -> dict[str, Any]:
-    """All parts that were asked for, by name.
+    """Measure the parts that `--only` names, by name.
 
     Raises:
         DataError: data cannot be read.
@@ -63,31 +63,29 @@ def measure(options: argparse.Namespace, data: Path) -> dict[str, Any]:
 
 
 def read_earlier(path: Path) -> dict[str, Any]:
-    """Read the gap.json that an earlier run left; nothing when there was none.
+    """Read the gap.json of an earlier run; return an empty dict if there is none.
 
     Raises:
-        DataError: it is no such file.
+        DataError: the file is malformed.
     """
     if not path.exists():
         return {}
     try:
-        earlier = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (TypeError, ValueError) as error:
         raise DataError(f"{path} is not the gap.json of an earlier run; remove it.") from error
-    if not isinstance(earlier, dict):
-        raise DataError(f"{path} is not the gap.json of an earlier run; remove it.")
-    return earlier
 
 
 def need_same_model(earlier: dict[str, Any], result: dict[str, Any]) -> None:
-    """See that an earlier result is of the same split and the same version of the model.
+    """Check that an earlier result has the same split and model version.
 
     Raises:
-        DataError: it is not.
+        DataError: it has another.
     """
-    for name, value in (("split", result["split"]), ("version", result["origin"]["version"])):
-        there = earlier.get(name) if name == "split" else earlier.get("origin", {}).get(name)
-        if earlier and there != value:
-            raise DataError(
-                f"the earlier gap.json is of {there}, this run of {value}; use another --out."
-            )
+    before = (earlier.get("split"), earlier.get("origin", {}).get("version"))
+    now = (result["split"], result["origin"]["version"])
+    if earlier and before != now:
+        raise DataError(
+            f"the earlier gap.json is of {before[0]}, model {before[1]}, this run of {now[0]}, "
+            f"model {now[1]}; use another --out."
+        )

@@ -14,9 +14,9 @@ from train.robustness.pipelines import (
     OUR_BOX,
     OURS,
     WHOLE,
-    Cut,
+    FaceCrop,
     Pipeline,
-    _cut,
+    _crop,
     build_pipelines,
 )
 
@@ -55,7 +55,9 @@ def test_a_cut_is_a_grey_crop_of_the_size_that_the_network_wants(
 ) -> None:
     cuts = pipelines[name](group)
     assert cuts
-    assert {(cut.crop.shape, cut.crop.dtype) for cut in cuts} == {((48, 48), np.dtype(np.uint8))}
+    assert {(cut.pixels.shape, cut.pixels.dtype) for cut in cuts} == {
+        ((48, 48), np.dtype(np.uint8))
+    }
 
 
 def no_opinion(inputs: np.ndarray) -> dict[str, np.ndarray]:
@@ -73,7 +75,7 @@ def test_another_crop_size_is_heard(recognizer: EmotionRecognizer, group: np.nda
         recognizer.detector, recognizer.quality, EmotionModel(no_opinion, larger)
     )
     for name, pipeline in build_pipelines(other).items():
-        assert {cut.crop.shape for cut in pipeline(group)} == {(64, 64)}, name
+        assert {cut.pixels.shape for cut in pipeline(group)} == {(64, 64)}, name
 
 
 @pytest.mark.parametrize("name", [HAAR, BOX, OUR_BOX, OURS])
@@ -93,7 +95,7 @@ def test_the_whole_picture_is_resized_and_nothing_else(pipelines: dict[str, Pipe
     (cut,) = pipelines[WHOLE](picture)
     assert cut.box == (0, 0, 500, 300)
     shrunk = cv2.resize(picture, (48, 48), interpolation=cv2.INTER_AREA)
-    assert np.array_equal(cut.crop, grey(np.asarray(shrunk, np.uint8)))
+    assert np.array_equal(cut.pixels, grey(np.asarray(shrunk, np.uint8)))
 
 
 def test_ours_is_what_the_recognizer_shows_as_aligned(
@@ -105,7 +107,7 @@ def test_ours_is_what_the_recognizer_shows_as_aligned(
     for face, cut in zip(faces, cuts, strict=True):
         box = face.detection.box
         assert cut.box == (box.x_min, box.y_min, box.x_max, box.y_max)
-        assert np.array_equal(cut.crop, face.aligned)
+        assert np.array_equal(cut.pixels, face.aligned)
 
 
 def test_our_boxes_are_cut_without_alignment(
@@ -113,8 +115,8 @@ def test_our_boxes_are_cut_without_alignment(
 ) -> None:
     for ours, box in zip(pipelines[OURS](group), pipelines[OUR_BOX](group), strict=True):
         assert ours.box == box.box
-        assert np.array_equal(box.crop, _cut(group, ours.box, 48).crop)
-        assert not np.array_equal(box.crop, ours.crop)
+        assert np.array_equal(box.pixels, _crop(group, ours.box, 48).pixels)
+        assert not np.array_equal(box.pixels, ours.pixels)
 
 
 @pytest.mark.parametrize("name", [HAAR, BOX, OUR_BOX, OURS])
@@ -124,14 +126,14 @@ def test_no_face_is_no_cut(name: str, pipelines: dict[str, Pipeline]) -> None:
 
 def test_a_box_of_the_crop_size_is_cut_pixel_by_pixel() -> None:
     picture = colors(200, 200)
-    cut = _cut(picture, (30.4, 49.6, 78.4, 97.6), 48)
-    assert np.array_equal(cut.crop, grey(picture[50:98, 30:78]))
+    cut = _crop(picture, (30.4, 49.6, 78.4, 97.6), 48)
+    assert np.array_equal(cut.pixels, grey(picture[50:98, 30:78]))
 
 
 def test_a_small_box_is_enlarged() -> None:
     picture = colors(200, 200)
     part = cv2.resize(picture[50:80, 30:60], (48, 48), interpolation=cv2.INTER_LINEAR)
-    assert np.array_equal(_cut(picture, (30, 50, 60, 80), 48).crop, grey(np.asarray(part)))
+    assert np.array_equal(_crop(picture, (30, 50, 60, 80), 48).pixels, grey(np.asarray(part)))
 
 
 @pytest.mark.parametrize(
@@ -145,17 +147,17 @@ def test_a_box_beyond_the_edge_is_clipped(
     box: tuple[float, float, float, float], rows: slice, columns: slice
 ) -> None:
     picture = colors(160, 200)
-    cut = _cut(picture, box, 48)
-    inside = _cut(picture[rows, columns], (0, 0, 10_000, 10_000), 48)
+    cut = _crop(picture, box, 48)
+    inside = _crop(picture[rows, columns], (0, 0, 10_000, 10_000), 48)
     assert cut.box == box
-    assert np.array_equal(cut.crop, inside.crop)
+    assert np.array_equal(cut.pixels, inside.pixels)
 
 
 def test_a_box_wholly_outside_still_gives_a_crop() -> None:
-    assert _cut(colors(160, 200), (300, 300, 350, 350), 48).crop.shape == (48, 48)
+    assert _crop(colors(160, 200), (300, 300, 350, 350), 48).pixels.shape == (48, 48)
 
 
 def test_center_and_height_are_those_of_the_box() -> None:
-    cut = Cut((10, 20, 30, 60), np.zeros((48, 48), np.uint8))
+    cut = FaceCrop((10, 20, 30, 60), np.zeros((48, 48), np.uint8))
     assert cut.center == (20, 40)
     assert cut.height == 40

@@ -18,10 +18,10 @@ from train.robustness.scenes import (
     KnownFace,
     PlacedFace,
     Scene,
+    add_faults,
     dataset_face,
     make_empty_scene,
     make_scene,
-    photograph,
 )
 
 SMALL: dict[str, Any] = {"sizes": ((640, 480),), "heights": (60.0, 120.0)}  # quick to make
@@ -44,36 +44,36 @@ def places(faces: list[KnownFace]) -> list[tuple[tuple[int, int], tuple[PlacedFa
     sources = list(range(5))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scenes, "_paste", lambda *_: None)
-        patch.setattr(scenes, "photograph", lambda picture, *_: picture)
+        patch.setattr(scenes, "add_faults", lambda picture, *_: picture)
         patch.setattr(
             scenes, "background", lambda width, height, _: np.zeros((height, width, 3), np.uint8)
         )
         made = [make_scene(faces, sources, np.random.default_rng(seed)) for seed in range(300)]
-    return [((s.picture.shape[1], s.picture.shape[0]), s.faces) for s in made]
+    return [((s.image.shape[1], s.image.shape[0]), s.faces) for s in made]
 
 
 def test_the_same_seed_gives_the_same_scene(faces: list[KnownFace]) -> None:
     first, again = scene_of(faces, 1), scene_of(faces, 1)
-    assert np.array_equal(first.picture, again.picture)
+    assert np.array_equal(first.image, again.image)
     assert first.faces == again.faces
 
 
 def test_another_seed_gives_another_scene(faces: list[KnownFace]) -> None:
     first, other = scene_of(faces, 1), scene_of(faces, 2)
-    assert not np.array_equal(first.picture, other.picture)
+    assert not np.array_equal(first.image, other.image)
     assert first.faces != other.faces
 
 
 def test_the_strength_moves_no_face(faces: list[KnownFace]) -> None:
     perfect, bad = scene_of(faces, 1, strength=0.0), scene_of(faces, 1, strength=2.0)
     assert perfect.faces == bad.faces
-    assert not np.array_equal(perfect.picture, bad.picture)
+    assert not np.array_equal(perfect.image, bad.image)
 
 
 def test_known_faces_are_not_touched(faces: list[KnownFace]) -> None:
-    before = [face.picture.copy() for face in faces]
+    before = [face.image.copy() for face in faces]
     scene_of(faces, 1)
-    assert all(np.array_equal(face.picture, old) for face, old in zip(faces, before, strict=True))
+    assert all(np.array_equal(face.image, old) for face, old in zip(faces, before, strict=True))
 
 
 def test_a_scene_has_one_of_the_sizes(places: list) -> None:
@@ -133,7 +133,7 @@ def test_a_face_that_finds_no_room_is_left_out(faces: list[KnownFace]) -> None:
 
 def test_own_sizes_and_heights_are_kept_to(faces: list[KnownFace]) -> None:
     scene = scene_of(faces, 0, sizes=((700, 500),), heights=(60.0, 62.0))
-    assert scene.picture.shape == (500, 700, 3)
+    assert scene.image.shape == (500, 700, 3)
     assert all(60 <= face.height <= 62 for face in scene.faces)
 
 
@@ -198,9 +198,9 @@ def test_the_pixels_at_a_placed_face_are_that_face(
         )
         (place,) = scene.faces
         rolls.append(place.roll)
-        grey = cv2.cvtColor(scene.picture, cv2.COLOR_RGB2GRAY)
+        grey = cv2.cvtColor(scene.image, cv2.COLOR_RGB2GRAY)
         found = cut(np.asarray(grey), place.center, place.height, place.roll)
-        source = cut(face.picture, face.center, face.side, face.roll)
+        source = cut(face.image, face.center, face.side, face.roll)
         assert np.corrcoef(found.ravel(), source.ravel())[0, 1] > 0.97
         turn, shift = offset(source, found)
         assert abs(turn) < 0.5
@@ -221,14 +221,14 @@ def offset(first: np.ndarray, second: np.ndarray) -> tuple[float, np.ndarray]:
 
 def test_a_perfect_photograph_has_hardly_any_fault() -> None:
     for seed, picture in enumerate(some_pictures()):
-        taken = photograph(picture, 100.0, np.random.default_rng(seed), strength=0.0)
+        taken = add_faults(picture, 100.0, np.random.default_rng(seed), strength=0.0)
         assert departure(picture, taken) < 1.0
 
 
 def test_a_stronger_photograph_departs_further() -> None:
     def mean_departure(strength: float) -> float:
         taken = (
-            (picture, photograph(picture, 100.0, np.random.default_rng(seed), strength))
+            (picture, add_faults(picture, 100.0, np.random.default_rng(seed), strength))
             for seed, picture in enumerate(some_pictures())
         )
         return float(np.mean([departure(*pair) for pair in taken]))
@@ -242,7 +242,7 @@ def test_a_stronger_photograph_departs_further() -> None:
 def test_a_photograph_leaves_its_subject_alone() -> None:
     picture = some_pictures()[0]
     before = picture.copy()
-    taken = photograph(picture, 100.0, np.random.default_rng(0), 2.0)
+    taken = add_faults(picture, 100.0, np.random.default_rng(0), 2.0)
     assert (taken.shape, taken.dtype) == (picture.shape, np.uint8)
     assert np.array_equal(picture, before)
 
