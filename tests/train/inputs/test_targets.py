@@ -88,5 +88,5 @@ def test_an_unknown_mode_is_refused(splits: dict[str, Dataset], faults: Path) ->
 
 def test_faults_of_other_data_are_refused(splits: dict[str, Dataset], faults: Path) -> None:
     other = {**splits, "Training": splits["Training"].subset(np.arange(5))}
-    with pytest.raises(DataError, match="other pictures"):
+    with pytest.raises(DataError, match="other images"):
         select_training_faces(other, TrainConfig(cleaning="drop"), faults)
