@@ -9,7 +9,7 @@ from fer_core.calibration import Calibration
 from fer_core.model import EmotionModel, ModelInfo
 from fer_core.preprocessing import PreprocessingSpec
 from train.artifacts.model_folder import SERVED_FILE, save_network, write_info
-from train.artifacts.run_folder import load_best
+from train.artifacts.run_folder import best, load_best, read_history
 from train.artifacts.temperature import calibrate_on_dataset
 from train.data.dataset import Dataset
 from train.recipes.config import TrainConfig
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import keras
 
 
-def export_run(config: TrainConfig, run: Path, public: Dataset, best: dict[str, Any]) -> ModelInfo:
+def export_run(config: TrainConfig, run: Path, public: Dataset) -> ModelInfo:
     """Write the model of a run's best epoch.
 
     The network is stored in float32 whatever precision it was trained in, without optimizer and
@@ -26,18 +26,17 @@ def export_run(config: TrainConfig, run: Path, public: Dataset, best: dict[str, 
 
     Args:
         config: of the run.
-        run: its folder, with origin.json and what `load_best` reads.
+        run: its folder, with origin.json, history.csv and what `load_best` reads.
         public: PublicTest, for temperature and threshold.
-        best: the best epoch's row of the history.
 
     Returns:
         What model.json says.
     """
-    network = load_best(run, config, best["epoch"])
     origin = json.loads((run / "origin.json").read_text(encoding="utf-8"))
-    training = {**origin, "epoch": best["epoch"], "config": config.to_dict()}
+    epoch = best(read_history(run))["epoch"]
+    training = {**origin, "epoch": epoch, "config": config.to_dict()}
     return export_network(
-        network,
+        load_best(run, config),
         run,
         public,
         name=f"fer-{config.network}",

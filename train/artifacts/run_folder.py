@@ -97,18 +97,18 @@ def _begin_or_check(out: Path, config: TrainConfig, origin: dict[str, Any]) -> N
         raise RunError(f"{out} holds a run on other data; name that or choose another --out.")
 
 
-def load_best(run: Path, config: TrainConfig, epoch: int) -> "keras.Model":
-    """The network of a run's best epoch in float32, on any backend.
+def load_best(run: Path, config: TrainConfig) -> "keras.Model":
+    """Load the network of a run's best epoch in float32, on any backend.
 
-    Out of the epoch's checkpoint, or else, where the run comes from another machine without its
-    checkpoints, out of emotion.keras.
+    It is read from the epoch's checkpoint or, where a run was copied without its checkpoints, from
+    emotion.keras.
 
     Raises:
-        RunError: it is in neither.
+        RunError: there is neither.
     """
     from train.networks.build import build_network
 
-    path = judged_weights(run, epoch)
+    path = judged_weights(run, best(read_history(run))["epoch"])
     if not path.exists():
         return load_network(run)
     network = build_network(config.network, config.preprocessing, shape=config.shape)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from train.artifacts.run_folder import best, claim, read_history, save_epoch
+from train.artifacts.run_folder import claim, read_history, save_epoch
 from train.errors import RunError
 from train.networks.build import NETWORKS
 from train.recipes.config import TrainConfig
@@ -195,13 +195,12 @@ def _export(config: TrainConfig, public: "Dataset", out: Path) -> None:
 
     from train.artifacts.export import export_run
 
-    history = read_history(out)
-    if not history:
+    if not read_history(out):
         raise RunError(f"{out} has no finished epoch yet.")
     if keras.backend.backend() != "tensorflow":
         print("done; the same command on TensorFlow's backend writes the model", flush=True)
         return
-    export_run(config, out, public, best(history))
+    export_run(config, out, public)
     print(f"done: {out} holds a model that the app can load", flush=True)
 
 

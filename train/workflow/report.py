@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from train.artifacts.model_folder import load_network, network_files
-from train.artifacts.run_folder import best, load_best, read_history
+from train.artifacts.run_folder import load_best, read_history
 from train.files import replace_file
 from train.reporting.markdown import table
 from train.workflow.recipe_run import RecipeRun, face_sets_of
@@ -42,9 +42,7 @@ def write_report(recipe_run: RecipeRun) -> None:
         columns["teachers together"] = Answers.load(recipe_run.answers)
     if read_history(recipe_run.student):
         config = recipe_run.student_config()
-        network = load_best(
-            recipe_run.student, config, best(read_history(recipe_run.student))["epoch"]
-        )
+        network = load_best(recipe_run.student, config)
         logits = ask(network, asked, config.preprocessing)
         columns["student"] = Answers(digests(asked), logits, ("student",))
     figures = {name: _figures(recipe_run, answers, public) for name, answers in columns.items()}

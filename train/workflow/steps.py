@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from train.artifacts.model_folder import NETWORK_FILE, save_network
-from train.artifacts.run_folder import best, load_best, read_history
+from train.artifacts.run_folder import load_best, read_history
 from train.errors import RunError
 from train.files import replace_file
 from train.recipes.distillation import PUBLISHED, Teacher
@@ -134,7 +134,7 @@ def _fit(
 
 def _end(run: Path, config: "TrainConfig") -> None:
     """Write the network of the best epoch, and that there are no more to come."""
-    save_network(load_best(run, config, best(read_history(run))["epoch"]), run)
+    save_network(load_best(run, config), run)
     replace_file(run / TRAINED, "")
 
 
@@ -161,7 +161,7 @@ def _collect_answers(recipe_run: RecipeRun) -> None:
                 teach([MODELS_DIR], faces).save(path)
             else:
                 config = recipe_run.recipe.teachers[name].config
-                network = load_best(run, config, best(read_history(run))["epoch"])
+                network = load_best(run, config)
                 logits = ask(network, faces, config.preprocessing, recipe_run.recipe.views)
                 Answers(digests(faces), logits, (version,)).save(path)
         parts.append(Answers.load(path))
@@ -242,12 +242,11 @@ def _export(recipe_run: RecipeRun) -> None:
         print("export: done before", flush=True)
         return
     _need_tensorflow("export")
-    history = read_history(recipe_run.student)
-    if not history:
+    if not read_history(recipe_run.student):
         raise RunError(f"{recipe_run.student} has no finished epoch; make the step student first.")
     _stay_in_time(recipe_run)
     public = load_splits(recipe_run.data)["PublicTest"]
-    info = export_run(recipe_run.student_config(), recipe_run.student, public, best(history))
+    info = export_run(recipe_run.student_config(), recipe_run.student, public)
     print(f"export: {recipe_run.student} holds {info.name} {info.version}", flush=True)
 
 
