@@ -29,11 +29,10 @@ from train.evaluation.feature_figure import (
 )
 from train.features import main
 from train.networks.build import build_network
-from train.networks.ensemble import mean_of_answers
+from train.networks.ensemble import mean_of_answers, members_of
 from train.networks.feature_maps import (
     CHANNELS,
     feature_maps,
-    find_members,
     map_layers,
     stage_layers,
     strongest_channels,
@@ -110,7 +109,7 @@ def last_logits(member: keras.Model, maps: np.ndarray) -> np.ndarray:
 
 
 def test_the_shipped_pair_has_two_members_with_four_stages(pair: keras.Model) -> None:
-    members = find_members(pair)
+    members = members_of(pair)
     assert len(members) == 2
     for member in members:
         stages = [member.get_layer(name) for name in stage_layers(member)]
@@ -122,13 +121,7 @@ def test_the_shipped_pair_has_two_members_with_four_stages(pair: keras.Model) ->
 
 def test_a_network_of_one_trunk_is_its_own_member() -> None:
     network = plain_network()
-    assert find_members(network) == [network]
-
-
-def test_a_network_without_heads_is_told() -> None:
-    inputs = keras.Input((48, 48, 1))
-    with pytest.raises(FeatureError, match="has no heads"):
-        find_members(keras.Model(inputs, layers.Flatten()(inputs)))
+    assert members_of(network) == [network]
 
 
 def test_trimmed_edges_begin_no_stage() -> None:
@@ -152,7 +145,7 @@ def test_a_network_without_activations_is_told() -> None:
 def test_the_last_maps_are_those_that_the_heads_read(
     pair: keras.Model, inputs: np.ndarray, member: int
 ) -> None:
-    chosen = find_members(pair)[member]
+    chosen = members_of(pair)[member]
     last = stage_layers(chosen)[-1]
     maps = feature_maps(chosen, inputs, [last])[last]
     assert maps.dtype == np.float32
@@ -240,7 +233,7 @@ def test_chosen_layers_of_the_second_member_are_shown(
     tmp_path: Path,
     drawn: list[Figure],
 ) -> None:
-    second = find_members(pair)[1]
+    second = members_of(pair)[1]
     name = next(iter(map_layers(second)))
     maps = show_features(recognizer.model, pair, face, tmp_path / "x.png", layers=[name], member=2)
     assert list(maps) == [name]

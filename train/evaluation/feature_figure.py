@@ -12,13 +12,8 @@ from fer_core.model import EmotionModel
 from fer_core.preprocessing import Float32Array, UInt8Array, preprocess
 from fer_core.results import EmotionPrediction, FaceResult
 from train.errors import FeatureError
-from train.networks.feature_maps import (
-    CHANNELS,
-    feature_maps,
-    find_members,
-    stage_layers,
-    strongest_channels,
-)
+from train.networks.ensemble import members_of
+from train.networks.feature_maps import CHANNELS, feature_maps, stage_layers, strongest_channels
 
 CHANNELS_A_ROW = 8
 EVIDENCE_SIZE = 240  # pixels
@@ -75,7 +70,7 @@ def show_features(
     Raises:
         FeatureError: there is no such layer or member.
     """
-    members = find_members(network)
+    members = members_of(network)
     if not 1 <= member <= len(members):
         raise FeatureError(f"there is no member {member}; this model has 1 to {len(members)}.")
     chosen = members[member - 1]

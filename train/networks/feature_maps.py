@@ -8,28 +8,9 @@ from numpy.typing import NDArray
 
 from fer_core.preprocessing import Float32Array
 from train.errors import FeatureError
-from train.networks.ensemble import members_of
 
 CHANNELS = 16  # shown of a layer, at most
 STAGE_SHRINK = 2 / 3  # a picture of this share of the side or less begins a new stage
-
-
-def find_members(network: Any) -> list[Any]:
-    """The networks of one trunk each that a model's network is or is made of, at least one.
-
-    Raises:
-        FeatureError: the network is neither.
-    """
-    members = members_of(network)
-    if not all(_computes_heads(member) for member in members):
-        raise FeatureError("this network has no heads of its own, so its layers cannot be shown.")
-    return members
-
-
-def _computes_heads(part: Any) -> bool:
-    """Whether the head ferplus is computed here, not averaged over members."""
-    layers = getattr(part, "layers", [])
-    return any(layer.name == "ferplus" and hasattr(layer, "kernel") for layer in layers)
 
 
 def map_layers(member: Any) -> dict[str, Any]:
@@ -84,7 +65,7 @@ def feature_maps(
     """What layers answer to one face.
 
     Args:
-        member: of `find_members`.
+        member: of `train.networks.ensemble.members_of`.
         inputs: (1, h, w, 1) float32, from `preprocess`.
         names: of `map_layers`.
 
