@@ -27,30 +27,21 @@ def halve(path: Path) -> None:
         parts = {name: archive.read(name) for name in archive.namelist()}
     halved = io.BytesIO()
     with h5py.File(io.BytesIO(parts[WEIGHTS]), "r") as source, h5py.File(halved, "w") as target:
-        for group in ("", *_groups(source)):
-            target.require_group(f"/{group}").attrs.update(source[f"/{group}"].attrs)
 
         def copy(name: str, item: Any) -> None:
-            if isinstance(item, h5py.Dataset):
+            if isinstance(item, h5py.Group):
+                stored = target.require_group(name)
+            else:
                 values = item[()]
                 is_kernel = values.dtype == np.float32 and values.ndim > 1
                 stored = target.create_dataset(
                     name, data=values.astype(np.float16) if is_kernel else values
                 )
-                stored.attrs.update(item.attrs)
+            stored.attrs.update(item.attrs)
 
+        target.attrs.update(source.attrs)
         source.visititems(copy)
     parts[WEIGHTS] = halved.getvalue()
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for name, content in parts.items():
             archive.writestr(name, content)
-
-
-def _groups(source: Any) -> list[str]:
-    import h5py
-
-    names: list[str] = []
-    source.visititems(
-        lambda name, item: names.append(name) if isinstance(item, h5py.Group) else None
-    )
-    return names
