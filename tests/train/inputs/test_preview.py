@@ -6,7 +6,7 @@ import numpy as np
 
 from train.data.fer2013 import load_splits
 from train.data.synthetic import write_synthetic_dataset
-from train.inputs.preview import CHANGES, FACES, GAP, TILE, draw_samples
+from train.inputs.preview import CHANGES, FACES, GAP, ZOOM, draw_samples
 from train.recipes.config import AugmentationConfig
 from train.recipes.presets import PRESETS
 
@@ -16,9 +16,9 @@ STILL = AugmentationConfig(
 
 
 def tile(sheet: np.ndarray, row: int, column: int) -> np.ndarray:
-    step = TILE + GAP
-    top, left = row * step + GAP, column * step + GAP
-    return cv2.resize(sheet[top : top + TILE, left : left + TILE], (48, 48))
+    side = ZOOM * 48
+    top, left = (number * (side + GAP) + GAP for number in (row, column))
+    return sheet[top : top + side : ZOOM, left : left + side : ZOOM]
 
 
 def test_the_first_column_is_plain_and_the_others_are_changed(tmp_path: Path) -> None:
