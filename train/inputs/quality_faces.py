@@ -11,7 +11,6 @@ from PIL import Image
 from fer_core.alignment import align_face
 from fer_core.batch import IMAGE_SUFFIXES
 from fer_core.detection import FaceDetector
-from fer_core.images import load_image
 from fer_core.preprocessing import (
     DATASET_FACE_SIZE,
     FER2013_KEYPOINTS,
@@ -23,8 +22,10 @@ from fer_core.quality import CLASSES
 from fer_core.results import FaceDetection
 from train.cli import progress
 from train.data.drawings import draw_words
+from train.data.photographs import Photograph, cut_photographs
 from train.errors import DataError
 from train.inputs.imitated_faults import FAULTS, vary
+from train.inputs.jpeg import jpeg
 
 SPEC = PreprocessingSpec(keypoints=FER2013_KEYPOINTS)
 """Wider than the emotion network's crop, so that what surrounds the face tells, too."""
@@ -71,22 +72,18 @@ def collect_photographs(detector: FaceDetector, folders: Sequence[Path]) -> UInt
         (N, 48, 48) uint8 grey.
 
     Raises:
-        DataError: there is no image with a face.
-        InvalidImageError: an image cannot be read.
+        DataError: there is no image with a face, or an image cannot be read.
     """
-    paths = [
-        path
+    photographs = [
+        Photograph(path, label="")
         for folder in folders
         for path in sorted(folder.rglob("*"))
         if path.suffix.lower() in IMAGE_SUFFIXES
     ]
-    crops: list[UInt8Array] = []
-    for path in progress(paths, "photographs"):
-        image = load_image(path)
-        crops += [_cut(image, face) for face in detector.detect(image)[:1]]
-    if not crops:
+    crops, found = cut_photographs(detector, photographs, SPEC)
+    if not found.any():
         raise DataError("there is no photograph of a face; name folders with --faces.")
-    return np.array(crops)
+    return crops[found]
 
 
 def collect_drawn(
@@ -130,9 +127,7 @@ def _place(path: Path, rng: np.random.Generator) -> UInt8Array:
     if rng.random() < 0.4:
         image = np.asarray(cv2.GaussianBlur(image, (0, 0), rng.uniform(0.5, 2.5)), np.uint8)
     if rng.random() < 0.5:
-        quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(40, 95))]
-        _, packed = cv2.imencode(".jpg", image, quality)
-        image = np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR), np.uint8)
+        image = jpeg(image, int(rng.integers(40, 95)))
     return image
 
 
