@@ -12,7 +12,6 @@ result is a folder like a run's, with temperature and threshold fitted on Public
 `train.calibrate --photos DIR` fits them on photographs.
 """
 
-import os
 from pathlib import Path
 
 from train.artifacts.averaging import average
@@ -35,7 +34,6 @@ def main(arguments: list[str] | None = None) -> None:
     data = data_dir(parser, options)
     if len(options.models) < 2:
         parser.error("name two or more models")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     words = " ".join(str(folder) for folder in options.models)
     command = f"python -m train.average --models {words} --data DIR --out {options.out}"
     command += " --answers" if options.answers else ""

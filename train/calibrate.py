@@ -34,6 +34,7 @@ from train.calibration.recalibration import recalibrate
 from train.cli import (
     add_data_argument,
     add_model_argument,
+    add_photos_argument,
     command_parser,
     data_dir,
     explained,
@@ -55,7 +56,7 @@ def main(arguments: list[str] | None = None) -> None:
         data = options.data if options.photos else data_dir(parser, options)
         public = load_splits(data)["PublicTest"] if data else None
         weights = dict(options.weight or ())
-        recalibrate(options.model, public, options.photos or (), weights, options.trade_off)
+        recalibrate(options.model, public, options.photos, weights, options.trade_off)
 
 
 def _parse(
@@ -64,13 +65,7 @@ def _parse(
     parser = command_parser("train.calibrate", __doc__)
     add_model_argument(parser)
     add_data_argument(parser)
-    parser.add_argument(
-        "--photos",
-        type=Path,
-        action="append",
-        metavar="DIR",
-        help="photographs with labels.csv; may be given several times",
-    )
+    add_photos_argument(parser)
     parser.add_argument(
         "--weight",
         type=_weight,

@@ -39,6 +39,34 @@ def add_data_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_photos_argument(parser: argparse.ArgumentParser) -> None:
+    """Add `--photos DIR`, which may be given several times; an empty list by default."""
+    parser.add_argument(
+        "--photos",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="photographs with labels.csv: file, label and, where known, person; may be repeated",
+    )
+
+
+def add_set_argument(parser: argparse.ArgumentParser, example: str) -> None:
+    """Add `--set`, which changes a field of a config and may be given several times.
+
+    Args:
+        parser: of the command.
+        example: of such settings, for the help.
+    """
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help=f"another field of a config, as JSON: {example}",
+    )
+
+
 def add_model_argument(parser: argparse.ArgumentParser) -> None:
     """`--model DIR`, a run or a published model; the shipped one by default."""
     parser.add_argument(
@@ -119,6 +147,7 @@ def need(what: str, *packages: str) -> None:
     if not packages:
         backend = os.environ.get("KERAS_BACKEND", "tensorflow")
         packages = ("keras", backend)
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow: warnings and errors only
     missing = [name for name in packages if find_spec(name) is None]
     if missing:
         raise SystemExit(

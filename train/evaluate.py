@@ -51,6 +51,7 @@ from train.calibration.photographs import held_out_answers, sets_fitted_on
 from train.cli import (
     add_data_argument,
     add_model_argument,
+    add_photos_argument,
     check_file,
     check_folder,
     command_parser,
@@ -190,14 +191,7 @@ def _origin(options: argparse.Namespace, info: ModelInfo) -> dict[str, str]:
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = command_parser("train.evaluate", __doc__)
     add_model_argument(parser)
-    parser.add_argument(
-        "--photos",
-        type=Path,
-        action="append",
-        default=[],
-        metavar="DIR",
-        help="photographs with labels.csv; may be given several times",
-    )
+    add_photos_argument(parser)
     add_data_argument(parser)
     parser.add_argument("--faults", type=Path, metavar="DIR", help="what train.clean wrote")
     parser.add_argument("--json", type=Path, metavar="OUT", help="write all figures to this file")

@@ -17,7 +17,6 @@ is, while the answer is also that of its mirror image. About ten seconds, most o
 """
 
 import argparse
-import os
 from pathlib import Path
 
 from train.cli import add_model_argument, check_file, command_parser, explained, need
@@ -27,8 +26,8 @@ from train.evaluation.feature_figure import find_face, show_features
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
     options = _parse(arguments)
-    need("drawing features", "matplotlib", "keras", "tensorflow")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    need("drawing features")
+    need("drawing features", "matplotlib")
     from fer_core.recognizer import EmotionRecognizer
     from train.artifacts.model_folder import load_network
 

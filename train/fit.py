@@ -13,12 +13,19 @@ At the end the run's folder holds the model of the best epoch by PublicTest:
 """
 
 import argparse
-import os
 import shlex
 import tempfile
 from pathlib import Path
 
-from train.cli import add_data_argument, check_folder, command_parser, data_dir, explained, need
+from train.cli import (
+    add_data_argument,
+    add_set_argument,
+    check_folder,
+    command_parser,
+    data_dir,
+    explained,
+    need,
+)
 from train.recipes.config import override
 from train.recipes.presets import PRESETS
 from train.training.fitting import fit
@@ -28,34 +35,29 @@ def main(arguments: list[str] | None = None) -> None:
     """The command line."""
     options = _parse(arguments)
     need("training")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     config = PRESETS["smoke" if options.smoke else options.preset]
     named = {"epochs": options.epochs, "seed": options.seed}
     settings = [f"{name}={value}" for name, value in named.items() if value is not None]
     out = options.out or Path("runs") / ("smoke" if options.smoke else options.preset)
-    command = describe_command(options)
-    with explained():
+    with explained(), tempfile.TemporaryDirectory() as folder:
         check_folder(out)
         for setting in (*settings, *options.set):
             config = override(config, setting)
         if options.smoke:
             from train.data.synthetic import write_synthetic_dataset
 
-            with tempfile.TemporaryDirectory() as folder:
-                write_synthetic_dataset(Path(folder), faces_per_split=(640, 140, 140))
-                fit(config, Path(folder), out, command, init=options.init, finish=options.finish)
-        else:
-            fit(
-                config,
-                options.data,
-                out,
-                command,
-                init=options.init,
-                faults=options.faults,
-                teachers=options.teachers,
-                unlabelled=options.unlabelled,
-                finish=options.finish,
-            )
+            write_synthetic_dataset(Path(folder), faces_per_split=(640, 140, 140))
+        fit(
+            config,
+            Path(folder) if options.smoke else options.data,
+            out,
+            describe_command(options),
+            init=options.init,
+            faults=options.faults,
+            teachers=options.teachers,
+            unlabelled=options.unlabelled,
+            finish=options.finish,
+        )
 
 
 def describe_command(options: argparse.Namespace) -> str:
@@ -107,13 +109,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--epochs", type=int, help="instead of the preset's")
     parser.add_argument("--seed", type=int, help="instead of the preset's")
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="another field of the config, as JSON: batch_size=32, augmentation.rotation=30",
-    )
+    add_set_argument(parser, "batch_size=32, augmentation.rotation=30")
     parser.add_argument(
         "--smoke", action="store_true", help="generated faces and a miniature network"
     )

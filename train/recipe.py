@@ -28,13 +28,21 @@ What a recipe consists of is told in recipes/distillation.py.
 """
 
 import argparse
-import os
 import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
 
-from train.cli import add_data_argument, check_folder, command_parser, data_dir, explained, need
+from train.cli import (
+    add_data_argument,
+    add_photos_argument,
+    add_set_argument,
+    check_folder,
+    command_parser,
+    data_dir,
+    explained,
+    need,
+)
 from train.recipes.distillation import DLIB, IMAGENET, RECIPES, adjust
 from train.workflow.recipe_run import RecipeRun
 from train.workflow.steps import STEPS, follow
@@ -44,7 +52,6 @@ def main(arguments: list[str] | None = None) -> None:
     """The command line."""
     parser, options = _parse(arguments)
     need("training")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
     recipe = RECIPES[options.recipe]
     named = {DLIB: options.face_weights, IMAGENET: options.imagenet_weights}
@@ -101,14 +108,7 @@ def _parse(arguments: list[str] | None) -> tuple[argparse.ArgumentParser, argpar
     parser.add_argument("recipe", choices=sorted(RECIPES), help="what to make")
     add_data_argument(parser)
     parser.add_argument("--out", type=Path, metavar="DIR", help="default: runs/RECIPE")
-    parser.add_argument(
-        "--photos",
-        type=Path,
-        action="append",
-        default=[],
-        metavar="DIR",
-        help="development photographs with labels.csv: file, label, person; may be repeated",
-    )
+    add_photos_argument(parser)
     parser.add_argument(
         "--unlabelled",
         type=Path,
@@ -138,13 +138,7 @@ def _parse(arguments: list[str] | None) -> tuple[argparse.ArgumentParser, argpar
     parser.add_argument(
         "--steps", nargs="+", choices=STEPS, default=STEPS, metavar="STEP", help="only these"
     )
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="STEP.KEY=VALUE",
-        help="a field of a step's config: student.epochs=20, plain.shape.width=48",
-    )
+    add_set_argument(parser, "student.epochs=20, plain.shape.width=48")
     parser.add_argument("--smoke", action="store_true", help="on generated faces")
     return parser, parser.parse_args(arguments)
 
