@@ -32,6 +32,7 @@ from train.data.dataset import Dataset
 from train.data.duplicates import connected_groups, near_pairs
 from train.data.photographs import digest, person_keys
 from train.errors import DataError
+from train.evaluation.figures import compact_photographs
 from train.evaluation.predictions import PhotographAnswers
 
 NEUTRAL_WEIGHT = 2.0
@@ -187,7 +188,9 @@ def calibrate_on_photographs(
     # Rounded down, so that no face falls below it.
     threshold = floored(choose_threshold(sets, best.held_out))
     answers = _with_probabilities(sets, best.held_out, threshold)
-    figures = {name: _compact(photograph_figures(said)) for name, said in answers.items()}
+    figures = {
+        name: compact_photographs(photograph_figures(said)) for name, said in answers.items()
+    }
     counts = dict(zip(*np.unique(faces.sets, return_counts=True), strict=True))
     calibration = replace(
         rounded(fit(best.form, best.strength, faces)),
@@ -266,15 +269,4 @@ def judge_on_dataset(
         "PublicTest: accuracy": answer["accuracy"],
         "PublicTest: mean recall": answer["macro_recall"],
         "PublicTest: neutral": answer["recall"].get("neutral", float("nan")),
-    }
-
-
-def _compact(figures: Mapping[str, Any]) -> dict[str, Any]:
-    """The figures that model.json keeps: numbers, rounded, and the recall by emotion."""
-    return {
-        key: {name: round(share, 4) for name, share in value.items()}
-        if key == "recall"
-        else round(value, 4)
-        for key, value in figures.items()
-        if key == "recall" or isinstance(value, int | float)
     }

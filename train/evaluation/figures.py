@@ -1,4 +1,4 @@
-"""What answers are worth: all figures of an evaluation, and the tables that tell them."""
+"""All metrics of an evaluation, and the warnings that follow from them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -60,18 +60,19 @@ def all_figures(
 
 
 def compact(figures: dict[str, Any]) -> dict[str, Any]:
-    """The figures that model.json keeps: numbers by name, rounded, no matrices.
-
-    Of photographs also the recall by emotion.
-    """
+    """Round the metrics that model.json keeps: single numbers, and recalls of photographs."""
     kept: dict[str, Any] = {
         name: _rounded(values) for name, values in figures.items() if isinstance(values, dict)
     }
     kept["photos"] = {
-        name: {**_rounded(values), "recall": _rounded(values["recall"])}
-        for name, values in figures.get("photos", {}).items()
+        name: compact_photographs(values) for name, values in figures.get("photos", {}).items()
     }
     return {name: values for name, values in kept.items() if values}
+
+
+def compact_photographs(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Round the metrics of one set of photographs: single numbers, and the recall by emotion."""
+    return {**_rounded(values), "recall": _rounded(values["recall"])}
 
 
 def _rounded(values: Mapping[str, Any]) -> dict[str, float]:
