@@ -230,11 +230,14 @@ def mean(values: Sequence[float] | NDArray[Any]) -> float | None:
 
 
 def mean_recall(labels: Sequence[str], answers: Sequence[str | None]) -> dict[str, Any]:
-    """Recall of each label that occurs, and their mean; a face that was not found is a miss."""
-    by_label = {
-        label: float(np.mean([a == label for want, a in zip(labels, answers, strict=True)
-                              if want == label]))
-        for label in dict.fromkeys(labels)
-    }  # fmt: skip
-    mean = float(np.mean(list(by_label.values()))) if by_label else None
-    return {"mean_recall": mean, "recall": by_label}
+    """Compute the recall of each label that occurs, and their mean.
+
+    Args:
+        labels: N names of emotions.
+        answers: N predictions; None where no face was found, which counts as wrong.
+    """
+    right: dict[str, list[bool]] = {}
+    for label, answer in zip(labels, answers, strict=True):
+        right.setdefault(label, []).append(answer == label)
+    recall = {label: float(np.mean(hits)) for label, hits in right.items()}
+    return {"mean_recall": mean(list(recall.values())), "recall": recall}
