@@ -1,6 +1,6 @@
 """What a model, and the `fer` package beside it, say to the splits and to photographs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -195,8 +195,8 @@ def ask_fer(
     faces = np.concatenate([no_faces, *(said.dataset.faces for said in answers.values())])
     paths = [photograph.path for of_set in photographs.values() for photograph in of_set]
     of_faces, of_photographs, version = peer_fer.ask(python, faces, paths)
-    by_split = _parts(of_faces, {split: len(said.dataset) for split, said in answers.items()})
-    by_set = _parts(of_photographs, {name: len(of_set) for name, of_set in photographs.items()})
+    by_split = _divide(of_faces, {split: said.dataset for split, said in answers.items()})
+    by_set = _divide(of_photographs, photographs)
     told = {
         name: PhotographAnswers(
             tuple(photographs[name]),
@@ -210,9 +210,9 @@ def ask_fer(
     return version, answer_of_peer(answers, by_split), told
 
 
-def _parts(rows: NDArray[np.float64], sizes: Mapping[str, int]) -> dict[str, NDArray[np.float64]]:
-    """The first rows, the next ones and so on, by name, as many as each name says."""
-    ends = np.cumsum(list(sizes.values()), dtype=int)
-    return {
-        name: rows[end - size : end] for (name, size), end in zip(sizes.items(), ends, strict=True)
-    }
+def _divide(
+    rows: NDArray[np.float64], groups: Mapping[str, Sized]
+) -> dict[str, NDArray[np.float64]]:
+    """Divide consecutive rows among groups, as many for each as it has members."""
+    ends = np.cumsum([len(group) for group in groups.values()], dtype=int)
+    return dict(zip(groups, np.split(rows, ends), strict=False))
