@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from fer_core.calibration import risk_coverage
 from fer_core.emotions import BY_NAME, EMOTIONS, FER2013_LABELS
 from fer_core.preprocessing import UInt8Array
 from train.data.photographs import load_photograph
+from train.evaluation.calibration_plots import draw_calibration
 from train.evaluation.photograph_groups import MEASURES, TITLES
 from train.reporting.markdown import Plot, measured, mistaken_for, number, table, with_interval
 
@@ -40,13 +40,7 @@ def photo_lines(name: str, values: dict[str, Any]) -> list[str]:
         f"  accuracy of these {measured(values, 'accuracy_answered')}",
     ]
     if "groups" in values:
-        header, rows = _groups(values["groups"])
-        widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-        lines += [
-            "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-            for row in (header, *rows)
-        ]
-        lines += [f"  {note}" for note in values["group_notes"]]
+        lines += [table(*_groups(values["groups"])), *values["group_notes"]]
     return lines
 
 
@@ -114,37 +108,13 @@ def draw_photographs(
         values: its figures, as `photo_figures.photograph_figures` gives them.
         said: its answers.
     """
-    from train.reporting import plots
-
     folder.mkdir(parents=True, exist_ok=True)
     title = f"{name}: mean recall {number(values['mean_recall'])}, {_size(values)}"
     drawn = [_draw_confusion(folder / "confusion.png", title, values)]
     if values["n_found"]:
         right = (said.labels == said.answers)[said.found]
-        drawn += [
-            Plot(
-                "Reliability",
-                "Accuracy over confidence of the answers, in bins; size and bars tell how many "
-                "photographs are in a bin.",
-                plots.reliability_diagram(
-                    values["reliability"],
-                    folder / "reliability.png",
-                    f"{name}: expected calibration error {number(values['ece'])}",
-                ),
-            ),
-            Plot(
-                "Risk and coverage",
-                "Share of wrong answers when only the surest are given (Geifman and El-Yaniv "
-                "2017), of the faces found.",
-                plots.risk_coverage(
-                    risk_coverage(said.confidence[said.found], right),
-                    values["answered"],
-                    values["accuracy_answered"],
-                    folder / "risk_coverage.png",
-                    f"{name}: risk and coverage",
-                ),
-            ),
-        ]
+        confidence = said.confidence[said.found]
+        drawn += draw_calibration(folder, f"{name}, faces found", values, confidence, right)
     return [*drawn, *_draw_mistakes(folder / "mistakes.png", name, said)]
 
 

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fer_core.calibration import risk_coverage
 from fer_core.emotions import BY_NAME, EMOTIONS, FER2013_LABELS, FERPLUS_LABELS
 from train.data.dataset import is_judged
+from train.evaluation.calibration_plots import draw_calibration
 from train.evaluation.figures import SETS
 from train.evaluation.photograph_report import draw_photographs, photo_section
 from train.reporting.markdown import Plot, figure, measured, mistaken_for, number, table
@@ -131,10 +131,9 @@ def _plots_of_answer(
     from train.reporting.contact_sheet import MISTAKE_SIZE, Tile, draw_contact_sheet
 
     ending, faces, reference = ENDINGS[split], said.dataset.faces, said.dataset.reference
-    by, calibration = figures[f"reference{ending}"], figures[f"calibration{ending}"]
+    by, answer = figures[f"reference{ending}"], figures[f"answer{ending}"]
     judged, chosen = is_judged(reference), said.seven.argmax(axis=1)
     confidence = said.seven.max(axis=1)
-    answer, coverage = figures[f"answer{ending}"], figures[f"coverage{ending}"]
     drawn = [
         Plot(
             "Confusion of the answer",
@@ -146,26 +145,12 @@ def _plots_of_answer(
                 title=f"{split} by {by}: {answer['accuracy']:.1%} right",
             ),
         ),
-        Plot(
-            "Reliability",
-            "Accuracy over confidence of the app's answer, in bins; size and bars tell how many "
-            "pictures are in a bin.",
-            plots.reliability_diagram(
-                calibration["reliability"],
-                folder / "reliability.png",
-                title=f"{split} by {by}: ECE {calibration['ece']:.3f}",
-            ),
-        ),
-        Plot(
-            "Risk and coverage",
-            "Share of wrong answers when only the surest are given (Geifman and El-Yaniv 2017).",
-            plots.risk_coverage(
-                risk_coverage(confidence[judged], (chosen == reference)[judged]),
-                coverage["answered"],
-                coverage["accuracy_answered"],
-                folder / "risk_coverage.png",
-                title=f"{split} by {by}: what “not sure” saves",
-            ),
+        *draw_calibration(
+            folder,
+            f"{split} by {by}",
+            {**figures[f"calibration{ending}"], **figures[f"coverage{ending}"]},
+            confidence[judged],
+            (chosen == reference)[judged],
         ),
     ]
     rows = metrics.confident_mistakes(said.seven, reference, MISTAKES)

@@ -54,7 +54,7 @@ def test_the_terminal_has_the_main_figures_and_the_groups(said: PhotographAnswer
     text = "\n".join(lines)
     assert "angry 0.500 (2)  happy 0.667 (3)" in text
     assert re.search(r"mean recall +0\.583 \[", text)
-    assert re.search(r"gender: female +2 +1 of 1, 1\.000 \[0\.\d+, 1\.000\]", text)
+    assert re.search(r"gender: female \| 2 \| 1 of 1, 1\.000 \[0\.\d+, 1\.000\]", text)
     assert "gender: too few people to tell" in text
 
 
