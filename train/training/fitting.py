@@ -146,6 +146,7 @@ def _train(
     """Whether all epochs are done."""
     import cv2
 
+    from fer_core.preprocessing import prepare_dataset_faces, preprocess
     from train.inputs.preview import draw_samples
     from train.training.distribution import is_first_worker
 
@@ -157,7 +158,8 @@ def _train(
     if history:
         training.resume(out, len(history))
         print(f"going on after epoch {len(history)}", flush=True)
-    public = _public_inputs(public_test, config)
+    spec = config.preprocessing
+    public_inputs = preprocess(prepare_dataset_faces(public_test.faces, spec), spec)
     while len(history) < config.epochs and not has_stopped(config, history):
         if until is not None and _would_end(history) > until:
             print(f"stopping in time after epoch {len(history)}", flush=True)
@@ -171,7 +173,7 @@ def _train(
         row = {
             "epoch": epoch + 1,
             "loss": loss,
-            **training.score(*public),
+            **training.score(public_inputs, public_test),
             "learning_rate": training.rate,
             "seconds": round(seconds, 1),
         }
@@ -202,10 +204,3 @@ def _export(config: TrainConfig, public: "Dataset", out: Path) -> None:
         return
     export_run(config, out, public)
     print(f"done: {out} holds a model that the app can load", flush=True)
-
-
-def _public_inputs(public: "Dataset", config: TrainConfig) -> "tuple[Float32Array, Dataset]":
-    from fer_core.preprocessing import prepare_dataset_faces, preprocess
-
-    spec = config.preprocessing
-    return preprocess(prepare_dataset_faces(public.faces, spec), spec), public
