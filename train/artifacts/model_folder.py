@@ -13,7 +13,7 @@ from fer_core.errors import ModelLoadError
 from fer_core.model import CONVERTIBLE_VERSION, FORMAT_VERSION, MODEL_JSON, EmotionModel, ModelInfo
 from train.artifacts.half_precision import halve
 from train.errors import DataError, RunError
-from train.files import replace_file
+from train.files import replace_file, replacing
 from train.networks.ensemble import mean_of_answers, members_of
 
 if TYPE_CHECKING:
@@ -104,9 +104,8 @@ def publish(run: Path, to: Path, name: str | None = None) -> ModelInfo:
         )
     files = [run / info.file, *network_files(run)]
     for file in files:
-        temporary = to / f"{file.name}.tmp"
-        shutil.copyfile(file, temporary)
-        temporary.replace(to / file.name)
+        with file.open("rb") as source, replacing(to / file.name) as target:
+            shutil.copyfileobj(source, target)
     drop_networks(to, but=[file.name for file in files])
     info = replace(info, name=name or info.name)
     write_info(to, info)
