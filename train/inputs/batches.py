@@ -45,12 +45,9 @@ class TrainingTable:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The arrays that are there, by name."""
-        arrays: dict[str, NDArray[Any]] = {"faces": self.faces, "labels": self.labels}
-        if self.taught is not None:
-            arrays["taught"] = self.taught
-        if self.offsets is not None:
-            arrays["offsets"] = self.offsets
-        return arrays
+        names = ("faces", "labels", "taught", "offsets")
+        arrays = {name: getattr(self, name) for name in names}
+        return {name: values for name, values in arrays.items() if values is not None}
 
 
 def make_table(
@@ -77,23 +74,17 @@ def make_table(
     counts = np.ones(len(faces), np.float32) if weights is None else weights
     if config.class_weights == "balanced":
         counts = counts * balance(faces.labels)
-    of_head = {"ferplus": config.ferplus_weight, "fer2013": config.fer2013_weight}
     share = config.teacher_share if answers else 0.0
-    labels = np.concatenate(
-        [(1 - share) * of_head[head] * counts[:, None] * targets[head] for head in HEADS], axis=1
-    )
+    labels = _weighted(targets, (1 - share) * counts, config)
     crops = faces.faces
     taught = offsets = None
     if answers is not None:
-        lessons = _lessons(answers, crops, config)
-        taught = np.concatenate(
-            [share * of_head[head] * counts[:, None] * lessons[head] for head in HEADS], axis=1
-        )
+        taught = _weighted(_soft_targets(answers, crops, config), share * counts, config)
     if unlabelled is not None and len(unlabelled):
         assert answers is not None
         assert taught is not None
-        lessons = _lessons(answers, unlabelled, config)
-        more = np.concatenate([of_head[head] * lessons[head] for head in HEADS], axis=1)
+        one = np.ones(len(unlabelled), np.float32)
+        more = _weighted(_soft_targets(answers, unlabelled, config), one, config)
         taught = np.concatenate([taught, more])
         labels = np.concatenate([labels, np.zeros_like(more)])
         crops = np.concatenate([crops, unlabelled])
@@ -109,7 +100,20 @@ def make_table(
     )
 
 
-def _lessons(answers: Answers, faces: UInt8Array, config: TrainConfig) -> dict[str, Float32Array]:
+def _weighted(
+    targets: dict[str, Float32Array], weights: Float32Array, config: TrainConfig
+) -> Float32Array:
+    """Join both heads' targets, (N, 15), times the weights of the faces and of the heads."""
+    of_head = {"ferplus": config.ferplus_weight, "fer2013": config.fer2013_weight}
+    return np.concatenate(
+        [of_head[head] * weights[:, None] * targets[head] for head in HEADS], axis=1
+    )
+
+
+def _soft_targets(
+    answers: Answers, faces: UInt8Array, config: TrainConfig
+) -> dict[str, Float32Array]:
+    """Compute the teachers' probabilities at the config's temperature, by head."""
     from fer_core.calibration import softmax
 
     return {

@@ -186,7 +186,6 @@ def teach(paths: Sequence[Path], faces: UInt8Array) -> Answers:
         RunError: a file leaves a face out.
     """
     from fer_core.model import EmotionModel
-    from fer_core.preprocessing import prepare_dataset_faces, preprocess
 
     known = digests(faces)
     parts = []
