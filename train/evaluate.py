@@ -47,7 +47,7 @@ from typing import Any
 
 from fer_core.model import ModelInfo
 from fer_core.recognizer import EmotionRecognizer
-from train.calibration.photographs import held_out_answers, sets_fitted_on
+from train.calibration.photographs import held_out_predictions, sets_fitted_on
 from train.cli import (
     add_data_argument,
     add_model_argument,
@@ -64,11 +64,11 @@ from train.data.label_faults import load_faults
 from train.data.photographs import read_photograph_sets
 from train.evaluation.figures import all_figures, compact
 from train.evaluation.predictions import (
-    Answers,
-    PhotographAnswers,
-    answer_photographs,
-    answer_splits,
-    ask_fer,
+    PhotographPredictions,
+    SplitPredictions,
+    predict_photographs,
+    predict_splits,
+    predict_with_fer,
 )
 from train.evaluation.tables import log_entry, side_by_side, summary
 from train.files import replace_file
@@ -80,7 +80,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     options = _parse(arguments)
     need("evaluation", "sklearn", "scipy", *(["matplotlib"] if options.report else []))
-    answers: dict[str, Answers] = {}
+    by_split: dict[str, SplitPredictions] = {}
     with explained():
         if options.json is not None:
             check_file(options.json)
@@ -95,29 +95,29 @@ def main(arguments: list[str] | None = None) -> None:
         model = recognizer.model
         if options.data is not None:
             faults = load_faults(options.faults, splits) if options.faults else None
-            answers = answer_splits(model, splits, public_only=options.public_only, faults=faults)
+            by_split = predict_splits(model, splits, public_only=options.public_only, faults=faults)
         photographs = {
-            name: answer_photographs(recognizer, of_set) for name, of_set in sets.items()
+            name: predict_photographs(recognizer, of_set) for name, of_set in sets.items()
         }
         photographs, too_good = _held_out(model.info, photographs)
-        figures = all_figures(answers, model.info.abstention_threshold, photographs)
+        figures = all_figures(by_split, model.info.abstention_threshold, photographs)
         figures["warnings"] += too_good
         if options.fer_python is not None:
-            print("asking fer for its answers", flush=True)
-            version, of_faces, of_photographs = ask_fer(options.fer_python, answers, sets)
+            print("asking fer for its by_split", flush=True)
+            version, of_faces, of_photographs = predict_with_fer(options.fer_python, by_split, sets)
             figures["peers"] = {f"fer {version}": all_figures(of_faces, 0.0, of_photographs)}
         figures["file_bytes"] = (options.model / model.info.file).stat().st_size
         print(summary(figures))
         if "peers" in figures:
             print(side_by_side(figures))
         origin = _origin(options, model.info)
-        if "PrivateTest" in answers:
+        if "PrivateTest" in by_split:
             print("PrivateTest was read; the entry for experiments/private-test.toml:")
             print(log_entry(figures, origin))
-        for path in _write(options, figures, answers, photographs, origin):
+        for path in _write(options, figures, by_split, photographs, origin):
             print(f"wrote {path}")
         if options.record:
-            # What was not measured this time stays: the same answers gave it.
+            # What was not measured this time stays: the same by_split gave it.
             known = model.info.figures
             new = {name: {**known.get(name, {}), **row} for name, row in compact(figures).items()}
             write_info(options.model, replace(model.info, figures={**known, **new}))
@@ -125,15 +125,15 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _held_out(
-    info: ModelInfo, photographs: dict[str, PhotographAnswers]
-) -> tuple[dict[str, PhotographAnswers], list[str]]:
+    info: ModelInfo, photographs: dict[str, PhotographPredictions]
+) -> tuple[dict[str, PhotographPredictions], list[str]]:
     """Cross-validate sets that the calibration was fitted on, or warn where some are missing."""
     fitted, needed = sets_fitted_on(info, photographs), info.calibration.fitted_on
     if not fitted:
         return photographs, []
     if len(fitted) == len(needed):
         print(f"cross-validating the calibration on {', '.join(fitted)}", flush=True)
-        return {**photographs, **held_out_answers(info, photographs)}, []
+        return {**photographs, **held_out_predictions(info, photographs)}, []
     warning = (
         f"The calibration was fitted on {', '.join(fitted)}, whose figures are too good here; name "
         f"all of {', '.join(needed)} to have them cross-validated."
@@ -144,8 +144,8 @@ def _held_out(
 def _write(
     options: argparse.Namespace,
     figures: dict[str, Any],
-    answers: dict[str, Answers],
-    photographs: dict[str, PhotographAnswers],
+    by_split: dict[str, SplitPredictions],
+    photographs: dict[str, PhotographPredictions],
     origin: dict[str, str],
 ) -> list[Path]:
     written = []
@@ -160,7 +160,7 @@ def _write(
         written += write_report(
             options.report,
             figures,
-            answers,
+            by_split,
             photographs=photographs,
             origin=origin,
             history=read_history(options.model),

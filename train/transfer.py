@@ -16,7 +16,7 @@ training is on its way from them. The heads are random.
 
 from pathlib import Path
 
-from train.artifacts.model_folder import refuse_run, save_network
+from train.artifacts.model_folder import check_not_a_run, save_network
 from train.cli import add_data_argument, check_folder, command_parser, data_dir, explained, need
 from train.networks.transfer import READERS, pretrained_network
 
@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> None:
     from train.data.fer2013 import load_splits
 
     with explained():
-        refuse_run(options.out)
+        check_not_a_run(options.out)
         check_folder(options.out)
         training = load_splits(data)["Training"]
         network = pretrained_network(options.network, options.weights, training, options.seed)

@@ -34,7 +34,7 @@ from train.evaluation.metrics import (
     confident_mistakes,
     roc_curves,
 )
-from train.evaluation.predictions import answer_photographs
+from train.evaluation.predictions import predict_photographs
 from train.evaluation.tables import summary
 
 ABC = ("a", "b", "c")
@@ -267,12 +267,12 @@ class TestPhotographs:
         self, recognizer: EmotionRecognizer, people: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         taken = read_photographs(people)
-        said = answer_photographs(recognizer, taken)
+        said = predict_photographs(recognizer, taken)
         assert said.found.tolist() == [True] * 4 + [False]
         for row, photograph in enumerate(taken[:4]):
             (face,) = recognizer.recognize(photograph.path).faces
             assert said.probabilities[row].tolist() == list(face.emotion.probabilities.values())
-            assert FER2013_LABELS[said.answers[row]] == face.emotion.label
+            assert FER2013_LABELS[said.predicted[row]] == face.emotion.label
             assert said.confidence[row] == face.emotion.confidence
             assert said.uncertain[row] == face.emotion.is_uncertain
             box = face.detection.box
@@ -286,11 +286,11 @@ class TestPhotographs:
         assert not said.crops[4].any()
         assert not any(values[4].any() for values in said.logits.values())
         monkeypatch.setattr(EmotionPrediction, "is_uncertain", property(lambda _: True))
-        assert answer_photographs(recognizer, taken[:1]).uncertain.all()
+        assert predict_photographs(recognizer, taken[:1]).uncertain.all()
 
     def test_of_several_faces_the_largest_is_answered(self, recognizer: EmotionRecognizer) -> None:
         path = EXAMPLES / "group_happy-surprise-angry_01.jpg"
-        said = answer_photographs(recognizer, [Photograph(path, "happy")])
+        said = predict_photographs(recognizer, [Photograph(path, "happy")])
         largest = recognizer.recognize(path).faces[0]
         assert said.confidence[0] == largest.emotion.confidence
 
@@ -428,7 +428,7 @@ class TestPeer:
         dark = tmp_path / "dark.png"
         Image.new("RGB", (90, 70)).save(dark)
         faces = np.stack([np.full((48, 48), 200, np.uint8), np.zeros((48, 48), np.uint8)])
-        scores, photographs, version = peer_fer.ask(python, faces, [bright, dark])
+        scores, photographs, version = peer_fer.predict(python, faces, [bright, dark])
         assert version == "9.9"
         np.testing.assert_allclose(scores.sum(axis=1), 1)
         assert [peer_fer.NAMES[answer] for answer in scores.argmax(axis=1)] == ["happy", "sad"]
@@ -443,10 +443,10 @@ class TestPeer:
     ) -> None:
         faces = np.zeros((1, 48, 48), np.uint8)
         with pytest.raises(PeerError, match="cannot be run"):
-            peer_fer.ask(tmp_path / "nowhere", faces)
+            peer_fer.predict(tmp_path / "nowhere", faces)
         (tmp_path / "site" / "fer" / "fer.py").write_text("raise ImportError('it is broken')")
         with pytest.raises(PeerError, match=r"fer failed in .*: ImportError: it is broken"):
-            peer_fer.ask(python, faces)
+            peer_fer.predict(python, faces)
 
     def test_it_stands_beside_ours(
         self,

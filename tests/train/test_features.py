@@ -29,7 +29,7 @@ from train.evaluation.feature_figure import (
 )
 from train.features import main
 from train.networks.build import build_network
-from train.networks.ensemble import mean_of_answers, members_of
+from train.networks.ensemble import build_ensemble, members_of
 from train.networks.feature_maps import (
     CHANNELS,
     feature_maps,
@@ -44,7 +44,7 @@ PICTURE = EXAMPLES / "happy_f_asian_01.jpg"
 @pytest.fixture(scope="module")
 def pair() -> keras.Model:
     """The shipped network, and one that knows nothing."""
-    return mean_of_answers([load_network(MODELS_DIR), build_network("vgg", PreprocessingSpec())])
+    return build_ensemble([load_network(MODELS_DIR), build_network("vgg", PreprocessingSpec())])
 
 
 @pytest.fixture(scope="module")
@@ -196,7 +196,7 @@ def test_the_figure_has_face_evidence_and_the_strongest_channels(
     evidence = evidence_for(seven, face.emotion.probabilities, "happy")
     assert np.array_equal(images[2], draw_evidence(face.aligned, evidence, EVIDENCE_SIZE))
     words = [text.get_text() for text in axes.texts]
-    assert f"What speaks for Happy ({face.emotion.confidence:.1%})" in words
+    assert f"Evidence for Happy ({face.emotion.confidence:.1%})" in words
     for block, (name, values) in enumerate(maps.items()):
         height, width, count = values.shape
         at = words.index(f"{name}: {height}x{width}, the strongest 16 of {count} channels")

@@ -32,7 +32,7 @@ from train.errors import RunError
 from train.fit import main as fit_main
 from train.inputs.targets import select_training_faces, training_targets
 from train.networks.build import build_network
-from train.networks.ensemble import mean_of_answers
+from train.networks.ensemble import build_ensemble
 from train.recipes.config import TrainConfig
 from train.recipes.presets import PRESETS
 from train.training.fitting import fit
@@ -134,7 +134,7 @@ def test_a_run_can_begin_with_the_shipped_model() -> None:
 def test_a_run_takes_the_last_network_that_fits_of_a_mean(tmp_path: Path) -> None:
     names = ("tiny", "tiny", "small")
     networks = [build_network(name, PRESETS["smoke"].preprocessing) for name in names]
-    save_network(mean_of_answers(networks), tmp_path)
+    save_network(build_ensemble(networks), tmp_path)
     begun = Training(PRESETS["smoke"], few_faces(), None, tmp_path).network
     for expected, actual in zip(networks[1].get_weights(), begun.get_weights(), strict=True):
         np.testing.assert_allclose(actual, expected, rtol=1e-3, atol=1e-7)  # kernels in float16

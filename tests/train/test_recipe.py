@@ -22,7 +22,7 @@ from train.data.face_sets import read_face_set
 from train.data.fer2013 import load_splits
 from train.data.synthetic import draw_face, write_synthetic_dataset
 from train.errors import RunError
-from train.inputs.teachers import Answers
+from train.inputs.teachers import TeacherLogits
 from train.recipe import main as recipe_main
 from train.recipes.config import TrainConfig
 from train.recipes.distillation import RECIPES, adjust
@@ -44,7 +44,7 @@ def test_smoke_goes_from_faces_to_a_model_that_the_app_loads(made: Path) -> None
     assert len(recognizer.recognize_crops(faces)) == 3
     training = json.loads((made / "student" / "model.json").read_text())["training"]
     assert training["command"].startswith("python -m train.recipe smoke --data DIR --photos DIR")
-    assert training["teachers"] == list(Answers.load(made / "answers.npz").teachers)
+    assert training["teachers"] == list(TeacherLogits.load(made / "answers.npz").teachers)
     assert training["config"]["unlabelled_share"] == 0.25
 
 
@@ -61,7 +61,7 @@ def test_the_report_compares_teachers_and_student(made: Path) -> None:
 def test_answers_are_about_all_faces_and_calibrated_on_unlabelled_ones(made: Path) -> None:
     unlabelled = read_face_set(made / "faces" / "unlabelled.npz").faces
     plain, taught = (
-        Answers.load(path).to(unlabelled)
+        TeacherLogits.load(path).select(unlabelled)
         for path in (made / "answers" / "plain.npz", made / "answers.npz")
     )
     assert not np.allclose(plain["fer2013"], taught["fer2013"])
@@ -148,7 +148,7 @@ def test_answers_may_travel_without_the_teachers(made: Path, tmp_path: Path, dat
         "ferplus": np.zeros((len(faces), 8), np.float32),
         "fer2013": np.zeros((len(faces), 7), np.float32),
     }
-    Answers(known, logits, ("someone",)).save(out / "answers.npz")
+    TeacherLogits(known, logits, ("someone",)).save(out / "answers.npz")
     recipe_run = RecipeRun(adjust(RECIPES["smoke"], "student.epochs=1"), "smoke", data, out)
     assert follow(recipe_run, ["student"])
     origin = json.loads((recipe_run.student / "origin.json").read_text())
@@ -204,7 +204,7 @@ def test_the_published_model_can_be_teacher_and_beginning(data: Path, tmp_path: 
     assert follow(recipe_run, ["teachers", "answers", "student"])
     published = read_info(MODELS_DIR)
     named = f"{published.name} {published.version}"
-    assert list(Answers.load(recipe_run.answers).teachers) == [named]
+    assert list(TeacherLogits.load(recipe_run.answers).teachers) == [named]
     trained, begun = load_network(recipe_run.student), load_network(MODELS_DIR)
     for ours, theirs in zip(trained.trainable_weights, begun.trainable_weights, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-6)

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fer_core.model import EmotionModel, ModelInfo
-from train.artifacts.model_folder import load_network, refuse_run
+from train.artifacts.model_folder import check_not_a_run, load_network
 from train.artifacts.provenance import git_commit
 from train.errors import RunError
-from train.networks.ensemble import mean_of_answers
+from train.networks.ensemble import build_ensemble
 
 
 def average(
@@ -42,10 +42,10 @@ def average(
         raise RunError("only models of the same network have a mean of weights; see --answers.")
     if any(out.resolve() == folder.resolve() for folder in folders):
         raise RunError(f"{out} is one of the models; name another folder with --out.")
-    refuse_run(out)
+    check_not_a_run(out)
     public = load_splits(data)["PublicTest"]
     if answers:
-        mean = mean_of_answers(networks)
+        mean = build_ensemble(networks)
     else:
         mean = networks[0]
         together = zip(*(network.get_weights() for network in networks), strict=True)

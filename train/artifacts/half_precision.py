@@ -15,7 +15,7 @@ import numpy as np
 WEIGHTS = "model.weights.h5"
 
 
-def halve(path: Path) -> None:
+def halve_kernels(path: Path) -> None:
     """Store the kernels of a .keras file as float16, in place.
 
     Args:

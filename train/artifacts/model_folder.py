@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from fer_core.calibration import Calibration
 from fer_core.errors import ModelLoadError
 from fer_core.model import CONVERTIBLE_VERSION, FORMAT_VERSION, MODEL_JSON, EmotionModel, ModelInfo
-from train.artifacts.half_precision import halve
+from train.artifacts.half_precision import halve_kernels
 from train.errors import DataError, RunError
 from train.files import replace_file, replacing
-from train.networks.ensemble import mean_of_answers, members_of
+from train.networks.ensemble import build_ensemble, members_of
 
 if TYPE_CHECKING:
     import keras
@@ -44,7 +44,7 @@ def save_network(network: "keras.Model", folder: Path) -> None:
     for name, part in zip(names, parts, strict=True):
         temporary = folder / f"new-{name}"
         part.save(temporary)
-        halve(temporary)
+        halve_kernels(temporary)
         temporary.replace(folder / name)
     drop_networks(folder, but=names)
 
@@ -56,7 +56,7 @@ def drop_networks(folder: Path, but: Iterable[str]) -> None:
             path.unlink()
 
 
-def refuse_run(folder: Path) -> None:
+def check_not_a_run(folder: Path) -> None:
     """See that a folder may be written to by other commands than `train.fit`.
 
     Raises:
@@ -81,7 +81,7 @@ def load_network(folder: Path) -> "keras.Model":
         ]
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise RunError(f"{folder} holds no {path.name} that can be loaded.") from error
-    return parts[0] if len(parts) == 1 else mean_of_answers(parts)
+    return parts[0] if len(parts) == 1 else build_ensemble(parts)
 
 
 def write_info(directory: Path, info: ModelInfo) -> None:

@@ -23,12 +23,12 @@ def dataset_logits(model: EmotionModel, dataset: Dataset) -> dict[str, Float32Ar
     return model.logits(preprocess(prepare_dataset_faces(dataset.faces, spec), spec))
 
 
-def floored(threshold: float) -> float:
+def floor_threshold(threshold: float) -> float:
     """Round a threshold down, so that the last face that it is to leave answered is."""
     return math.floor(1e4 * threshold) / 1e4
 
 
-def stamped(info: ModelInfo) -> ModelInfo:
+def with_version(info: ModelInfo) -> ModelInfo:
     """Give a model the version that belongs to its answers: the day, and a digest.
 
     The digest is of all that an answer depends on, so that other answers have another version.
@@ -42,7 +42,7 @@ def stamped(info: ModelInfo) -> ModelInfo:
     return replace(info, version=f"{datetime.now(UTC):%Y.%m.%d}+{digest[:8]}")
 
 
-def figures_of_heads(info: ModelInfo) -> dict[str, Any]:
+def head_metrics(info: ModelInfo) -> dict[str, Any]:
     """Keep the figures of the heads, which no calibration changes; the others are of the answer."""
     return {
         name: values
@@ -73,19 +73,20 @@ def calibrate_on_dataset(model: EmotionModel, public: Dataset) -> ModelInfo:
     heads = dataset_logits(model, public.subset(judged))
     temperature = fit_temperature(heads["ferplus"][:, : len(FER2013_LABELS)], labels)
     calibration = replace(
-        rounded(Calibration.temperature(temperature)), fitted_on={"PublicTest": len(labels)}
+        round_calibration(Calibration.temperature(temperature)),
+        fitted_on={"PublicTest": len(labels)},
     )
     probabilities = calibration.probabilities(heads)
     curve = risk_coverage(probabilities.max(axis=1), probabilities.argmax(axis=1) == labels)
     info = replace(
         model.info,
         calibration=calibration,
-        abstention_threshold=floored(curve.threshold_at(COVERAGE)),
-        figures=figures_of_heads(model.info),
+        abstention_threshold=floor_threshold(curve.threshold_at(COVERAGE)),
+        figures=head_metrics(model.info),
     )
-    return stamped(info)
+    return with_version(info)
 
 
-def rounded(calibration: Calibration) -> Calibration:
+def round_calibration(calibration: Calibration) -> Calibration:
     """Make it what model.json will say, so that figures belong to the very numbers served."""
     return Calibration.from_dict(calibration.to_dict())

@@ -17,7 +17,7 @@ from train.calibration.photographs import NEUTRAL_WEIGHT
 from train.data.face_sets import FaceSet
 
 if TYPE_CHECKING:
-    from train.inputs.teachers import Answers
+    from train.inputs.teachers import TeacherLogits
 
 CONTESTS = (
     ("disgust", ("angry", "sad")),
@@ -31,7 +31,7 @@ FORM, STRENGTH = "matrix", 0.01
 Heads = Mapping[str, Float32Array]
 
 
-def judged_faces(sets: Mapping[str, FaceSet], answers: "Answers") -> Faces | None:
+def judged_faces(sets: Mapping[str, FaceSet], answers: "TeacherLogits") -> Faces | None:
     """Collect the photographs with a known emotion and their answers; None if there are none.
 
     Neutral faces weigh as in the shipped calibration.
@@ -42,7 +42,7 @@ def judged_faces(sets: Mapping[str, FaceSet], answers: "Answers") -> Faces | Non
     known = {name: np.isin(one.labels, FER2013_LABELS) for name, one in sets.items()}
     if not any(rows.any() for rows in known.values()):
         return None
-    heads = {name: answers.to(one.faces) for name, one in sets.items()}
+    heads = {name: answers.select(one.faces) for name, one in sets.items()}
     labels = np.concatenate(
         [
             [FER2013_LABELS.index(label) for label in np.asarray(one.labels)[known[name]]]

@@ -1,6 +1,6 @@
 """Calibrates the answer on photographs, and judges it there by cross-validation.
 
-Here photographs with their answers (`train.evaluation.predictions.PhotographAnswers`) meet the
+Here photographs with their answers (`train.evaluation.predictions.PhotographPredictions`) meet the
 fitting of `train.calibration`.
 """
 
@@ -16,7 +16,12 @@ from fer_core.calibration import Calibration, risk_coverage
 from fer_core.emotions import FER2013_LABELS
 from fer_core.model import ModelInfo
 from fer_core.preprocessing import DATASET_FACE_SIZE, UInt8Array
-from train.artifacts.temperature import figures_of_heads, floored, rounded, stamped
+from train.artifacts.temperature import (
+    floor_threshold,
+    head_metrics,
+    round_calibration,
+    with_version,
+)
 from train.calibration.fitting import (
     FORMS,
     Candidate,
@@ -33,7 +38,7 @@ from train.data.duplicates import connected_groups, near_pairs
 from train.data.photographs import digest, person_keys
 from train.errors import DataError
 from train.evaluation.figures import compact_photographs
-from train.evaluation.predictions import PhotographAnswers
+from train.evaluation.predictions import PhotographPredictions
 
 NEUTRAL_WEIGHT = 2.0
 """Chosen on the trade-off that the model card shows; `--weight neutral=NUMBER` sets another."""
@@ -45,7 +50,7 @@ ANSWERED = 0.75
 MANY_EMOTIONS = 5
 """Of sets whose photographs decide the threshold: posed calm faces say little about doubt."""
 
-Sets = Mapping[str, PhotographAnswers]
+Sets = Mapping[str, PhotographPredictions]
 
 
 def faces_of(sets: Sets, special: Mapping[str, float]) -> Faces:
@@ -54,22 +59,28 @@ def faces_of(sets: Sets, special: Mapping[str, float]) -> Faces:
     Raises:
         DataError: no face was found, or `special` names a cell that does not occur.
     """
-    found = {name: said.found for name, said in sets.items()}
+    found = {name: predictions.found for name, predictions in sets.items()}
     if not any(rows.any() for rows in found.values()):
         raise DataError("no face was found in the photographs; there is nothing to fit.")
-    labels = np.concatenate([said.labels[found[name]] for name, said in sets.items()])
+    labels = np.concatenate([predictions.labels[found[name]] for name, predictions in sets.items()])
     names = np.repeat(list(sets), [rows.sum() for rows in found.values()])
     people = np.concatenate(
         [
-            np.char.add(f"{name}/", person_keys(said.photographs)[found[name]])
-            for name, said in sets.items()
+            np.char.add(f"{name}/", person_keys(predictions.photographs)[found[name]])
+            for name, predictions in sets.items()
         ]
     )
     crops = np.concatenate(
-        [said.crops[found[name]] for name, said in sets.items() if said.crops is not None]
+        [
+            predictions.crops[found[name]]
+            for name, predictions in sets.items()
+            if predictions.crops is not None
+        ]
     )
     heads = {
-        head: np.concatenate([said.logits[head][found[name]] for name, said in sets.items()])
+        head: np.concatenate(
+            [predictions.logits[head][found[name]] for name, predictions in sets.items()]
+        )
         for head in ("ferplus", "fer2013")
     }
     weights = cell_weights(labels, names, special)
@@ -103,12 +114,12 @@ def sets_fitted_on(info: ModelInfo, sets: Sets) -> list[str]:
     digests = info.calibration.figures.get("digests", {})
     return [
         name
-        for name, said in sets.items()
-        if name in digests and digests[name] == digest(said.photographs)
+        for name, predictions in sets.items()
+        if name in digests and digests[name] == digest(predictions.photographs)
     ]
 
 
-def held_out_answers(info: ModelInfo, sets: Sets) -> dict[str, PhotographAnswers]:
+def held_out_predictions(info: ModelInfo, sets: Sets) -> dict[str, PhotographPredictions]:
     """Answer photographs by calibrations that were fitted without the same people.
 
     Args:
@@ -127,15 +138,15 @@ def held_out_answers(info: ModelInfo, sets: Sets) -> dict[str, PhotographAnswers
 
 def _with_probabilities(
     sets: Sets, probabilities: FloatArray, threshold: float
-) -> dict[str, PhotographAnswers]:
+) -> dict[str, PhotographPredictions]:
     """The answers with other probabilities of the faces found, row by row."""
-    ends = np.cumsum([said.found.sum() for said in sets.values()])[:-1]
+    ends = np.cumsum([predictions.found.sum() for predictions in sets.values()])[:-1]
     answers = {}
-    for (name, said), rows in zip(sets.items(), np.split(probabilities, ends), strict=True):
-        full = np.full((len(said.found), len(FER2013_LABELS)), np.nan)
-        full[said.found] = rows
-        unsure = (np.nan_to_num(full).max(axis=1) < threshold) | ~said.reliable
-        answers[name] = replace(said, probabilities=full, uncertain=unsure)
+    for (name, predictions), rows in zip(sets.items(), np.split(probabilities, ends), strict=True):
+        full = np.full((len(predictions.found), len(FER2013_LABELS)), np.nan)
+        full[predictions.found] = rows
+        unsure = (np.nan_to_num(full).max(axis=1) < threshold) | ~predictions.reliable
+        answers[name] = replace(predictions, probabilities=full, uncertain=unsure)
     return answers
 
 
@@ -151,11 +162,13 @@ def choose_threshold(sets: Sets, probabilities: FloatArray) -> float:
     """
     counted = np.concatenate(
         [
-            np.full(said.found.sum(), len(set(said.labels)) >= MANY_EMOTIONS)
-            for said in sets.values()
+            np.full(predictions.found.sum(), len(set(predictions.labels)) >= MANY_EMOTIONS)
+            for predictions in sets.values()
         ]
     )
-    reliable = np.concatenate([said.reliable[said.found] for said in sets.values()])
+    reliable = np.concatenate(
+        [predictions.reliable[predictions.found] for predictions in sets.values()]
+    )
     confidence = np.where(reliable, probabilities.max(axis=1), 0.0)[counted]
     if not len(confidence):
         return 0.0
@@ -169,7 +182,7 @@ def calibrate_on_photographs(
 
     Args:
         info: of the model that gave the logits.
-        sets: from `train.evaluation.predictions.answer_photographs`, by name.
+        sets: from `train.evaluation.predictions.predict_photographs`, by name.
         special: weights of cells, as `calibration.cell_weights`.
         forms: that compete.
 
@@ -186,20 +199,23 @@ def calibrate_on_photographs(
     candidates = compare(faces, forms)
     best = choose(candidates)
     # Rounded down, so that no face falls below it.
-    threshold = floored(choose_threshold(sets, best.held_out))
+    threshold = floor_threshold(choose_threshold(sets, best.held_out))
     answers = _with_probabilities(sets, best.held_out, threshold)
     figures = {
-        name: compact_photographs(photograph_figures(said)) for name, said in answers.items()
+        name: compact_photographs(photograph_figures(predictions))
+        for name, predictions in answers.items()
     }
     counts = dict(zip(*np.unique(faces.sets, return_counts=True), strict=True))
     calibration = replace(
-        rounded(fit(best.form, best.strength, faces)),
+        round_calibration(fit(best.form, best.strength, faces)),
         fitted_on={name: int(counts[name]) for name in sets if name in counts},
         figures={
             "strength": best.strength,
             "weights": dict(special),
             "loss": round(best.loss, 4),
-            "digests": {name: digest(said.photographs) for name, said in sets.items()},
+            "digests": {
+                name: digest(predictions.photographs) for name, predictions in sets.items()
+            },
             "cross_validated": figures,
         },
     )
@@ -207,9 +223,9 @@ def calibrate_on_photographs(
         info,
         calibration=calibration,
         abstention_threshold=threshold,
-        figures=figures_of_heads(info),
+        figures=head_metrics(info),
     )
-    return stamped(new), candidates
+    return with_version(new), candidates
 
 
 def trade_off(
@@ -239,8 +255,8 @@ def trade_off(
         faces = faces_of(sets, {**special, "neutral": weight})
         answers = _with_probabilities(sets, cross_validate(form, strength, faces), 0.0)
         row: dict[str, Any] = {"weight of neutral": weight}
-        for name, said in answers.items():
-            told = photograph_figures(said)
+        for name, predictions in answers.items():
+            told = photograph_figures(predictions)
             recall = told["recall"]
             if len(recall) >= MANY_EMOTIONS:
                 row[f"{name}: mean recall"] = told["mean_recall"]

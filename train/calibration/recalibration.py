@@ -17,7 +17,7 @@ from train.calibration.photographs import (
 from train.data.dataset import Dataset
 from train.data.photographs import read_photograph_sets
 from train.errors import DataError
-from train.evaluation.predictions import answer_photographs
+from train.evaluation.predictions import predict_photographs
 from train.reporting.markdown import table
 
 SHOWN = {
@@ -72,10 +72,12 @@ def _on_photographs(
 ) -> ModelInfo:
     folders = read_photograph_sets(photos)
     recognizer = EmotionRecognizer.load(model)
-    sets = {name: answer_photographs(recognizer, of_set) for name, of_set in folders.items()}
+    sets = {name: predict_photographs(recognizer, of_set) for name, of_set in folders.items()}
     special = dict(weights)
     neutral = FER2013_LABELS.index("neutral")
-    if any((said.labels[said.found] == neutral).any() for said in sets.values()):
+    if any(
+        (predictions.labels[predictions.found] == neutral).any() for predictions in sets.values()
+    ):
         special = {"neutral": NEUTRAL_WEIGHT, **special}
     elif trade_off_figure:
         raise DataError("--trade-off needs photographs of neutral faces.")

@@ -1,1 +1,1 @@
-"""How good predictions are: metrics, intervals, tables and reports."""
+"""Evaluation: predictions, metrics, confidence intervals, tables and reports."""

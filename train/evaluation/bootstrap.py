@@ -1,9 +1,9 @@
-"""Confidence intervals by the percentile bootstrap (Efron 1979), over images or over people.
+"""Compute confidence intervals by the percentile bootstrap (Efron 1979).
 
-They tell how much a figure depends on which images were judged, not how much another training run
-would change it. Images of one person resemble each other, so where people are known, whole people
-are drawn (cluster bootstrap; Davison and Hinkley 1997, section 3.8). A statistic that is a ratio of
-sums needs only the sums of each resample.
+They show how much a metric depends on the images that were evaluated, not how much it would vary
+between training runs. Images of one person resemble each other, so where people are known, whole
+people are resampled (cluster bootstrap; Davison and Hinkley 1997, section 3.8). A statistic that is
+a ratio of sums needs only the sums of each resample.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from fer_core.calibration import ECE_BINS
 
 RESAMPLES = 1000
-SEED = 2013  # of the resampling: the same answers give the same intervals
+SEED = 2013  # of the resampling: equal predictions have equal intervals
 
 FloatArray = NDArray[np.floating]
 IntArray = NDArray[np.integer]
@@ -49,13 +49,13 @@ def ratio(numerator: FloatArray, denominator: FloatArray) -> NDArray[np.float64]
 
 
 def interval(resampled: FloatArray) -> list[float] | None:
-    """[low, high], the 95 % interval of a statistic from its values in the resamples.
+    """Return [low, high], the 95 % interval of a statistic, from its values in the resamples.
 
     Args:
-        resampled: NaN where the statistic is not defined in a resample; these are left out.
+        resampled: NaN where the statistic is undefined in a resample; these are left out.
 
     Returns:
-        None where it is defined in none.
+        None if it is undefined in all of them.
     """
     defined = resampled[~np.isnan(resampled)]
     if not len(defined):
@@ -65,7 +65,7 @@ def interval(resampled: FloatArray) -> list[float] | None:
 
 
 def mean_interval(values: NDArray[Any], clusters: NDArray[Any] | None = None) -> list[float] | None:
-    """The interval of the mean of (n,) values, or None of nothing."""
+    """Return the interval of the mean of (n,) values, or None if there are none."""
     if not len(values):
         return None
     sums = resampled_sums(np.stack([values, np.ones(len(values))], axis=1), clusters)
@@ -73,14 +73,14 @@ def mean_interval(values: NDArray[Any], clusters: NDArray[Any] | None = None) ->
 
 
 def macro_f1_interval(
-    labels: IntArray, answers: IntArray, classes: Sequence[int]
+    labels: IntArray, predicted: IntArray, classes: Sequence[int]
 ) -> list[float] | None:
-    """The interval of the mean F1 over those of the classes that occur in a resample.
+    """Return the interval of the mean F1 over the classes that occur in a resample.
 
-    F1 is 2 hits / (labels + answers), so three sums a class are all that a resample needs.
+    F1 is 2 hits / (labels + predicted), so three sums a class are all that a resample needs.
     """
     of_label = (labels[:, None] == classes).astype(np.float64)
-    of_answer = (answers[:, None] == classes).astype(np.float64)
+    of_answer = (predicted[:, None] == classes).astype(np.float64)
     if not of_label.any():
         return None
     sums = resampled_sums(np.hstack([of_label, of_answer, of_label * of_answer]))
@@ -93,10 +93,11 @@ def macro_f1_interval(
 def ece_interval(
     confidence: FloatArray, right: NDArray[np.bool_], clusters: NDArray[Any] | None = None
 ) -> list[float] | None:
-    """The interval of the expected calibration error, over the bins of fer_core.calibration.
+    """Return the interval of the expected calibration error, with the bins of fer_core.
 
-    A bin's share times its gap is the mean of confidence - right over its images, counting 0 for
-    all others. Resampling adds noise to each bin and so leans upward when the error is near 0.
+    A bin's share times its gap is the mean over all images of confidence - right, with 0 for the
+    images of other bins. Resampling adds noise to each bin, so the interval is biased upwards when
+    the error is near 0.
     """
     if not len(confidence):
         return None

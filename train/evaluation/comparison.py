@@ -1,4 +1,4 @@
-"""Runs side by side in one table: networks, filters, strategies, on the same images."""
+"""Compare runs in one table: networks, filters or strategies, on the same images."""
 
 import math
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ REPORTED = {
     "resnet50": "48 %",
     "efficientnet_lite0": "48 %, by ResNet50",
 }
-"""What a predecessor's authors said of their accuracy."""
+"""The accuracy that a predecessor's authors reported."""
 COLUMNS = (
     "run", "network", "parameters", "trained on", "epochs", "seconds an epoch", "FER+", "FER2013",
     "happy or sad", "reported by its authors",
@@ -23,7 +23,7 @@ COLUMNS = (
 
 
 def compare(runs: Sequence[Path], data: Path) -> list[dict[str, str]]:
-    """A row for each run, by column; scores are accuracies on PublicTest.
+    """Return a row for each run, by column; scores are accuracies on PublicTest.
 
     Raises:
         DataError: the data cannot be read.
@@ -71,22 +71,22 @@ def _row(run: Path, splits: dict[str, Any]) -> dict[str, str]:
 
 
 def _fastest(history: Sequence[dict[str, Any]]) -> str:
-    """Seconds of the fastest epoch; older runs did not note them."""
-    noted = [row["seconds"] for row in history if math.isfinite(row["seconds"])]
-    return f"{min(noted):.0f}" if noted else "-"
+    """Format the seconds of the fastest epoch; older runs did not record them."""
+    seconds = [row["seconds"] for row in history if math.isfinite(row["seconds"])]
+    return f"{min(seconds):.0f}" if seconds else "-"
 
 
 def _differences(config: dict[str, Any]) -> str:
-    """Filters, and pretrained weights, which a run's name may not tell."""
+    """Name the filters and pretrained weights of a run, which its name may not tell."""
     filters = config.get("preprocessing", {}).get("filters", ())
-    told = [", ".join(filters)] if filters else []
-    told += [f"weights: {Path(config['pretrained']).name}"] if config.get("pretrained") else []
+    notes = [", ".join(filters)] if filters else []
+    notes += [f"weights: {Path(config['pretrained']).name}"] if config.get("pretrained") else []
     if config.get("network") == "resnet50" and not config.get("pretrained"):
-        told.append("random weights")
-    return f" ({'; '.join(told)})" if told else ""
+        notes.append("random weights")
+    return f" ({'; '.join(notes)})" if notes else ""
 
 
 def markdown(rows: Sequence[dict[str, str]]) -> str:
-    """The rows as a Markdown table, without columns that say nothing."""
+    """Format the rows as a Markdown table without the columns that are empty."""
     columns = [name for name in COLUMNS if any(row[name] != "-" for row in rows)]
     return table(columns, [[row[name] for name in columns] for row in rows])

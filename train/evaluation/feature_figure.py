@@ -1,4 +1,4 @@
-"""The figure of what the layers of a network answer to one face."""
+"""Draw the feature maps of a network for one face, beside its class activation map."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -20,21 +20,24 @@ EVIDENCE_SIZE = 240  # pixels
 
 
 def evidence_picture(model: EmotionModel, face: FaceResult) -> UInt8Array | None:
-    """(240, 240, 3) uint8 RGB as the app draws it, or None where the network has no such map."""
+    """Draw the class activation map of the predicted emotion, as the app does.
+
+    Returns (240, 240, 3) uint8 RGB, or None where the network has no such map.
+    """
     try:
         maps = evidence_maps(model, face.aligned)
-    except ValueError:  # how it says that the heads do not stand on pooled maps
+    except ValueError:  # raised where the heads do not read globally pooled maps
         return None
     evidence = evidence_for(maps, face.emotion.probabilities, face.emotion.label)
     return draw_evidence(face.aligned, evidence, EVIDENCE_SIZE)
 
 
 def find_face(recognizer: Any, picture: Path) -> FaceResult:
-    """The largest face of a photograph.
+    """Detect the largest face of a photograph.
 
     Raises:
         FeatureError: there is none.
-        InvalidImageError: not a picture that can be read.
+        InvalidImageError: the file cannot be decoded.
     """
     faces = recognizer.recognize(picture).faces
     if not faces:
@@ -54,18 +57,18 @@ def show_features(
     layers: Sequence[str] | None = None,
     member: int = 1,
 ) -> dict[str, Float32Array]:
-    """Write the figure.
+    """Draw the feature maps of some layers.
 
     Args:
-        model: that answered.
-        network: the same in Keras.
-        face: its answer to one face.
+        model: whose prediction `face` holds.
+        network: the same network in Keras.
+        face: a detected face with its prediction.
         path: of the PNG.
-        layers: names of `map_layers`; those of `stage_layers` when None.
-        member: which of several networks, from 1.
+        layers: names from `map_layers`; those of `stage_layers` if None.
+        member: number of the member of an ensemble, from 1.
 
     Returns:
-        (h, w, c) float32 by name of the layer: what is shown, all channels.
+        All channels of the layers shown, (h, w, c) float32 by name.
 
     Raises:
         FeatureError: there is no such layer or member.
@@ -76,8 +79,8 @@ def show_features(
     chosen = members[member - 1]
     inputs = preprocess(face.aligned[np.newaxis], model.info.preprocessing)
     maps = feature_maps(chosen, inputs, layers or stage_layers(chosen))
-    whose = f", network {member} of {len(members)}" if len(members) > 1 else ""
-    title = f"{model.info.name} {model.info.version}{whose}"
+    suffix = f", network {member} of {len(members)}" if len(members) > 1 else ""
+    title = f"{model.info.name} {model.info.version}{suffix}"
     evidence = evidence_picture(model, face)
     _draw(face, inputs[0, ..., 0], evidence, maps, path=path, title=title)
     return maps
@@ -92,7 +95,7 @@ def _draw(
     path: Path,
     title: str,
 ) -> None:
-    """Three large pictures, and below a block of small ones for each layer; measures in inches."""
+    """Draw three large images, and below them the channels of each layer; lengths in inches."""
     from matplotlib.figure import Figure
 
     from train.reporting.plots import DPI
@@ -122,7 +125,7 @@ def _draw(
         x = left + column * (width - 2 * left - large) / 2
         axes.text(x, y - 0.06, name, va="bottom", fontsize=10)
         if picture is None:
-            words = "This network's answer\nhas no such map."
+            words = "This network has no\nclass activation map."
             axes.text(x + large / 2, y + large / 2, words, ha="center", va="center", fontsize=9)
         else:
             show(picture, x, y, large, **style)
@@ -137,7 +140,10 @@ def _draw(
             top = y + block + index // CHANNELS_A_ROW * tall
             one = values[..., channel]
             low, high = min(0.0, float(one.min())), float(one.max())
-            scale = {"vmin": low, "vmax": high if high > low else low + 1}  # a silent one is dark
+            scale = {
+                "vmin": low,
+                "vmax": high if high > low else low + 1,
+            }  # a constant channel is dark
             show(one, x, top, side, cmap="inferno", interpolation="nearest", **scale)
             axes.text(x + side / 2, top + side + 0.02, str(channel), ha="center", va="top", size=7)
         y += block + down * tall
@@ -148,4 +154,4 @@ def _draw(
 
 def _evidence_title(emotion: EmotionPrediction) -> str:
     unsure = ", not sure" if emotion.is_uncertain else ""
-    return f"What speaks for {BY_NAME[emotion.label].title} ({emotion.confidence:.1%}{unsure})"
+    return f"Evidence for {BY_NAME[emotion.label].title} ({emotion.confidence:.1%}{unsure})"

@@ -6,55 +6,64 @@ from typing import Any
 from fer_core.emotions import FER2013_LABELS, FERPLUS_LABELS
 from fer_core.model import EmotionModel
 from train.data.dataset import Dataset, need_judged
-from train.evaluation.predictions import Answers, PhotographAnswers, answer_splits
+from train.evaluation.predictions import PhotographPredictions, SplitPredictions, predict_splits
 
 
 def all_figures(
-    answers: Mapping[str, Answers],
+    by_split: Mapping[str, SplitPredictions],
     threshold: float,
-    photographs: Mapping[str, PhotographAnswers] | None = None,
+    photographs: Mapping[str, PhotographPredictions] | None = None,
 ) -> dict[str, Any]:
-    """Compute all figures of an evaluation.
+    """Compute all metrics of an evaluation.
 
     Args:
-        answers: from `answer_splits`; may be empty.
-        threshold: the confidence below which the answer to a dataset face is "not sure".
-        photographs: the answers to photographs by the name of their set.
+        by_split: from `predict_splits`; may be empty.
+        threshold: confidence below which the app answers "not sure" to a dataset face.
+        photographs: predictions of photographs by the name of their set.
 
     Returns:
-        Figures by name: `fer2013_*` and, where there are votes, `ferplus_*` as
-        `metrics.classification_figures` gives them; `answer`, `happy_sad`, `calibration` and
-        `coverage` as `metrics.answer_figures` does, and `reference`, what these four are judged by.
-        These five are PrivateTest's; those of PublicTest end in `_public`. `photos`, where there
-        are photographs: of each set what `photo_figures.photograph_figures` gives. And `warnings`,
-        sentences.
+        Metrics by name: `fer2013_*` and, where there are votes, `ferplus_*`, from
+        `metrics.classification_figures`; `answer`, `happy_sad`, `calibration` and `coverage`, from
+        `metrics.answer_figures`, and `reference`, the labels of these four. These five are of
+        PrivateTest; those of PublicTest end in `_public`. `photos`, where there are photographs: by
+        set, from `photograph_metrics.photograph_figures`. `warnings`: sentences.
 
     Raises:
-        DataError: the annotators of a split agree on none of its pictures.
+        DataError: no image of a split has a majority among its votes.
     """
     from train.evaluation import metrics
 
     figures: dict[str, Any] = {}
-    for split, said in answers.items():
+    for split, predictions in by_split.items():
         suffix, ending = ("public", "_public") if split == "PublicTest" else ("private", "")
-        dataset, reference = said.dataset, said.dataset.reference
+        dataset, reference = predictions.dataset, predictions.dataset.reference
         need_judged(reference, split)
         figures[f"fer2013_{suffix}"] = metrics.classification_figures(
-            said.fer2013, dataset.labels, said.copies, FER2013_LABELS, said.near_copies
+            predictions.fer2013,
+            dataset.labels,
+            predictions.copies,
+            FER2013_LABELS,
+            predictions.near_copies,
         )
         if dataset.has_votes:
             figures[f"ferplus_{suffix}"] = metrics.classification_figures(
-                said.ferplus, dataset.majority, said.copies, FERPLUS_LABELS, said.near_copies
+                predictions.ferplus,
+                dataset.majority,
+                predictions.copies,
+                FERPLUS_LABELS,
+                predictions.near_copies,
             )
         served = metrics.answer_figures(
-            said.seven, reference, threshold, said.copies, said.near_copies
+            predictions.seven, reference, threshold, predictions.copies, predictions.near_copies
         )
         figures |= {f"{name}{ending}": values for name, values in served.items()}
         figures[f"reference{ending}"] = "FER+ majority" if dataset.has_votes else "FER2013 label"
     if photographs:
         from train.evaluation.photograph_metrics import photograph_figures
 
-        figures["photos"] = {name: photograph_figures(said) for name, said in photographs.items()}
+        figures["photos"] = {
+            name: photograph_figures(predictions) for name, predictions in photographs.items()
+        }
     figures["warnings"] = warnings(figures)
     return figures
 
@@ -85,19 +94,19 @@ SETS = {
     "fer2013_private": "PrivateTest by FER2013",
     "ferplus_private": "PrivateTest by FER+",
 }
-FEW = 200  # pictures, below which a fair model may by bad luck look like chance
+FEW = 200  # images; with fewer, a good model may look like chance
 
 
 def warnings(figures: dict[str, Any]) -> list[str]:
-    """A sentence for each set whose answers do not seem to belong to its labels; see `in_step`."""
+    """Describe each set whose predictions do not seem to belong to its labels."""
     sentences = []
     for name, title in SETS.items():
-        if name in figures and (words := _out_of_step(figures[name])) is not None:
+        if name in figures and (words := _mismatch(figures[name])) is not None:
             sentences.append(f"{title}: {words}")
     return sentences
 
 
-def _out_of_step(values: dict[str, Any]) -> str | None:
+def _mismatch(values: dict[str, Any]) -> str | None:
     step, accuracy = values["in_step"], values["accuracy"]
     if step["better_shift"] is not None:
         return (
@@ -125,7 +134,7 @@ def _out_of_step(values: dict[str, Any]) -> str | None:
 def evaluate(
     model: EmotionModel, splits: dict[str, Dataset], *, public_only: bool = False
 ) -> dict[str, Any]:
-    """All figures of a model; the arguments are `answer_splits`', the result `all_figures`'."""
+    """Predict the splits and compute all metrics; see `predict_splits` and `all_figures`."""
     return all_figures(
-        answer_splits(model, splits, public_only=public_only), model.info.abstention_threshold
+        predict_splits(model, splits, public_only=public_only), model.info.abstention_threshold
     )

@@ -1,8 +1,8 @@
-"""How good answers are: the arithmetic of the evaluation, by scikit-learn.
+"""Compute the metrics of an evaluation, with scikit-learn.
 
-Throughout, `labels` are (N,) integers 0..C-1, or -1 for a picture that is not judged; `answers`
-are (N,) integers 0..C-1; `probabilities` are (N, C). Every figure is a plain float or int, or None
-where it is not defined, so that it can be written as strict JSON.
+Throughout, `labels` are (N,) integers 0..C-1, or -1 for an image without a label; `predicted` are
+(N,) integers 0..C-1; `probabilities` are (N, C). Every metric is a plain float or int, or None
+where it is undefined, so that it can be written as strict JSON.
 """
 
 from collections.abc import Sequence
@@ -28,11 +28,11 @@ from fer_core.calibration import (
 from fer_core.emotions import FER2013_LABELS, HAPPY, SAD
 from train.data.dataset import is_judged
 from train.evaluation.bootstrap import ece_interval, macro_f1_interval, mean_interval
-from train.evaluation.label_check import in_step
+from train.evaluation.label_check import check_labels
 
 COVERAGES = (0.7, 0.8, 0.9, 1.0)
 MAIN_FIVE = ("angry", "happy", "sad", "surprise", "neutral")
-"""The emotions with enough pictures for an F1 that means something by itself."""
+"""The emotions with enough images for a meaningful F1 of their own."""
 CURVE_GRID = np.linspace(0, 1, 201)
 """False positive rates at which the mean of several ROC curves is taken."""
 
@@ -47,28 +47,30 @@ def classification_figures(
     classes: Sequence[str],
     near_copies: NDArray[np.bool_] | None = None,
 ) -> dict[str, Any]:
-    """How well the highest probability names the label.
+    """Compute the metrics of the most probable class against the label.
 
     Args:
         probabilities: (N, C).
-        labels: (N,); at least one picture is judged.
-        copies: (N,) whether the picture also is a training picture.
+        labels: (N,), of at least one image.
+        copies: (N,) whether the image is also a training image.
         classes: C names.
-        near_copies: (N,) whether a training picture shows the same photograph; None: not known.
+        near_copies: (N,) whether a training image shows the same photograph; None: unknown.
 
     Returns:
         accuracy, accuracy_deduplicated (without copies) and accuracy_without_near_copies (where
         these are known); n, n_deduplicated and n_without_near_copies; precision,
         recall and f1 by class that occurs, their macro_* means over these classes and their
-        weighted_* means by pictures; auc by class, one against the rest, and macro_auc;
-        support by class; confusion (rows: label, columns: answer); *_interval, of
-        train.evaluation.bootstrap; in_step, as `in_step`.
+        weighted_* means by images; auc by class, one against the rest, and macro_auc; support by
+        class; confusion (rows: label, columns: prediction); *_interval, of
+        train.evaluation.bootstrap; in_step, from `check_labels`.
     """
-    answers, judged = probabilities.argmax(axis=1), labels >= 0
-    alignment = in_step(labels, answers, classes)  # shifts need the rows that are not judged, too
-    answers = answers[judged]
+    predicted, judged = probabilities.argmax(axis=1), labels >= 0
+    alignment = check_labels(
+        labels, predicted, classes
+    )  # shifts need the rows that are not judged, too
+    predicted = predicted[judged]
     labels, probabilities, fresh = labels[judged], probabilities[judged], ~copies[judged]
-    right = answers == labels
+    right = predicted == labels
     without_near: dict[str, Any] = {}
     if near_copies is not None:
         new = fresh & ~near_copies[judged]
@@ -82,7 +84,7 @@ def classification_figures(
 
     def scores(average: str | None) -> Any:
         return precision_recall_fscore_support(
-            labels, answers, labels=occurring, average=average, zero_division=0.0
+            labels, predicted, labels=occurring, average=average, zero_division=0.0
         )
 
     precision, recall, f1, support = scores(None)
@@ -101,14 +103,14 @@ def classification_figures(
         "n_deduplicated": int(fresh.sum()),
         **without_near,
         **averaged,
-        "macro_f1_interval": macro_f1_interval(labels, answers, range(len(classes))),
+        "macro_f1_interval": macro_f1_interval(labels, predicted, range(len(classes))),
         "macro_auc": mean([value for value in auc.values() if value is not None]),
         "precision": dict(zip(names, precision.tolist(), strict=True)),
         "recall": dict(zip(names, recall.tolist(), strict=True)),
         "f1": dict(zip(names, f1.tolist(), strict=True)),
         "auc": auc,
         "support": dict(zip(names, support.tolist(), strict=True)),
-        "confusion": confusion_matrix(labels, answers, labels=range(len(classes))).tolist(),
+        "confusion": confusion_matrix(labels, predicted, labels=range(len(classes))).tolist(),
         "in_step": alignment,
     }
 
@@ -120,21 +122,21 @@ def answer_figures(
     copies: NDArray[np.bool_],
     near_copies: NDArray[np.bool_] | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """Of the answer that the app gives: calibrated, seven emotions, "not sure" at times.
+    """Compute the metrics of the app's seven calibrated probabilities, "not sure" included.
 
     Args:
         probabilities: (N, 7).
-        reference: (N,) labels 0..6; pictures with other labels are not judged. At least one is.
-        threshold: the confidence below which the app answers "not sure".
-        copies: (N,) whether the picture also is a training picture.
-        near_copies: (N,) whether a training picture shows the same photograph; None: not known.
+        reference: (N,) labels, of which at least one is 0..6; images with others are left out.
+        threshold: the confidence below which the app predicted "not sure".
+        copies: (N,) whether the image is also a training image.
+        near_copies: (N,) whether a training image shows the same photograph; None: unknown.
 
     Returns:
-        answer: as `classification_figures` says it, and main_five_f1, the mean of `MAIN_FIVE`.
-        happy_sad: accuracy of the choice between the two on pictures of the two, and its auc.
+        answer: as `classification_figures`, and main_five_f1, the mean F1 of `MAIN_FIVE`.
+        happy_sad: accuracy and auc of happy against sad on the images of these two.
         calibration: ece, nll, brier, and the bins of the reliability diagram.
-        coverage: accuracy_at_70% and so on of the surest pictures; threshold, answered, the share
-        of the pictures from there on, and accuracy_answered.
+        coverage: accuracy_at_70% and so on, of the most confident predictions; threshold; answered,
+        the share of images at or above it, and accuracy_answered, their accuracy.
     """
     binary = (reference == HAPPY) | (reference == SAD)
     of_two, is_happy = probabilities[binary][:, [HAPPY, SAD]], reference[binary] == HAPPY
@@ -182,7 +184,7 @@ def answer_figures(
 def confident_mistakes(
     probabilities: FloatArray, reference: IntArray, count: int
 ) -> NDArray[np.int64]:
-    """Rows of the judged pictures that are wrong with most confidence, the surest first."""
+    """Return the rows of the wrong predictions, the most confident first."""
     wrong = is_judged(reference) & (probabilities.argmax(axis=1) != reference)
     rows = np.flatnonzero(wrong)
     return rows[np.argsort(-probabilities.max(axis=1)[rows], kind="stable")][:count]
@@ -191,7 +193,7 @@ def confident_mistakes(
 def class_aucs(
     probabilities: FloatArray, labels: IntArray, classes: Sequence[str]
 ) -> dict[str, float | None]:
-    """Area under the ROC curve, each class against the rest; None for one that does not occur."""
+    """Compute the area under each class's ROC curve, one against the rest, None if undefined."""
     return {
         name: _auc(labels == index, probabilities[:, index]) for index, name in enumerate(classes)
     }
@@ -206,10 +208,13 @@ def _auc(is_class: NDArray[np.bool_], score: FloatArray) -> float | None:
 def roc_curves(
     probabilities: FloatArray, labels: IntArray, classes: Sequence[str]
 ) -> dict[str, tuple[FloatArray, FloatArray]]:
-    """False and true positive rates, each class against the rest, and their mean as `macro`.
+    """Compute the ROC curve of each class against the rest, and their mean as `macro`.
 
-    Classes that do not occur are left out. The mean is taken of the true positive rates at
+    Classes that do not occur are left out. The mean is that of the true positive rates at
     `CURVE_GRID`.
+
+    Returns:
+        False and true positive rates by name.
     """
     curves: dict[str, tuple[FloatArray, FloatArray]] = {}
     for index, name in enumerate(classes):
@@ -219,25 +224,25 @@ def roc_curves(
             curves[name] = false_rate, true_rate
     if curves:
         average = np.mean([np.interp(CURVE_GRID, *curve) for curve in curves.values()], axis=0)
-        # At 0 stands what the curves reach straight up; like each of them, the mean begins at 0.
+        # At a false positive rate of 0 the curves rise vertically; the mean starts at (0, 0), too.
         curves["macro"] = np.append(0.0, CURVE_GRID), np.append(0.0, average)
     return curves
 
 
 def mean(values: Sequence[float] | NDArray[Any]) -> float | None:
-    """The mean, or None of nothing."""
+    """Return the mean, or None of an empty sequence."""
     return float(np.mean(values)) if len(values) else None
 
 
-def mean_recall(labels: Sequence[str], answers: Sequence[str | None]) -> dict[str, Any]:
+def mean_recall(labels: Sequence[str], predicted: Sequence[str | None]) -> dict[str, Any]:
     """Compute the recall of each label that occurs, and their mean.
 
     Args:
         labels: N names of emotions.
-        answers: N predictions; None where no face was found, which counts as wrong.
+        predicted: N predictions; None where no face was found, which counts as wrong.
     """
     right: dict[str, list[bool]] = {}
-    for label, answer in zip(labels, answers, strict=True):
+    for label, answer in zip(labels, predicted, strict=True):
         right.setdefault(label, []).append(answer == label)
     recall = {label: float(np.mean(hits)) for label, hits in right.items()}
     return {"mean_recall": mean(list(recall.values())), "recall": recall}

@@ -1,16 +1,16 @@
-"""The `fer` package's answers to the same pictures, from an environment of its own.
+"""Predict the same images with the `fer` package, in an environment of its own.
 
-Its requirements contradict ours, so it lives in another virtual environment:
+Its requirements contradict ours, so it needs another virtual environment:
 
     python3.11 -m venv PEER
     PEER/bin/pip install fer tensorflow-cpu "opencv-contrib-python<5" "setuptools<81"
     python -m train.evaluate --data DIR --fer-python PEER/bin/python
 
-Everything goes through `FER().detect_emotions` with its default settings: faces of the
-dataset by a rectangle that makes it cut just the face, photographs by its own detection, where the
-largest face counts. It rounds its scores to two digits; so users get them.
+All predictions come from `FER().detect_emotions` with its default settings: faces of the dataset
+with a rectangle by which it crops exactly the face, photographs with its own detector, of which the
+largest face counts. The package rounds its scores to two digits.
 
-This file runs on both sides: imported here, as a program there.
+This file is imported by `train.evaluate`, and run as a program by the other interpreter.
 """
 
 import subprocess
@@ -28,18 +28,18 @@ OFFSET = 10  # pixels that detect_emotions adds around a rectangle
 MINUTES = 30
 
 
-def ask(
+def predict(
     python: Path, faces: NDArray[np.uint8], photographs: Sequence[Path] = ()
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], str]:
-    """What `fer` answers.
+    """Predict emotions with `fer`.
 
     Args:
         python: the interpreter of an environment with the package.
-        faces: (N, h, w) uint8 grey, cut already.
-        photographs: paths of pictures that OpenCV reads.
+        faces: (N, h, w) uint8 grey, cropped.
+        photographs: paths of images that OpenCV reads.
 
     Returns:
-        (N, 7) scores of the faces, each row of sum 1; (M, 7) of the photographs, NaN where it found
+        (N, 7) scores of the faces, rows of sum 1; (M, 7) of the photographs, NaN where it detected
         no face; the package's version.
 
     Raises:
@@ -64,14 +64,14 @@ def ask(
         except subprocess.TimeoutExpired as error:
             raise PeerError(f"fer did not answer within {MINUTES} minutes.") from error
         except subprocess.CalledProcessError as error:
-            last = (error.stderr.strip().splitlines() or ["it said nothing"])[-1]
+            last = (error.stderr.strip().splitlines() or ["it predictions nothing"])[-1]
             raise PeerError(f"fer failed in {python}: {last}") from error
         with np.load(reply) as answers:
             return answers["faces"], answers["photographs"], str(answers["version"])
 
 
-def _answer(question: Path, reply: Path) -> None:
-    """The other side."""
+def _serve(question: Path, reply: Path) -> None:
+    """Predict the images of a file; runs in the other environment."""
     import cv2
     import fer
     from fer.fer import FER
@@ -100,4 +100,4 @@ def _answer(question: Path, reply: Path) -> None:
 
 
 if __name__ == "__main__":
-    _answer(Path(sys.argv[1]), Path(sys.argv[2]))
+    _serve(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,8 +1,8 @@
-"""Differences between groups of people: how neutral and happy faces are read, group by group.
+"""Compare groups of people by the predictions for neutral and happy faces.
 
 Groups come from the columns age, gender and ethnicity of labels.csv. They tend to be small, so
 every share comes with its counts, a Wilson interval (Wilson 1927), which unlike the bootstrap's has
-a width where all answers agree, and a sentence where a group is too small to tell.
+a width where all predictions agree, and a note where a group is too small.
 """
 
 from collections import Counter
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from fer_core.emotions import FER2013_LABELS
 from train.data.photographs import Photograph, person_keys
-from train.evaluation.predictions import PhotographAnswers
+from train.evaluation.predictions import PhotographPredictions
 
 AGES = {"under 25": (0, 25), "25 to 34": (25, 35), "35 and over": (35, 150)}  # years: from, below
 NOT_GIVEN = {"", "na", "n/a", "nan", "none", "unknown"}
@@ -25,7 +25,7 @@ MEASURES = {
     "neutral_as_angry_or_sad": ("neutral", ("angry", "sad")),
     "happy_recall": ("happy", ("happy",)),
 }
-"""By name the label of the faces, and the answers that count."""
+"""By name: the label of the faces, and the predictions that count."""
 TITLES = {
     "neutral_recall": "neutral read as neutral",
     "neutral_as_angry_or_sad": "neutral called angry or sad",
@@ -33,24 +33,24 @@ TITLES = {
 }
 
 
-def group_figures(said: PhotographAnswers) -> dict[str, Any]:
+def group_figures(predictions: PhotographPredictions) -> dict[str, Any]:
     """Compare groups of people.
 
     Returns:
-        Nothing where labels.csv has none of the columns. Else groups: by column ("age", "gender",
-        "ethnicity", "gender and ethnicity"), then by group: n_people and each of `MEASURES`, which
-        is n, the faces with the label, count, those with such an answer, "not sure" or not, share,
-        and interval; None where the group has no face with the label. And group_notes: sentences
-        that tell which differences are certain and which groups are too small.
+        An empty dictionary where labels.csv has none of the columns. Else groups: by column ("age",
+        "gender", "ethnicity", "gender and ethnicity"), then by group: n_people and each of
+        `MEASURES`, which is n, the faces with the label, count, those with such a prediction, "not
+        sure" or not, share, and interval; None where the group has no face with the label. And
+        group_notes: sentences on which differences are certain and which groups are too small.
     """
-    people = person_keys(said.photographs)
+    people = person_keys(predictions.photographs)
     figures: dict[str, Any] = {}
     notes = []
-    for column, groups in _groups(said.photographs).items():
+    for column, groups in _groups(predictions.photographs).items():
         figures[column] = {
             group: {
                 "n_people": len(np.unique(people[rows])),
-                **{name: _share(said, people, rows, *of) for name, of in MEASURES.items()},
+                **{name: _share(predictions, people, rows, *of) for name, of in MEASURES.items()},
             }
             for group, rows in groups.items()
         }
@@ -60,7 +60,7 @@ def group_figures(said: PhotographAnswers) -> dict[str, Any]:
 
 
 def _groups(photographs: Sequence[Photograph]) -> dict[str, dict[str, NDArray[np.int64]]]:
-    """Rows of the photographs by column and group; ages in order, others the largest first."""
+    """Return the rows of photographs by column and group: ages ascending, others by size."""
     columns = {
         "age": [_age(item.details.get("age", "")) for item in photographs],
         "gender": [_given(item.details.get("gender", "")) for item in photographs],
@@ -81,11 +81,12 @@ def _groups(photographs: Sequence[Photograph]) -> dict[str, dict[str, NDArray[np
 
 
 def _given(value: str) -> str:
-    """The name of a group as it is shown, or "" where none is given."""
+    """Normalize the name of a group; "" where none is given."""
     return "" if value.lower() in NOT_GIVEN else value.replace("_", " ")
 
 
 def _age(value: str) -> str:
+    """Return the age group of a number of years; "" where none is given."""
     try:
         years = float(value)
     except ValueError:
@@ -94,23 +95,25 @@ def _age(value: str) -> str:
 
 
 def _share(
-    said: PhotographAnswers,
+    predictions: PhotographPredictions,
     people: NDArray[np.str_],
     rows: NDArray[np.int64],
     label: str,
     counted: Sequence[str],
 ) -> dict[str, Any] | None:
-    """How many of the rows' faces with a label have one of the answers counted.
+    """Compute the share of a label's faces that have one of the predictions counted.
 
-    Several photographs of a person are no independent observations: the interval is as wide as
-    if each person had been answered once.
+    Several photographs of a person are not independent: the interval is as wide as if there were
+    one of each person.
     """
     from scipy.stats import binomtest
 
-    of_label = rows[said.labels[rows] == FER2013_LABELS.index(label)]
+    of_label = rows[predictions.labels[rows] == FER2013_LABELS.index(label)]
     if not len(of_label):
         return None
-    hits = np.isin(said.answers[of_label], [FER2013_LABELS.index(name) for name in counted])
+    hits = np.isin(
+        predictions.predicted[of_label], [FER2013_LABELS.index(name) for name in counted]
+    )
     share, observations = float(hits.mean()), len(np.unique(people[of_label]))
     low, high = binomtest(round(share * observations), observations).proportion_ci(method="wilson")
     return {
@@ -122,7 +125,7 @@ def _share(
 
 
 def _notes(column: str, groups: dict[str, dict[str, Any]], left_out: int) -> list[str]:
-    """What the groups of a column can tell and what they cannot."""
+    """Describe the certain differences of a column, and its groups that are too small."""
     notes = [note for measure in MEASURES if (note := _difference(measure, groups))]
     if len(groups) > 1 and not notes:
         notes = ["no difference is certain: the intervals of all groups overlap."]
@@ -139,7 +142,7 @@ def _notes(column: str, groups: dict[str, dict[str, Any]], left_out: int) -> lis
 
 
 def _difference(measure: str, groups: dict[str, dict[str, Any]]) -> str | None:
-    """A sentence on the two groups whose intervals lie farthest apart, where any do not overlap."""
+    """Describe the two groups whose intervals lie farthest apart, if any do not overlap."""
     shares = {name: row[measure] for name, row in groups.items() if row[measure] is not None}
     gaps = {
         (high, low): shares[high]["interval"][0] - shares[low]["interval"][1]

@@ -1,6 +1,6 @@
-"""Metrics of one set of photographs: recall, calibration and coverage, with their intervals.
+"""Compute the metrics of one set of photographs, with confidence intervals.
 
-Every figure is a plain float or int, or None where it is not defined, so that it can be written as
+Every metric is a plain float or int, or None where it is undefined, so that it can be written as
 strict JSON. Intervals are those of train.evaluation.bootstrap, over people where these are known.
 """
 
@@ -17,34 +17,35 @@ from train.data.photographs import person_keys
 from train.evaluation.bootstrap import ece_interval, interval, mean_interval, ratio, resampled_sums
 from train.evaluation.metrics import COVERAGES, mean
 from train.evaluation.photograph_groups import group_figures
-from train.evaluation.predictions import PhotographAnswers
+from train.evaluation.predictions import PhotographPredictions
 
 
-def photograph_figures(said: PhotographAnswers) -> dict[str, Any]:
-    """Compute how well the faces of photographs are read.
+def photograph_figures(predictions: PhotographPredictions) -> dict[str, Any]:
+    """Compute recall, calibration and coverage of one set of photographs.
 
     Args:
-        said: the answers to at least one photograph.
+        predictions: the answers to at least one photograph.
 
     Returns:
-        Of all photographs, a face that is not found counting as wrong:
+        Of all photographs, where a face that is not found counts as wrong:
         n; n_people, where people are known; support by label; found, the share with a face, and
         not_found, the number without by label; recall by label and its mean over the labels,
-        mean_recall; confusion, 7 rows of 7 (row: label, column: answer) without the faces that are
-        not found.
+        mean_recall; confusion, 7 rows of 7 (row: label, column: prediction) without the faces that
+        are not found.
         Of the faces found:
         n_found; ece, the expected calibration error; reliability, the bins of its diagram;
-        accuracy_at_70% and so on, of the surest answers; answered, the share that is not
-        "not sure", n_answered, their number, and accuracy_answered.
-        For some of them NAME_interval, over what `resampled` says, "people" or "photographs".
+        accuracy_at_70% and so on, of the most confident predictions; answered, the share that is
+        not "not sure", n_answered, their number, and accuracy_answered.
+        For some of them NAME_interval, resampled over what `resampled` names, "people" or
+        "photographs".
         groups and group_notes as `group_figures`, where labels.csv has such columns.
     """
-    labels, answers, found = said.labels, said.answers, said.found
-    people = person_keys(said.photographs)
-    known = any(photograph.person for photograph in said.photographs)
+    labels, answers, found = predictions.labels, predictions.predicted, predictions.found
+    people = person_keys(predictions.photographs)
+    known = any(photograph.person for photograph in predictions.photographs)
     right = labels == answers
     recall, recall_interval, mean_recall_interval = _recalls(labels, right, people)
-    answered = found & ~said.uncertain
+    answered = found & ~predictions.uncertain
     return {
         "n": len(labels),
         **({"n_people": len(np.unique(people))} if known else {}),
@@ -60,27 +61,29 @@ def photograph_figures(said: PhotographAnswers) -> dict[str, Any]:
         "mean_recall_interval": mean_recall_interval,
         "confusion": confusion_matrix(labels, answers, labels=range(len(FER2013_LABELS))).tolist(),
         "n_found": int(found.sum()),
-        **_calibration(said, people),
+        **_calibration(predictions, people),
         "answered": mean(answered[found]),
         "n_answered": int(answered.sum()),
         "accuracy_answered": mean(right[answered]),
         "accuracy_answered_interval": mean_interval(right[answered], people[answered]),
-        **group_figures(said),
+        **group_figures(predictions),
     }
 
 
-def sure_mistakes(said: PhotographAnswers, count: int) -> NDArray[np.int64]:
-    """Find the wrong answers that are not "not sure": rows, the most confident first."""
-    rows = np.flatnonzero(said.found & ~said.uncertain & (said.labels != said.answers))
-    return rows[np.argsort(-said.confidence[rows], kind="stable")][:count]
+def sure_mistakes(predictions: PhotographPredictions, count: int) -> NDArray[np.int64]:
+    """Find the wrong predictions that are not "not sure": rows, the most confident first."""
+    rows = np.flatnonzero(
+        predictions.found & ~predictions.uncertain & (predictions.labels != predictions.predicted)
+    )
+    return rows[np.argsort(-predictions.confidence[rows], kind="stable")][:count]
 
 
 def _recalls(
     labels: NDArray[np.int64], right: NDArray[np.bool_], people: NDArray[np.str_]
 ) -> tuple[dict[str, float], dict[str, list[float] | None], list[float] | None]:
-    """Recall of each label that occurs, their intervals, and the interval of their mean.
+    """Compute the recall of each label that occurs, their intervals, and that of their mean.
 
-    A resample without any photograph of a label has no recall of it, and the mean of the others.
+    In a resample without photographs of a label, the mean is that of the other recalls.
     """
     names, indices = zip(*_occurring(labels), strict=True)
     of_label = labels[:, None] == indices
@@ -96,14 +99,17 @@ def _recalls(
     )
 
 
-def _calibration(said: PhotographAnswers, people: NDArray[np.str_]) -> dict[str, Any]:
-    """Calibration and coverage of the faces found."""
-    found = said.found
+def _calibration(predictions: PhotographPredictions, people: NDArray[np.str_]) -> dict[str, Any]:
+    """Compute calibration and coverage of the faces found."""
+    found = predictions.found
     if not found.any():
         missing = ("ece", "ece_interval", *(f"accuracy_at_{share:.0%}" for share in COVERAGES))
         return {**dict.fromkeys(missing), "reliability": []}
-    probabilities, labels = said.probabilities[found], said.labels[found]
-    confidence, right = said.confidence[found], (said.labels == said.answers)[found]
+    probabilities, labels = predictions.probabilities[found], predictions.labels[found]
+    confidence, right = (
+        predictions.confidence[found],
+        (predictions.labels == predictions.predicted)[found],
+    )
     curve = risk_coverage(confidence, right)
     return {
         "ece": expected_calibration_error(probabilities, labels),
@@ -114,5 +120,5 @@ def _calibration(said: PhotographAnswers, people: NDArray[np.str_]) -> dict[str,
 
 
 def _occurring(labels: NDArray[np.int64]) -> list[tuple[str, int]]:
-    """Names and indices of the labels that occur, in FER2013's order."""
+    """Return names and indices of the labels that occur, in FER2013's order."""
     return [(FER2013_LABELS[index], int(index)) for index in np.unique(labels)]

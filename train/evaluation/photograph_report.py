@@ -1,4 +1,4 @@
-"""Words and pictures for the metrics of photographs: the terminal, report.md, and its plots."""
+"""Format and draw the metrics of photographs, for the terminal and for report.md."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,16 +16,16 @@ from train.evaluation.photograph_groups import MEASURES, TITLES
 from train.reporting.markdown import Plot, measured, mistaken_for, number, table, with_interval
 
 if TYPE_CHECKING:
-    from train.evaluation.predictions import PhotographAnswers
+    from train.evaluation.predictions import PhotographPredictions
 
 MISTAKES = 24
 NO_FACE = "no face"
 SIDE = 240  # pixels, at most, of a face on the contact sheet
-SURROUNDINGS = 1.5  # side of what it shows, in sides of the face's box
+MARGIN = 1.5  # side of the crop, in sides of the face's box
 
 
 def photo_lines(name: str, values: dict[str, Any]) -> list[str]:
-    """Format the figures of one set for the terminal."""
+    """Format the metrics of one set for the terminal."""
     recall = "  ".join(
         f"{label} {number(share)} ({values['support'][label]})"
         for label, share in values["recall"].items()
@@ -45,7 +45,7 @@ def photo_lines(name: str, values: dict[str, Any]) -> list[str]:
 
 
 def photo_rows(name: str, columns: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
-    """Format one set's figures side by side: rows of a title and a cell for each program."""
+    """Format one set's metrics side by side: rows of a title and a cell for each program."""
     rows = [
         ("mean recall", [measured(values, "mean_recall") for values in columns]),
         *(
@@ -59,13 +59,16 @@ def photo_rows(name: str, columns: Sequence[dict[str, Any]]) -> list[tuple[str, 
 
 
 def photo_section(name: str, values: dict[str, Any]) -> str:
-    """Format the figures of one set as a section of report.md, without its plots."""
+    """Format the metrics of one set as a section of report.md, without its plots."""
     figures = [
         ("face found", number(values["found"])),
         ("mean recall", measured(values, "mean_recall")),
         ("expected calibration error, faces found", measured(values, "ece")),
         *(
-            (f"accuracy of the surest {share}, faces found", number(values[f"accuracy_at_{share}"]))
+            (
+                f"accuracy of the most confident {share}, faces found",
+                number(values[f"accuracy_at_{share}"]),
+            )
             for share in ("70%", "80%", "90%")
         ),
         ("not “not sure”, faces found", f"{number(values['answered'])} ({values['n_answered']:,})"),
@@ -83,14 +86,14 @@ def photo_section(name: str, values: dict[str, Any]) -> str:
     ]
     texts = [
         f"## Photographs: {name}",
-        f"{_size(values)}. A face that is not found counts as read wrong.",
+        f"{_size(values)}. A face that is not found counts as wrong.",
         table(("", name), figures),
         table(("", "photographs", "not found", "recall", "most often mistaken for"), recalls),
     ]
     if "groups" in values:
         texts += [
             "### Groups",
-            "Answers of all faces with the label, their share, and Wilson's 95 % interval of it.",
+            "Predictions for all faces with the label, their share, and its 95 % Wilson interval.",
             table(*_groups(values["groups"])),
             "\n".join(f"- {note}" for note in values["group_notes"]),
         ]
@@ -98,65 +101,65 @@ def photo_section(name: str, values: dict[str, Any]) -> str:
 
 
 def draw_photographs(
-    folder: Path, name: str, values: dict[str, Any], said: "PhotographAnswers"
+    folder: Path, name: str, values: dict[str, Any], predictions: "PhotographPredictions"
 ) -> list[Plot]:
-    """Draw confusion, reliability, risk and coverage, and the surest mistakes of one set.
+    """Draw confusion, reliability, risk and coverage, and mistakes of one set.
 
     Args:
         folder: where to, made when missing.
         name: of the set.
-        values: its figures, as `photo_figures.photograph_figures` gives them.
-        said: its answers.
+        values: its metrics, from `photograph_metrics.photograph_figures`.
+        predictions: its predictions.
     """
     folder.mkdir(parents=True, exist_ok=True)
     title = f"{name}: mean recall {number(values['mean_recall'])}, {_size(values)}"
     drawn = [_draw_confusion(folder / "confusion.png", title, values)]
     if values["n_found"]:
-        right = (said.labels == said.answers)[said.found]
-        confidence = said.confidence[said.found]
+        right = (predictions.labels == predictions.predicted)[predictions.found]
+        confidence = predictions.confidence[predictions.found]
         drawn += draw_calibration(folder, f"{name}, faces found", values, confidence, right)
-    return [*drawn, *_draw_mistakes(folder / "mistakes.png", name, said)]
+    return [*drawn, *_draw_mistakes(folder / "mistakes.png", name, predictions)]
 
 
 def _draw_confusion(path: Path, title: str, values: dict[str, Any]) -> Plot:
-    """The labels that occur, by answer; a last column where faces are not found."""
+    """Draw the labels that occur, by prediction, with a last column for faces not found."""
     from train.reporting import plots
 
     rows = _confusion(values)
     answers = [*FER2013_LABELS, *([NO_FACE] if values["n_found"] < values["n"] else [])]
     counts = [[row[answer] for answer in answers] for row in rows.values()]
     plots.confusion_matrix(counts, list(rows), path, title, answers=answers)
-    return Plot("Confusion", "Per cent of each row; the answer that is right is bold.", path)
+    return Plot("Confusion", "Per cent of each row; the right prediction is bold.", path)
 
 
-def _draw_mistakes(path: Path, name: str, said: "PhotographAnswers") -> list[Plot]:
+def _draw_mistakes(path: Path, name: str, predictions: "PhotographPredictions") -> list[Plot]:
     from train.evaluation.photograph_metrics import sure_mistakes
     from train.reporting.contact_sheet import MISTAKE_SIZE, Tile, draw_contact_sheet
 
-    rows = sure_mistakes(said, MISTAKES)
+    rows = sure_mistakes(predictions, MISTAKES)
     if not len(rows):
         return []
     tiles = [
         Tile(
-            _face(load_photograph(said.photographs[row]), said.boxes[row]),
-            f"{EMOTIONS[said.labels[row]].title} predicted as {EMOTIONS[said.answers[row]].title}\n"
-            f"{_confidence(said.confidence[row])}, {said.photographs[row].path.name}",
+            _face(load_photograph(predictions.photographs[row]), predictions.boxes[row]),
+            f"{EMOTIONS[predictions.labels[row]].title} predicted as {EMOTIONS[predictions.predicted[row]].title}\n"
+            f"{_confidence(predictions.confidence[row])}, {predictions.photographs[row].path.name}",
         )
         for row in rows
     ]
     title = f"{name}: the most confident mistakes"
     draw_contact_sheet({title: tiles}, path, size=MISTAKE_SIZE)
-    text = "Wrong answers that are not “not sure”. Pictures of the set: mind its licence."
-    return [Plot("The surest mistakes", text, path)]
+    text = "Wrong predictions that are not “not sure”. The images are under the licence of the set."
+    return [Plot("The most confident mistakes", text, path)]
 
 
 def _confidence(value: float) -> str:
-    """A share in per cent that never claims certainty."""
+    """Format a confidence as a percentage, of at most ">99%"."""
     return ">99%" if value > 0.99 else f"{value:.0%}"
 
 
 def _confusion(values: dict[str, Any]) -> dict[str, dict[str, int]]:
-    """For each label that occurs, how often each answer was given, `NO_FACE` included."""
+    """Count the predictions for each label that occurs, `NO_FACE` included."""
     return {
         label: {
             **dict(zip(FER2013_LABELS, values["confusion"][index], strict=True)),
@@ -168,9 +171,9 @@ def _confusion(values: dict[str, Any]) -> dict[str, dict[str, int]]:
 
 
 def _face(image: UInt8Array, box: NDArray[np.int64]) -> UInt8Array:
-    """Cut the face in a box with its surroundings, as far as the image goes, and shrink it."""
+    """Crop a face with some margin, as far as the image reaches, and shrink it."""
     x_min, y_min, x_max, y_max = box
-    reach = SURROUNDINGS * max(x_max - x_min, y_max - y_min) / 2
+    reach = MARGIN * max(x_max - x_min, y_max - y_min) / 2
     left, right = (int(max((x_min + x_max) / 2 + sign * reach, 0)) for sign in (-1, 1))
     top, bottom = (int(max((y_min + y_max) / 2 + sign * reach, 0)) for sign in (-1, 1))
     face = Image.fromarray(image[top:bottom, left:right])
@@ -179,7 +182,7 @@ def _face(image: UInt8Array, box: NDArray[np.int64]) -> UInt8Array:
 
 
 def _groups(groups: dict[str, Any]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """Header and rows of the table of groups; measures of labels that do not occur are left out."""
+    """Return header and rows of the table of groups, without measures that have no face."""
     every = [row for of_column in groups.values() for row in of_column.values()]
     measures = [name for name in MEASURES if any(row[name] for row in every)]
     rows = [

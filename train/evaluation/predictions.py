@@ -1,4 +1,4 @@
-"""What a model, and the `fer` package beside it, say to the splits and to photographs."""
+"""Predict the dataset's splits and photographs, with a model and with the `fer` package."""
 
 from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass, field, replace
@@ -21,13 +21,13 @@ from train.evaluation import peer_fer
 
 
 @dataclass(frozen=True)
-class Answers:
-    """What a model says to one split, row by row.
+class SplitPredictions:
+    """Predictions for one split, row by row.
 
     Attributes:
         dataset: (N) faces and labels.
-        copies: (N,) bool, whether the picture also is in Training.
-        near_copies: (N,) bool, whether Training shows the same photograph; None when not known.
+        copies: (N,) bool, whether the image is also in Training.
+        near_copies: (N,) bool, whether Training shows the same photograph; None if unknown.
         fer2013: (N, 7) float64 probabilities of the fer2013 head.
         ferplus: (N, 8) float64 probabilities of the ferplus head.
         seven: (N, 7) float64, the probabilities that the app shows.
@@ -42,8 +42,8 @@ class Answers:
 
 
 @dataclass(frozen=True)
-class PhotographAnswers:
-    """What is said to a set of photographs, row by row.
+class PhotographPredictions:
+    """Predictions for a set of photographs, row by row.
 
     Attributes:
         photographs: N.
@@ -51,7 +51,7 @@ class PhotographAnswers:
         uncertain: (N,) bool, whether the answer is "not sure".
         boxes: (N, 4) int64, the face's x_min, y_min, x_max, y_max in pixels of the upright image;
             zeros where that is not known.
-        reliable: (N,) bool, whether the face can be read well.
+        reliable: (N,) bool, `FaceQuality.reliable` of the face.
         crops: (N, h, w) uint8, as `FaceResult.aligned`, black where no face was found; None for a
             peer.
         logits: of both heads, "ferplus" (N, 8) and "fer2013" (N, 7) float32, rows of zeros where no
@@ -68,46 +68,46 @@ class PhotographAnswers:
 
     @property
     def found(self) -> NDArray[np.bool_]:
-        """(N,) whether a face was found."""
+        """Whether a face was found, (N,) bool."""
         return ~np.isnan(self.probabilities[:, 0])
 
     @property
     def labels(self) -> NDArray[np.int64]:
-        """(N,) indices into `FER2013_LABELS`."""
+        """Indices into `FER2013_LABELS`, (N,)."""
         return np.array([FER2013_LABELS.index(item.label) for item in self.photographs])
 
     @property
-    def answers(self) -> NDArray[np.int64]:
-        """(N,) index of the most probable emotion; -1 where no face was found."""
+    def predicted(self) -> NDArray[np.int64]:
+        """Index of the most probable emotion, (N,); -1 where no face was found."""
         likeliest = np.nan_to_num(self.probabilities).argmax(axis=1)
         return np.where(self.found, likeliest, -1)
 
     @property
     def confidence(self) -> NDArray[np.float64]:
-        """(N,) its probability; 0 where no face was found."""
+        """Its probability, (N,); 0 where no face was found."""
         return np.asarray(np.nan_to_num(self.probabilities).max(axis=1))
 
 
-def answer_splits(
+def predict_splits(
     model: EmotionModel,
     splits: dict[str, Dataset],
     *,
     public_only: bool = False,
     faults: Faults | None = None,
-) -> dict[str, Answers]:
-    """Ask the model.
+) -> dict[str, SplitPredictions]:
+    """Predict PublicTest and PrivateTest.
 
     Args:
         model: as the app would load it.
-        splits: from `load_splits`; Training is read for its duplicates only.
+        splits: from `load_splits`; Training is used to find copies only.
         public_only: leave PrivateTest unread.
         faults: of these splits, for the near copies.
 
     Returns:
-        The answers by split, PublicTest first.
+        The predictions by split, PublicTest first.
     """
     known = set(splits["Training"].fingerprints())
-    answers = {}
+    by_split = {}
     for split in ("PublicTest",) if public_only else ("PublicTest", "PrivateTest"):
         dataset = splits[split]
         print(f"measuring {split}, {len(dataset)} faces", flush=True)
@@ -115,7 +115,7 @@ def answer_splits(
         near = None
         if faults is not None:
             near = faults.public_leaked if split == "PublicTest" else faults.private_leaked
-        answers[split] = Answers(
+        by_split[split] = SplitPredictions(
             dataset,
             np.array([mark in known for mark in dataset.fingerprints()]),
             near,
@@ -123,16 +123,16 @@ def answer_splits(
             softmax(logits["ferplus"]),
             model.info.calibration.probabilities(logits),
         )
-    return answers
+    return by_split
 
 
-def answer_of_peer(
-    answers: dict[str, Answers], probabilities: dict[str, NDArray[np.float64]]
-) -> dict[str, Answers]:
-    """The same pictures with the (N, 7) answers of another program, which knows no contempt."""
+def peer_predictions(
+    by_split: dict[str, SplitPredictions], probabilities: dict[str, NDArray[np.float64]]
+) -> dict[str, SplitPredictions]:
+    """Replace probabilities by the (N, 7) of another program, which has no contempt."""
     return {
         split: replace(
-            answers[split],
+            by_split[split],
             fer2013=seven,
             ferplus=np.pad(seven, ((0, 0), (0, len(FERPLUS_LABELS) - len(FER2013_LABELS)))),
             seven=seven,
@@ -141,10 +141,10 @@ def answer_of_peer(
     }
 
 
-def answer_photographs(
+def predict_photographs(
     recognizer: EmotionRecognizer, photographs: Sequence[Photograph]
-) -> PhotographAnswers:
-    """Ask for the answer to the largest face of each photograph, as the app gives it.
+) -> PhotographPredictions:
+    """Predict the largest face of each photograph, as the app does.
 
     Raises:
         DataError: a file is not an image that can be read.
@@ -167,38 +167,42 @@ def answer_photographs(
     found = ~np.isnan(probabilities[:, 0])
     for head, values in model.logits(preprocess(crops[found], model.info.preprocessing)).items():
         logits[head][found] = values
-    return PhotographAnswers(
+    return PhotographPredictions(
         tuple(photographs), probabilities, uncertain, boxes, reliable, crops, logits
     )
 
 
-def ask_fer(
+def predict_with_fer(
     python: Path,
-    answers: dict[str, Answers],
+    by_split: dict[str, SplitPredictions],
     photographs: Mapping[str, Sequence[Photograph]],
-) -> tuple[str, dict[str, Answers], dict[str, PhotographAnswers]]:
-    """The `fer` package's answers to the same pictures, by its own code.
+) -> tuple[str, dict[str, SplitPredictions], dict[str, PhotographPredictions]]:
+    """Predict the same images with the `fer` package.
 
     Args:
         python: the interpreter of an environment that has the package.
-        answers: of `answer_splits`, for their pictures.
+        by_split: from `predict_splits`, for their images.
         photographs: by the name of their set.
 
     Returns:
-        Its version; its answers by split; its answers by set of photographs, none of them "not
-        sure", which it does not know.
+        Its version; its predictions by split; its predictions by set of photographs, of which none
+        is "not sure".
 
     Raises:
-        PeerError: as `peer_fer.ask`.
+        PeerError: as `peer_fer.predict`.
     """
     no_faces = np.zeros((0, DATASET_FACE_SIZE, DATASET_FACE_SIZE), np.uint8)
-    faces = np.concatenate([no_faces, *(said.dataset.faces for said in answers.values())])
+    faces = np.concatenate(
+        [no_faces, *(predictions.dataset.faces for predictions in by_split.values())]
+    )
     paths = [photograph.path for of_set in photographs.values() for photograph in of_set]
-    of_faces, of_photographs, version = peer_fer.ask(python, faces, paths)
-    by_split = _divide(of_faces, {split: said.dataset for split, said in answers.items()})
+    of_faces, of_photographs, version = peer_fer.predict(python, faces, paths)
+    scores = _divide(
+        of_faces, {split: predictions.dataset for split, predictions in by_split.items()}
+    )
     by_set = _divide(of_photographs, photographs)
     told = {
-        name: PhotographAnswers(
+        name: PhotographPredictions(
             tuple(photographs[name]),
             seven,
             np.zeros(len(seven), bool),
@@ -207,7 +211,7 @@ def ask_fer(
         )
         for name, seven in by_set.items()
     }
-    return version, answer_of_peer(answers, by_split), told
+    return version, peer_predictions(by_split, scores), told
 
 
 def _divide(

@@ -1,4 +1,4 @@
-"""The evaluation in words: warnings, and report.md with its plots."""
+"""Write the report of an evaluation, report.md, with its tables and plots."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -12,15 +12,14 @@ from train.evaluation.photograph_report import draw_photographs, photo_section
 from train.reporting.markdown import Plot, figure, measured, mistaken_for, number, table
 
 if TYPE_CHECKING:
-    from train.evaluation.predictions import Answers, PhotographAnswers
+    from train.evaluation.predictions import PhotographPredictions, SplitPredictions
 
 ENDINGS = {"PublicTest": "_public", "PrivateTest": ""}
 MISTAKES = 24
 INTERVALS = (
-    "In brackets: 95 % intervals of the percentile bootstrap, 1,000 resamples of the judged "
-    "pictures, or of people where photographs tell who they show, with a fixed seed. They tell how "
-    "much a figure depends on the choice of pictures, not how much another training run would "
-    "change it."
+    "In brackets: 95 % intervals of the percentile bootstrap, 1,000 resamples of the images, or of "
+    "people where these are known, with a fixed seed. They show how much a metric depends on the "
+    "choice of images, not how much it would vary between training runs."
 )
 CLASS_COLUMNS = ("precision", "recall", "f1", "auc")
 
@@ -28,21 +27,21 @@ CLASS_COLUMNS = ("precision", "recall", "f1", "auc")
 def write_report(
     folder: Path,
     figures: dict[str, Any],
-    answers: "Mapping[str, Answers]",
+    by_split: "Mapping[str, SplitPredictions]",
     *,
-    photographs: "Mapping[str, PhotographAnswers]",
+    photographs: "Mapping[str, PhotographPredictions]",
     origin: dict[str, str],
     history: list[dict[str, Any]],
 ) -> list[Path]:
-    """Write report.md and its plots; those of a split are of PrivateTest where it was read.
+    """Write report.md and its plots, those of a split for PrivateTest if it was predicted.
 
     Args:
         folder: where to, made when missing.
-        figures: from `evaluate_figures.all_figures`.
-        answers: from `evaluate_answers.answer_splits`; may be empty.
-        photographs: the answers to photographs by the name of their set; may be empty.
+        figures: from `all_figures`.
+        by_split: from `predict_splits`; may be empty.
+        photographs: predictions of photographs by the name of their set; may be empty.
         origin: model, version, commit, date and command.
-        history: the epochs of the run, as `runs.read_history` gives them; may be empty.
+        history: the epochs of the run, from `read_history`; may be empty.
 
     Returns:
         What was written.
@@ -56,16 +55,16 @@ def write_report(
         f"```\n{origin['command']}\n```",
         INTERVALS,
     ]
-    for name, said in photographs.items():
+    for name, predictions in photographs.items():
         values = figures["photos"][name]
-        drawn = draw_photographs(folder / "photos" / name, name, values, said)
+        drawn = draw_photographs(folder / "photos" / name, name, values, predictions)
         plots += drawn
         sections += [photo_section(name, values), *(figure(plot, folder) for plot in drawn)]
-    if answers:
-        split = list(answers)[-1]
+    if by_split:
+        split = list(by_split)[-1]
         drawn = [
-            *_plots_of_heads(folder, figures, split, answers[split]),
-            *_plots_of_answer(folder, figures, split, answers[split]),
+            *_plots_of_heads(folder, figures, split, by_split[split]),
+            *_plots_of_answer(folder, figures, split, by_split[split]),
         ]
         plots += drawn
         sections += [*_tables(figures), f"## Plots of {split}"]
@@ -80,7 +79,7 @@ def write_report(
 
 
 def _tables(figures: dict[str, Any]) -> list[str]:
-    """The sections of the dataset's splits."""
+    """Format the sections of the dataset's splits."""
     return [
         _scores(figures),
         _answer(figures),
@@ -95,15 +94,15 @@ def _tables(figures: dict[str, Any]) -> list[str]:
 
 
 def _plots_of_heads(
-    folder: Path, figures: dict[str, Any], split: str, said: "Answers"
+    folder: Path, figures: dict[str, Any], split: str, predictions: "SplitPredictions"
 ) -> list[Plot]:
     from train.evaluation import metrics
     from train.reporting import plots
 
-    suffix, dataset = split.removesuffix("Test").lower(), said.dataset
-    heads = [("FER2013", "fer2013", FER2013_LABELS, said.fer2013, dataset.labels)]
+    suffix, dataset = split.removesuffix("Test").lower(), predictions.dataset
+    heads = [("FER2013", "fer2013", FER2013_LABELS, predictions.fer2013, dataset.labels)]
     if dataset.has_votes:
-        heads.append(("FER+", "ferplus", FERPLUS_LABELS, said.ferplus, dataset.majority))
+        heads.append(("FER+", "ferplus", FERPLUS_LABELS, predictions.ferplus, dataset.majority))
     drawn, curves, areas = [], {}, {}
     for name, head, classes, probabilities, labels in heads:
         values, judged = figures[f"{head}_{suffix}"], labels >= 0
@@ -119,21 +118,25 @@ def _plots_of_heads(
         drawn.append(Plot(f"Confusion by {name}", text, path))
     title = f"{split}: each emotion against the rest"
     path = plots.roc(curves, areas, folder / "roc.png", title)
-    text = "With the area under each curve; the mean is that over the emotions that occur."
+    text = "With the area under each curve; the mean is over the emotions that occur."
     return [*drawn, Plot("ROC curves", text, path)]
 
 
 def _plots_of_answer(
-    folder: Path, figures: dict[str, Any], split: str, said: "Answers"
+    folder: Path, figures: dict[str, Any], split: str, predictions: "SplitPredictions"
 ) -> list[Plot]:
     from train.evaluation import metrics
     from train.reporting import plots
     from train.reporting.contact_sheet import MISTAKE_SIZE, Tile, draw_contact_sheet
 
-    ending, faces, reference = ENDINGS[split], said.dataset.faces, said.dataset.reference
+    ending, faces, reference = (
+        ENDINGS[split],
+        predictions.dataset.faces,
+        predictions.dataset.reference,
+    )
     by, answer = figures[f"reference{ending}"], figures[f"answer{ending}"]
-    judged, chosen = is_judged(reference), said.seven.argmax(axis=1)
-    confidence = said.seven.max(axis=1)
+    judged, chosen = is_judged(reference), predictions.seven.argmax(axis=1)
+    confidence = predictions.seven.max(axis=1)
     drawn = [
         Plot(
             "Confusion of the answer",
@@ -153,7 +156,7 @@ def _plots_of_answer(
             (chosen == reference)[judged],
         ),
     ]
-    rows = metrics.confident_mistakes(said.seven, reference, MISTAKES)
+    rows = metrics.confident_mistakes(predictions.seven, reference, MISTAKES)
     if len(rows):
         captions = [
             f"{EMOTIONS[reference[row]].title} predicted as {EMOTIONS[chosen[row]].title}\n"
@@ -161,10 +164,10 @@ def _plots_of_answer(
             for row in rows
         ]
         path = folder / "mistakes.png"
-        title = f"{split} by {by}: the most confident mistakes, with confidence"
+        title = f"{split}: the most confident mistakes (by {by}, with confidence)"
         tiles = [Tile(faces[row], text) for row, text in zip(rows, captions, strict=True)]
         draw_contact_sheet({title: tiles}, path, size=MISTAKE_SIZE)
-        text = "Pictures of the dataset: they may not be passed on."
+        text = "Images of the dataset, which must not be redistributed."
         drawn.append(Plot("The most confident mistakes", text, path))
     return drawn
 
@@ -175,9 +178,7 @@ def _learning_curves(folder: Path, history: list[dict[str, Any]]) -> Plot:
 
     path = folder / "learning_curves.png"
     plots.learning_curves(history, best(history)["epoch"], path)
-    text = (
-        "PublicTest after each epoch, without flip averaging. The best epoch is the one measured."
-    )
+    text = "PublicTest after each epoch, without flip averaging. The best epoch is evaluated."
     return Plot("Learning curves", text, path)
 
 
@@ -197,10 +198,10 @@ def _scores(figures: dict[str, Any]) -> str:
     ]
     columns = ["", "pictures", "accuracy", "macro F1", "weighted F1", "macro AUC"]
     columns += ["accuracy without copies", "pictures without copies"]
-    note = "Without copies: on the pictures that are not in Training, too."
+    note = "Without copies: on the images that are not also in Training."
     if any("n_without_near_copies" in values for _, values in _sets(figures)):
         columns += ["accuracy without near copies", "pictures without near copies"]
-        note += " Without near copies: on those whose photograph Training does not show at all."
+        note += " Without near copies: on those whose photograph does not occur in Training."
     return f"## Scores\n\n{note}\n\n" + table(columns, rows)
 
 
@@ -231,7 +232,7 @@ def _answer(figures: dict[str, Any]) -> str:
         ("Brier score", *(number(values["brier"]) for values in calibration)),
         *(
             (
-                f"accuracy of the surest {share}",
+                f"accuracy of the most confident {share}",
                 *(number(values[f"accuracy_at_{share}"]) for values in coverage),
             )
             for share in ("70%", "80%", "90%")
@@ -240,11 +241,11 @@ def _answer(figures: dict[str, Any]) -> str:
         ("accuracy of these", *(number(values["accuracy_answered"]) for values in coverage)),
     ]
     note = (
-        "The seven emotions with their calibrated confidence, as the app gives them. Resampling "
-        "adds noise to the calibration error, so that its interval leans upward."
+        "The seven calibrated probabilities, as in the app. Resampling adds noise to the "
+        "calibration error, so its interval is biased upwards."
     )
     if any(row != "FER+ majority" for row in rows[0][1:]):
-        note += " There are no FER+ votes for these pictures: FER2013's labels are the judge."
+        note += " These images have no FER+ votes; the reference are FER2013's labels."
     return f"## The answer\n\n{note}\n\n" + table(("", *(split for split, _ in splits)), rows)
 
 
@@ -274,7 +275,7 @@ def _classes(title: str, values: dict[str, Any], classes: Sequence[str]) -> str:
 
 
 def _labels(name: str) -> Sequence[str]:
-    """The classes of one of the `SETS`."""
+    """Return the classes of one of the `SETS`."""
     return FERPLUS_LABELS if name.startswith("ferplus") else FER2013_LABELS
 
 
@@ -294,8 +295,8 @@ def _steps(figures: dict[str, Any]) -> str:
             )
         )
     return (
-        "## Labels in step with pictures\n\nBy chance: the same answers dealt out to the pictures "
-        "at random; z: standard deviations above it. Rows and names: what would fit far better."
+        "## Match of labels and images\n\nBy chance: the same predictions in random order; z: "
+        "standard deviations above it. Rows and names: what would fit far better."
         "\n\n" + table(("", "accuracy", "by chance", "z", "labels moved by", "names read as"), rows)
     )
 

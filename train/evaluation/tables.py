@@ -1,4 +1,4 @@
-"""The figures of an evaluation as tables, for the terminal and for Markdown."""
+"""Format the metrics of an evaluation as tables, for the terminal and for Markdown."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from train.reporting.markdown import measured, table
 
 
 def summary(figures: dict[str, Any]) -> str:
-    """The figures as a table for the terminal, warnings last."""
+    """Format the metrics for the terminal, warnings last."""
     lines = []
     sets = [name for name in SETS if name in figures]
     if sets:
@@ -42,7 +42,7 @@ def summary(figures: dict[str, Any]) -> str:
 
 
 def side_by_side(figures: dict[str, Any]) -> str:
-    """Ours and each peer, figure by figure with 95 % intervals, for the terminal or Markdown."""
+    """Format our metrics beside those of each peer, with 95 % intervals, in Markdown."""
     names = list(figures["peers"])
     columns = [figures, *figures["peers"].values()]
     ending = "" if "answer" in figures else "_public"
@@ -60,7 +60,7 @@ def side_by_side(figures: dict[str, Any]) -> str:
         ("mean F1 without disgust and fear", f"answer{ending}", "main_five_f1"),
         ("happy or sad, accuracy", f"happy_sad{ending}", "accuracy"),
         ("expected calibration error", f"calibration{ending}", "ece"),
-        ("accuracy of the surest 70 %", f"coverage{ending}", "accuracy_at_70%"),
+        ("accuracy of the most confident 70 %", f"coverage{ending}", "accuracy_at_70%"),
     ]
     told = [
         (title, *(measured(column.get(group, {}), key) for column in columns))
@@ -74,7 +74,7 @@ def side_by_side(figures: dict[str, Any]) -> str:
 
 
 def log_entry(figures: dict[str, Any], origin: dict[str, str]) -> str:
-    """Format a reading of PrivateTest for experiments/private-test.toml, its reason left open."""
+    """Format an evaluation on PrivateTest as an entry of experiments/private-test.toml."""
     accuracies = {
         "fer2013_accuracy": figures["fer2013_private"]["accuracy"],
         "ferplus_accuracy": figures.get("ferplus_private", {}).get("accuracy"),

@@ -11,7 +11,7 @@ from train.data.dataset import Dataset
 from train.inputs.augmentation import draw_chances
 from train.inputs.standardization import prepare_training_faces
 from train.inputs.targets import balance, training_targets
-from train.inputs.teachers import Answers
+from train.inputs.teachers import TeacherLogits
 from train.networks.blocks import HEADS
 from train.recipes.config import TrainConfig
 
@@ -54,7 +54,7 @@ def make_table(
     faces: Dataset,
     config: TrainConfig,
     weights: Float32Array | None = None,
-    answers: Answers | None = None,
+    answers: TeacherLogits | None = None,
     unlabelled: UInt8Array | None = None,
 ) -> TrainingTable:
     """Faces with their targets, as the config wants them.
@@ -111,14 +111,14 @@ def _weighted(
 
 
 def _soft_targets(
-    answers: Answers, faces: UInt8Array, config: TrainConfig
+    answers: TeacherLogits, faces: UInt8Array, config: TrainConfig
 ) -> dict[str, Float32Array]:
     """Compute the teachers' probabilities at the config's temperature, by head."""
     from fer_core.calibration import softmax
 
     return {
         head: softmax(logits, config.temperature).astype(np.float32)
-        for head, logits in answers.to(faces).items()
+        for head, logits in answers.select(faces).items()
     }
 
 

@@ -39,7 +39,7 @@ VIEWS = AugmentationConfig(
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class TeacherLogits:
     """Logits of both heads for faces that are known by their digests.
 
     Attributes:
@@ -52,7 +52,7 @@ class Answers:
     logits: Mapping[str, Float32Array]
     teachers: tuple[str, ...]
 
-    def to(self, faces: UInt8Array) -> dict[str, Float32Array]:
+    def select(self, faces: UInt8Array) -> dict[str, Float32Array]:
         """The logits for (N, 48, 48) uint8 faces, in their order.
 
         Raises:
@@ -80,7 +80,7 @@ class Answers:
             )
 
     @classmethod
-    def load(cls, path: Path) -> "Answers":
+    def load(cls, path: Path) -> "TeacherLogits":
         """Read a file.
 
         Raises:
@@ -99,7 +99,7 @@ class Answers:
         return cls(known, logits, teachers)
 
 
-def pool(parts: Sequence[Answers]) -> Answers:
+def average_teachers(parts: Sequence[TeacherLogits]) -> TeacherLogits:
     """The mean of the logits of several teachers to the same faces.
 
     Raises:
@@ -112,10 +112,12 @@ def pool(parts: Sequence[Answers]) -> Answers:
         head: np.mean([part.logits[head] for part in parts], axis=0).astype(np.float32)
         for head in HEADS
     }
-    return Answers(first.digests, logits, tuple(name for part in parts for name in part.teachers))
+    return TeacherLogits(
+        first.digests, logits, tuple(name for part in parts for name in part.teachers)
+    )
 
 
-def ask(
+def predict_views(
     network: "keras.Model",
     faces: UInt8Array,
     spec: PreprocessingSpec,
@@ -173,12 +175,12 @@ def teacher_names(path: Path) -> list[str]:
     from fer_core.model import read_info
 
     if path.suffix == ANSWERS_SUFFIX:
-        return list(Answers.load(path).teachers)
+        return list(TeacherLogits.load(path).teachers)
     info = read_info(path)
     return [f"{info.name} {info.version}"]
 
 
-def teach(paths: Sequence[Path], faces: UInt8Array) -> Answers:
+def collect_logits(paths: Sequence[Path], faces: UInt8Array) -> TeacherLogits:
     """The pooled answers of all teachers to (N, 48, 48) uint8 faces.
 
     Raises:
@@ -191,11 +193,11 @@ def teach(paths: Sequence[Path], faces: UInt8Array) -> Answers:
     parts = []
     for path in paths:
         if path.suffix == ANSWERS_SUFFIX:
-            logits = Answers.load(path).to(faces)
+            logits = TeacherLogits.load(path).select(faces)
         else:
             print(f"asking {path} about {len(faces)} faces", flush=True)
             model = EmotionModel.load(path)
             spec = model.info.preprocessing
             logits = model.logits(preprocess(prepare_dataset_faces(faces, spec), spec))
-        parts.append(Answers(known, logits, tuple(teacher_names(path))))
-    return pool(parts)
+        parts.append(TeacherLogits(known, logits, tuple(teacher_names(path))))
+    return average_teachers(parts)

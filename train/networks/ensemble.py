@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import keras
 
 
-def mean_of_answers(networks: "Sequence[keras.Model]") -> "keras.Model":
+def build_ensemble(networks: "Sequence[keras.Model]") -> "keras.Model":
     """One network whose logits are the mean of those of several, or of their members."""
     import keras
 

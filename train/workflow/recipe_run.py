@@ -84,7 +84,7 @@ class RecipeRun:
         return " ".join([*words, f"--out {self.out}"])
 
 
-def face_sets_of(recipe_run: RecipeRun) -> "dict[str, FaceSet]":
+def read_face_sets(recipe_run: RecipeRun) -> "dict[str, FaceSet]":
     """Read the faces of the development photographs, by the name of their set."""
     from train.data.face_sets import read_face_set
 

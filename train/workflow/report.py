@@ -8,11 +8,11 @@ from train.artifacts.model_folder import load_network, network_files
 from train.artifacts.run_folder import load_best, read_history
 from train.files import replace_file
 from train.reporting.markdown import table
-from train.workflow.recipe_run import RecipeRun, face_sets_of
+from train.workflow.recipe_run import RecipeRun, read_face_sets
 
 if TYPE_CHECKING:
     from train.data.dataset import Dataset
-    from train.inputs.teachers import Answers
+    from train.inputs.teachers import TeacherLogits
 
 EXPLAINED = (
     "Flip averaged, before int8; figures of photographs with a calibration that is\n"
@@ -26,35 +26,37 @@ def write_report(recipe_run: RecipeRun) -> None:
     from fer_core.model import read_info
     from train.data.dataset import digests
     from train.data.fer2013 import load_splits
-    from train.inputs.teachers import Answers, ask
+    from train.inputs.teachers import TeacherLogits, predict_views
 
     public = load_splits(recipe_run.data)["PublicTest"]
-    faces = [public.faces, *(one.faces for one in face_sets_of(recipe_run).values())]
+    faces = [public.faces, *(one.faces for one in read_face_sets(recipe_run).values())]
     asked = np.concatenate(faces)
     columns = {}
     if network_files(MODELS_DIR):
         spec = read_info(MODELS_DIR).preprocessing
-        logits = ask(load_network(MODELS_DIR), asked, spec)
-        columns["published"] = Answers(digests(asked), logits, ("published",))
+        logits = predict_views(load_network(MODELS_DIR), asked, spec)
+        columns["published"] = TeacherLogits(digests(asked), logits, ("published",))
     for path in sorted((recipe_run.out / "answers").glob("*.npz")):
-        columns[path.stem] = Answers.load(path)
+        columns[path.stem] = TeacherLogits.load(path)
     if recipe_run.answers.exists():
-        columns["teachers together"] = Answers.load(recipe_run.answers)
+        columns["teachers together"] = TeacherLogits.load(recipe_run.answers)
     if read_history(recipe_run.student):
         config = recipe_run.student_config()
         network = load_best(recipe_run.student, config)
-        logits = ask(network, asked, config.preprocessing)
-        columns["student"] = Answers(digests(asked), logits, ("student",))
+        logits = predict_views(network, asked, config.preprocessing)
+        columns["student"] = TeacherLogits(digests(asked), logits, ("student",))
     figures = {name: _figures(recipe_run, answers, public) for name, answers in columns.items()}
     text = _table(figures)
     replace_file(recipe_run.out / "report.md", text)
     print(text, flush=True)
 
 
-def _figures(recipe_run: RecipeRun, answers: "Answers", public: "Dataset") -> dict[str, float]:
+def _figures(
+    recipe_run: RecipeRun, answers: "TeacherLogits", public: "Dataset"
+) -> dict[str, float]:
     from train.calibration.network_comparison import cross_validated, discrimination, judged_faces
 
-    logits = answers.to(public.faces)
+    logits = answers.select(public.faces)
     judged = public.reference >= 0
     figures = {
         "PublicTest by FER2013": float((logits["fer2013"].argmax(axis=1) == public.labels).mean()),
@@ -62,7 +64,7 @@ def _figures(recipe_run: RecipeRun, answers: "Answers", public: "Dataset") -> di
             (logits["ferplus"].argmax(axis=1) == public.reference)[judged].mean()
         ),
     }
-    photographs = judged_faces(face_sets_of(recipe_run), answers)
+    photographs = judged_faces(read_face_sets(recipe_run), answers)
     if photographs is not None:
         figures |= {f"{name}, area": area for name, area in discrimination(photographs).items()}
         figures |= cross_validated(photographs)

@@ -14,12 +14,12 @@ from train.artifacts.run_folder import load_best, read_history
 from train.errors import RunError
 from train.files import replace_file
 from train.recipes.distillation import PUBLISHED, Teacher
-from train.workflow.recipe_run import RecipeRun, face_sets_of
+from train.workflow.recipe_run import RecipeRun, read_face_sets
 from train.workflow.report import write_report
 
 if TYPE_CHECKING:
     from fer_core.preprocessing import UInt8Array
-    from train.inputs.teachers import Answers
+    from train.inputs.teachers import TeacherLogits
     from train.recipes.config import TrainConfig
 
 STEPS = ("faces", "teachers", "answers", "student", "export", "calibration", "report")
@@ -141,7 +141,13 @@ def _end(run: Path, config: "TrainConfig") -> None:
 def _collect_answers(recipe_run: RecipeRun) -> None:
     from fer_core.assets import MODELS_DIR
     from train.data.dataset import digests
-    from train.inputs.teachers import Answers, ask, pool, teach, teacher_names
+    from train.inputs.teachers import (
+        TeacherLogits,
+        average_teachers,
+        collect_logits,
+        predict_views,
+        teacher_names,
+    )
 
     faces: UInt8Array | None = None
     parts = []
@@ -151,24 +157,29 @@ def _collect_answers(recipe_run: RecipeRun) -> None:
         path = recipe_run.out / "answers" / f"{name}.npz"
         published = recipe_run.recipe.teachers[name].weights == PUBLISHED
         version = teacher_names(MODELS_DIR)[0] if published else _version(run, name)
-        if not path.exists() or (version and Answers.load(path).teachers != (version,)):
+        if not path.exists() or (version and TeacherLogits.load(path).teachers != (version,)):
             if version is None:
                 raise RunError(f"{run} is not trained to its end; make the step teachers first.")
             _stay_in_time(recipe_run)
             faces = _all_faces(recipe_run) if faces is None else faces
             print(f"answers: asking {name} about {len(faces)} faces", flush=True)
             if published:
-                teach([MODELS_DIR], faces).save(path)
+                collect_logits([MODELS_DIR], faces).save(path)
             else:
                 config = recipe_run.recipe.teachers[name].config
                 network = load_best(run, config)
-                logits = ask(network, faces, config.preprocessing, recipe_run.recipe.views)
-                Answers(digests(faces), logits, (version,)).save(path)
-        parts.append(Answers.load(path))
+                logits = predict_views(
+                    network, faces, config.preprocessing, recipe_run.recipe.views
+                )
+                TeacherLogits(digests(faces), logits, (version,)).save(path)
+        parts.append(TeacherLogits.load(path))
     if not parts:
         raise RunError("there are no teachers; make the step teachers first.")
-    pooled = pool(parts)
-    if recipe_run.answers.exists() and Answers.load(recipe_run.answers).teachers == pooled.teachers:
+    pooled = average_teachers(parts)
+    if (
+        recipe_run.answers.exists()
+        and TeacherLogits.load(recipe_run.answers).teachers == pooled.teachers
+    ):
         print("answers: done before", flush=True)
         return
     if recipe_run.recipe.calibrated and recipe_run.faces.exists():
@@ -177,15 +188,15 @@ def _collect_answers(recipe_run: RecipeRun) -> None:
     print(f"answers: {recipe_run.answers} of {', '.join(pooled.teachers)}", flush=True)
 
 
-def _calibrated_on_unlabelled(recipe_run: RecipeRun, answers: "Answers") -> "Answers":
+def _calibrated_on_unlabelled(recipe_run: RecipeRun, answers: "TeacherLogits") -> "TeacherLogits":
     """The answers, those to unlabelled faces calibrated on the photographs."""
     from fer_core.calibration import softmax
     from train.calibration.network_comparison import fit_calibration, judged_faces
     from train.data.dataset import digests
     from train.data.face_sets import read_face_set
-    from train.inputs.teachers import Answers
+    from train.inputs.teachers import TeacherLogits
 
-    judged = judged_faces(face_sets_of(recipe_run), answers)
+    judged = judged_faces(read_face_sets(recipe_run), answers)
     if judged is None:
         return answers
     calibration = fit_calibration(judged)
@@ -198,7 +209,7 @@ def _calibrated_on_unlabelled(recipe_run: RecipeRun, answers: "Answers") -> "Ans
     logits = {head: values.copy() for head, values in answers.logits.items()}
     logits["ferplus"][rows] = np.log(np.maximum(eight, 1e-6))
     logits["fer2013"][rows] = np.log(np.maximum(seven, 1e-6))
-    return Answers(answers.digests, logits, answers.teachers)
+    return TeacherLogits(answers.digests, logits, answers.teachers)
 
 
 def _all_faces(recipe_run: RecipeRun) -> "UInt8Array":
@@ -208,7 +219,7 @@ def _all_faces(recipe_run: RecipeRun) -> "UInt8Array":
 
     splits = load_splits(recipe_run.data)
     parts = [splits["Training"].faces, splits["PublicTest"].faces]
-    parts += [one.faces for one in face_sets_of(recipe_run).values()]
+    parts += [one.faces for one in read_face_sets(recipe_run).values()]
     if recipe_run.faces.exists():
         parts.append(read_face_set(recipe_run.faces).faces)
     return np.concatenate(parts)

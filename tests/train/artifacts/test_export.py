@@ -14,7 +14,7 @@ from train.data.synthetic import write_synthetic_dataset
 from train.evaluate import main as evaluate_main
 from train.export import main as export_main
 from train.networks.build import build_network
-from train.networks.ensemble import mean_of_answers
+from train.networks.ensemble import build_ensemble
 
 
 def test_publishing_copies_a_model_that_answers_the_same(smoke_run: Path, tmp_path: Path) -> None:
@@ -30,7 +30,7 @@ def test_the_networks_of_a_mean_have_files_of_their_own_and_replace_those_before
     tmp_path: Path,
 ) -> None:
     networks = [build_network("tiny", PreprocessingSpec()) for _ in range(3)]
-    mean, inputs = mean_of_answers(networks[:2]), np.ones((1, 48, 48, 1), np.float32)
+    mean, inputs = build_ensemble(networks[:2]), np.ones((1, 48, 48, 1), np.float32)
     save_network(networks[2], tmp_path)
     assert [path.name for path in network_files(tmp_path)] == ["emotion.keras"]
     save_network(mean, tmp_path)
@@ -43,7 +43,7 @@ def test_the_networks_of_a_mean_have_files_of_their_own_and_replace_those_before
 
 
 def test_publishing_leaves_no_network_of_the_model_before(smoke_run: Path, tmp_path: Path) -> None:
-    save_network(mean_of_answers([build_network("tiny", PreprocessingSpec())] * 2), tmp_path)
+    save_network(build_ensemble([build_network("tiny", PreprocessingSpec())] * 2), tmp_path)
     publish(smoke_run, tmp_path)
     assert [path.name for path in tmp_path.glob("*.keras")] == ["emotion.keras"]
 

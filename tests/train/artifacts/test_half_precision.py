@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from fer_core.preprocessing import PreprocessingSpec
-from train.artifacts.half_precision import halve
+from train.artifacts.half_precision import halve_kernels
 from train.networks.build import build_network
 from train.recipes.config import NetworkShape
 
@@ -26,7 +26,7 @@ def test_kernels_are_halved_and_all_else_stays(network: keras.Model, tmp_path: P
     path = tmp_path / "network.keras"
     network.save(path)
     before = path.stat().st_size
-    halve(path)
+    halve_kernels(path)
     loaded = keras.saving.load_model(path, compile=False)
     assert path.stat().st_size < 0.65 * before
     for one, other in zip(network.weights, loaded.weights, strict=True):
@@ -40,7 +40,7 @@ def test_kernels_are_halved_and_all_else_stays(network: keras.Model, tmp_path: P
 def test_halving_twice_is_halving_once(network: keras.Model, tmp_path: Path) -> None:
     path = tmp_path / "network.keras"
     network.save(path)
-    halve(path)
+    halve_kernels(path)
     once = path.stat().st_size
-    halve(path)
+    halve_kernels(path)
     assert path.stat().st_size == once

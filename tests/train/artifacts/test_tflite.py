@@ -14,7 +14,7 @@ from train.artifacts.tflite import to_tflite
 from train.data.synthetic import draw_face
 from train.networks.blocks import HEADS
 from train.networks.build import build_network
-from train.networks.ensemble import mean_of_answers, members_of
+from train.networks.ensemble import build_ensemble, members_of
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def test_only_networks_with_linear_heads_have_maps(
 
 def test_a_mean_of_means_counts_each_network_once() -> None:
     one, two, three = (build_network("tiny", PreprocessingSpec()) for _ in range(3))
-    mean = mean_of_answers([mean_of_answers([one, two]), three])
+    mean = build_ensemble([build_ensemble([one, two]), three])
     inputs = np.random.default_rng(0).normal(size=(2, 48, 48, 1)).astype(np.float32)
     expected = [part.predict_on_batch(inputs)["ferplus"] for part in (one, two, three)]
     answer = mean.predict_on_batch(inputs)["ferplus"]

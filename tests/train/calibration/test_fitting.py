@@ -13,7 +13,12 @@ from fer_core.calibration import (
 from fer_core.emotions import FER2013_LABELS
 from fer_core.model import EmotionModel, ModelInfo
 from fer_core.preprocessing import PreprocessingSpec, preprocess
-from train.artifacts.temperature import COVERAGE, calibrate_on_dataset, dataset_logits, rounded
+from train.artifacts.temperature import (
+    COVERAGE,
+    calibrate_on_dataset,
+    dataset_logits,
+    round_calibration,
+)
 from train.calibration import fitting as module
 from train.calibration.fitting import (
     FOLDS,
@@ -330,12 +335,12 @@ class TestRounded:
     def test_numbers_are_those_that_model_json_will_say(self) -> None:
         calibration = fit("matrix", 0.01, made_faces(200, known_layer("matrix")))
         served = Calibration.from_dict(calibration.to_dict())
-        np.testing.assert_array_equal(numbers(rounded(calibration)), numbers(served))
-        assert (numbers(rounded(calibration)) != numbers(calibration)).any()
+        np.testing.assert_array_equal(numbers(round_calibration(calibration)), numbers(served))
+        assert (numbers(round_calibration(calibration)) != numbers(calibration)).any()
 
     def test_rounding_twice_changes_nothing(self) -> None:
-        once = rounded(known_layer("matrix"))
-        np.testing.assert_array_equal(numbers(rounded(once)), numbers(once))
+        once = round_calibration(known_layer("matrix"))
+        np.testing.assert_array_equal(numbers(round_calibration(once)), numbers(once))
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from fer_core.emotions import FER2013_LABELS
 from fer_core.model import ModelInfo
 from fer_core.preprocessing import PreprocessingSpec
 from tests.conftest import EXAMPLES
-from train.artifacts.temperature import rounded
+from train.artifacts.temperature import round_calibration
 from train.calibration import fitting as calibration
 from train.calibration.fitting import Candidate, choose, fit
 from train.calibration.photographs import (
@@ -21,7 +21,7 @@ from train.calibration.photographs import (
     calibrate_on_photographs,
     choose_threshold,
     faces_of,
-    held_out_answers,
+    held_out_predictions,
     join_copies,
     judge_on_dataset,
     sets_fitted_on,
@@ -33,7 +33,7 @@ from train.data.photographs import Photograph, crop_photographs
 from train.data.synthetic import write_synthetic_dataset
 from train.errors import DataError
 from train.evaluation.photograph_metrics import photograph_figures
-from train.evaluation.predictions import PhotographAnswers
+from train.evaluation.predictions import PhotographPredictions
 
 PLAIN = ModelInfo(
     "made",
@@ -48,7 +48,7 @@ PLAIN = ModelInfo(
 )
 SPECIAL = {"neutral": 2.0}
 HAPPY, NEUTRAL = (FER2013_LABELS.index(name) for name in ("happy", "neutral"))
-Sets = dict[str, PhotographAnswers]
+Sets = dict[str, PhotographPredictions]
 Fitted = tuple[ModelInfo, list[Candidate]]
 FIVE = ("angry", "happy", "sad", "surprise", "neutral")
 
@@ -61,7 +61,7 @@ def said(
     missing: Sequence[int] = (),
     unreliable: Sequence[int] = (),
     people: Sequence[str] = (),
-) -> PhotographAnswers:
+) -> PhotographPredictions:
     """Answers to made photographs, right more often than not; files hold their number."""
     folder.mkdir()
     rng = np.random.default_rng(seed)
@@ -83,7 +83,7 @@ def said(
     probabilities = PLAIN.calibration.probabilities(logits)
     probabilities[~found] = np.nan
     crops = rng.integers(0, 256, (count, 48, 48), dtype=np.uint8)
-    return PhotographAnswers(
+    return PhotographPredictions(
         photographs,
         probabilities,
         np.zeros(count, bool),
@@ -251,7 +251,7 @@ class TestCalibration:
     ) -> None:
         info, candidates = fitted
         best = choose(candidates)
-        expected = rounded(fit(best.form, best.strength, faces_of(sets, SPECIAL)))
+        expected = round_calibration(fit(best.form, best.strength, faces_of(sets, SPECIAL)))
         assert info.calibration.form == best.form
         for name in CALIBRATION_SHAPES:
             found = getattr(info.calibration, name)
@@ -300,7 +300,7 @@ class TestCalibration:
     def test_held_out_answers_are_those_that_the_figures_are_of(
         self, fitted: Fitted, sets: Sets
     ) -> None:
-        for name, answers in held_out_answers(fitted[0], sets).items():
+        for name, answers in held_out_predictions(fitted[0], sets).items():
             figures = photograph_figures(answers)
             told = fitted[0].calibration.figures["cross_validated"][name]
             for key in ("mean_recall", "ece", "answered"):
@@ -311,7 +311,7 @@ class TestCalibration:
         self, fitted: Fitted, sets: Sets
     ) -> None:
         sure = replace(fitted[0], abstention_threshold=0.0)
-        uncertain = held_out_answers(sure, sets)["posed"].uncertain
+        uncertain = held_out_predictions(sure, sets)["posed"].uncertain
         assert np.flatnonzero(uncertain).tolist() == [5, 8]
 
     def test_too_few_photographs_are_told(self, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from fer_core.emotions import FER2013_LABELS
-from train.evaluation.label_check import chance_agreement, clear_of, in_step
+from train.evaluation.label_check import chance_agreement, check_labels, corrected_z
 
 ABC = ("a", "b", "c")
 
@@ -38,8 +38,8 @@ def test_more_tries_need_clearer_evidence() -> None:
     def tail(z: float) -> float:
         return math.erfc(z / math.sqrt(2)) / 2
 
-    assert clear_of(1) == pytest.approx(4)
-    assert 200 * tail(clear_of(200)) == pytest.approx(tail(4))
+    assert corrected_z(1) == pytest.approx(4)
+    assert 200 * tail(corrected_z(200)) == pytest.approx(tail(4))
 
 
 @pytest.mark.parametrize("in_order_of_class", [False, True])
@@ -47,7 +47,7 @@ def test_answers_in_step_are_left_in_peace(in_order_of_class: bool) -> None:
     labels = random_labels(1000)
     if in_order_of_class:  # as from class folders: neighbours have the same label
         labels = np.sort(labels)
-    found = in_step(labels, noisy(labels, 7, 0.3), FER2013_LABELS)
+    found = check_labels(labels, noisy(labels, 7, 0.3), FER2013_LABELS)
     assert found["is_better_than_chance"]
     assert found["better_shift"] is None
     assert found["better_permutation"] is None
@@ -64,7 +64,7 @@ def test_labels_moved_by_some_rows_are_found(rows: int, in_order_of_class: bool)
         labels = np.sort(labels)
     labels[::9] = -1  # pictures that are not judged keep their rows
     answers = noisy(np.where(labels < 0, 0, labels), 7, 0.9)
-    found = in_step(np.roll(labels, rows), answers, FER2013_LABELS)
+    found = check_labels(np.roll(labels, rows), answers, FER2013_LABELS)
     assert found["better_shift"] == -rows
     expected = (labels == answers)[labels >= 0].mean()
     assert found["better_shift_accuracy"] == pytest.approx(expected)
@@ -72,7 +72,7 @@ def test_labels_moved_by_some_rows_are_found(rows: int, in_order_of_class: bool)
 
 def test_of_shifts_that_fit_equally_well_the_nearest_is_named() -> None:
     labels = np.arange(700) % 7
-    found = in_step(np.roll(labels, 1), labels, FER2013_LABELS)
+    found = check_labels(np.roll(labels, 1), labels, FER2013_LABELS)
     assert found["better_shift"] == -1
 
 
@@ -80,7 +80,7 @@ def test_shuffled_labels_look_like_chance_and_like_nothing_else() -> None:
     for seed in range(20):
         labels = random_labels(500, seed)
         answers = noisy(np.random.default_rng(seed).permutation(labels), 7, 0.7, seed)
-        found = in_step(labels, answers, FER2013_LABELS)
+        found = check_labels(labels, answers, FER2013_LABELS)
         assert not found["is_better_than_chance"]
         assert abs(found["z"]) < 4
         assert found["better_shift"] is None
@@ -90,7 +90,7 @@ def test_shuffled_labels_look_like_chance_and_like_nothing_else() -> None:
 def test_swapped_names_are_found() -> None:
     labels = random_labels(2000)
     swapped = np.array([0, 1, 2, 3, 6, 5, 4])
-    found = in_step(swapped[labels], noisy(labels, 7, 0.6), FER2013_LABELS)
+    found = check_labels(swapped[labels], noisy(labels, 7, 0.6), FER2013_LABELS)
     assert found["is_better_than_chance"]
     assert found["better_permutation"] == {"sad": "neutral", "neutral": "sad"}
 
@@ -100,7 +100,7 @@ def test_the_alphabetical_order_of_class_folders_is_found() -> None:
     answers = noisy(labels, 7, 0.6)
     alphabetical = sorted(FER2013_LABELS)
     by_folder = np.array([alphabetical.index(name) for name in FER2013_LABELS])
-    found = in_step(by_folder[labels], answers, FER2013_LABELS)
+    found = check_labels(by_folder[labels], answers, FER2013_LABELS)
     assert found["better_permutation"] == {
         "sad": "surprise",
         "surprise": "neutral",
@@ -111,7 +111,7 @@ def test_the_alphabetical_order_of_class_folders_is_found() -> None:
 
 def test_a_model_with_one_answer_for_all_is_not_told_another() -> None:
     labels = random_labels(2000)
-    found = in_step(labels, np.full(2000, 1), FER2013_LABELS)  # always disgust, the rarest
+    found = check_labels(labels, np.full(2000, 1), FER2013_LABELS)  # always disgust, the rarest
     assert found["z"] is None
     assert not found["is_better_than_chance"]
     assert found["better_permutation"] is None
@@ -122,10 +122,10 @@ def test_a_model_that_takes_many_sad_for_neutral_is_only_a_bad_model() -> None:
     sad, neutral = (FER2013_LABELS.index(name) for name in ("sad", "neutral"))
     chance = np.random.default_rng(0).random(2000)
     answers = np.where((labels == sad) & (chance < 0.7), neutral, labels)
-    assert in_step(labels, answers, FER2013_LABELS)["better_permutation"] is None
+    assert check_labels(labels, answers, FER2013_LABELS)["better_permutation"] is None
 
 
 def test_a_handful_of_pictures_breaks_nothing() -> None:
     for count in (1, 2, 3):
         labels = np.arange(count)
-        assert in_step(labels, labels, ABC)["better_shift"] is None
+        assert check_labels(labels, labels, ABC)["better_shift"] is None

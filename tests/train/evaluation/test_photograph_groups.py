@@ -3,12 +3,12 @@ from scipy.stats import binomtest
 
 from tests.train.evaluation.test_photograph_metrics import answered
 from train.evaluation.photograph_groups import group_figures
-from train.evaluation.predictions import PhotographAnswers
+from train.evaluation.predictions import PhotographPredictions
 
 
 def people(
     *groups: tuple[str, int, int, str], column: str = "gender", photographs_each: int = 1
-) -> PhotographAnswers:
+) -> PhotographPredictions:
     """For each group (its value, people, those answered right, their label) an answer a person."""
     rows, names, details = [], [], []
     for value, count, right, label in groups:

@@ -9,7 +9,7 @@ from fer_core.emotions import FER2013_LABELS
 from train.data.photographs import Photograph
 from train.evaluation import bootstrap
 from train.evaluation.photograph_metrics import photograph_figures, sure_mistakes
-from train.evaluation.predictions import PhotographAnswers
+from train.evaluation.predictions import PhotographPredictions
 
 ANGRY, HAPPY, NEUTRAL = (FER2013_LABELS.index(name) for name in ("angry", "happy", "neutral"))
 
@@ -19,7 +19,7 @@ def answered(
     people: Sequence[str] = (),
     unsure: Sequence[int] = (),
     details: Sequence[dict[str, str]] = (),
-) -> PhotographAnswers:
+) -> PhotographPredictions:
     """Answers from label, answer (None: no face) and confidence of each photograph."""
     probabilities = np.full((len(rows), 7), np.nan)
     for row, (_, answer, confidence) in zip(probabilities, rows, strict=True):
@@ -38,7 +38,7 @@ def answered(
     ]
     boxes = np.tile([10, 10, 40, 40], (len(rows), 1))
     reliable = np.ones(len(rows), bool)
-    return PhotographAnswers(photographs, probabilities, uncertain, boxes, reliable)
+    return PhotographPredictions(photographs, probabilities, uncertain, boxes, reliable)
 
 
 FIVE = (

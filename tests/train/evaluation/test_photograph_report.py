@@ -15,7 +15,7 @@ from train.evaluation.photograph_report import (
     photo_rows,
     photo_section,
 )
-from train.evaluation.predictions import PhotographAnswers
+from train.evaluation.predictions import PhotographPredictions
 from train.reporting import plots
 from train.reporting.contact_sheet import Tile
 
@@ -23,7 +23,7 @@ WOMAN, MAN = {"gender": "female", "age": "20"}, {"gender": "male", "age": "40"}
 
 
 @pytest.fixture
-def said() -> PhotographAnswers:
+def said() -> PhotographPredictions:
     return answered(
         *FIVE, people=("a", "a", "b", "b", "c"), details=(WOMAN, WOMAN, MAN, MAN, WOMAN)
     )
@@ -48,7 +48,7 @@ def cells(text: str, first: str) -> list[str]:
     return [cell.strip() for cell in row.strip("|").split("|")]
 
 
-def test_the_terminal_has_the_main_figures_and_the_groups(said: PhotographAnswers) -> None:
+def test_the_terminal_has_the_main_figures_and_the_groups(said: PhotographPredictions) -> None:
     lines = photo_lines("press", photograph_figures(said))
     assert lines[0] == "press, 5 photographs of 3 people"
     text = "\n".join(lines)
@@ -59,7 +59,7 @@ def test_the_terminal_has_the_main_figures_and_the_groups(said: PhotographAnswer
 
 
 class TestSection:
-    def test_its_tables_say_what_was_measured(self, said: PhotographAnswers) -> None:
+    def test_its_tables_say_what_was_measured(self, said: PhotographPredictions) -> None:
         text = photo_section("press", photograph_figures(said))
         assert text.startswith("## Photographs: press\n\n5 photographs of 3 people.")
         assert cells(text, "face found") == ["face found", "0.800"]
@@ -68,12 +68,14 @@ class TestSection:
         assert cells(text, "Happy")[3].startswith("0.667 [")
         assert cells(text, "Happy")[4] == "neutral (33%)"
 
-    def test_no_table_has_more_than_six_columns(self, said: PhotographAnswers) -> None:
+    def test_no_table_has_more_than_six_columns(self, said: PhotographPredictions) -> None:
         text = photo_section("press", photograph_figures(said))
         widths = [line.count("|") - 1 for line in text.splitlines() if line.startswith("|")]
         assert max(widths) <= 6
 
-    def test_groups_have_a_column_for_each_label_that_occurs(self, said: PhotographAnswers) -> None:
+    def test_groups_have_a_column_for_each_label_that_occurs(
+        self, said: PhotographPredictions
+    ) -> None:
         text = photo_section("press", photograph_figures(said))
         assert cells(text, "group") == ["group", "people", "happy read as happy"]
         assert cells(text, "gender: male")[1:] == ["1", "1 of 2, 0.500 [0.000, 0.793]"]
@@ -83,7 +85,7 @@ class TestSection:
         assert "Groups" not in photo_section("press", photograph_figures(answered(*FIVE)))
 
 
-def test_side_by_side_each_program_has_a_cell(said: PhotographAnswers) -> None:
+def test_side_by_side_each_program_has_a_cell(said: PhotographPredictions) -> None:
     other = answered(*[(label, "happy", 0.5) for label, *_ in FIVE])
     rows = photo_rows("press", [photograph_figures(said), photograph_figures(other)])
     assert all(len(row) == 3 for row in rows)
@@ -95,7 +97,7 @@ def test_side_by_side_each_program_has_a_cell(said: PhotographAnswers) -> None:
 
 class TestPlots:
     @pytest.fixture
-    def pictures(self, tmp_path: Path, said: PhotographAnswers) -> PhotographAnswers:
+    def pictures(self, tmp_path: Path, said: PhotographPredictions) -> PhotographPredictions:
         """The answers with pictures of a grey shade each, and the faces' boxes at their edge."""
         saved = []
         for index, photograph in enumerate(said.photographs):
@@ -105,7 +107,7 @@ class TestPlots:
         return replace(said, photographs=saved)
 
     def test_each_is_told_with_a_title(
-        self, pictures: PhotographAnswers, tmp_path: Path, drawn: dict[str, Figure]
+        self, pictures: PhotographPredictions, tmp_path: Path, drawn: dict[str, Figure]
     ) -> None:
         told = draw_photographs(tmp_path / "new", "press", photograph_figures(pictures), pictures)
         assert list(drawn) == ["confusion", "reliability", "risk_coverage"]
@@ -113,7 +115,7 @@ class TestPlots:
         assert all(plot.title and plot.text for plot in told)
 
     def test_confusion_shows_labels_that_occur_and_faces_not_found(
-        self, pictures: PhotographAnswers, tmp_path: Path, drawn: dict[str, Figure]
+        self, pictures: PhotographPredictions, tmp_path: Path, drawn: dict[str, Figure]
     ) -> None:
         draw_photographs(tmp_path, "press", photograph_figures(pictures), pictures)
         axes = drawn["confusion"].axes[0]
@@ -124,7 +126,7 @@ class TestPlots:
 
     def test_mistakes_are_cropped_with_their_surroundings(
         self,
-        pictures: PhotographAnswers,
+        pictures: PhotographPredictions,
         tmp_path: Path,
         drawn: dict[str, Figure],
         monkeypatch: pytest.MonkeyPatch,

@@ -12,7 +12,7 @@ from train.data.synthetic import draw_face, write_synthetic_dataset
 from train.errors import RunError
 from train.inputs.batches import make_batches, make_table, steps_of
 from train.inputs.targets import balance, select_faces, select_training_faces, training_targets
-from train.inputs.teachers import Answers
+from train.inputs.teachers import TeacherLogits
 from train.networks.blocks import HEAD_COLUMNS
 from train.recipes.config import TrainConfig
 from train.recipes.presets import PRESETS
@@ -33,7 +33,7 @@ def strangers() -> np.ndarray:
     return np.stack([draw_face("neutral", rng) for _ in range(30)])
 
 
-def answers_to(faces: np.ndarray) -> Answers:
+def answers_to(faces: np.ndarray) -> TeacherLogits:
     """Made up, another for each face."""
     rng = np.random.default_rng(len(faces))
     digests = Dataset(
@@ -46,7 +46,7 @@ def answers_to(faces: np.ndarray) -> Answers:
         head: rng.normal(size=(len(faces), columns.stop - columns.start)).astype(np.float32)
         for head, columns in HEAD_COLUMNS.items()
     }
-    return Answers(digests, logits, ("made up",))
+    return TeacherLogits(digests, logits, ("made up",))
 
 
 def test_balanced_classes_count_the_same_and_the_mean_face_one() -> None:

@@ -11,7 +11,7 @@ from fer_core.calibration import reliability, risk_coverage, softmax
 from fer_core.emotions import FER2013_LABELS
 from train.data.dataset import Dataset
 from train.evaluation.figures import all_figures
-from train.evaluation.predictions import Answers
+from train.evaluation.predictions import SplitPredictions
 from train.evaluation.report import write_report
 from train.reporting import plots
 
@@ -65,7 +65,7 @@ def made_up(count: int = 300, *, contempt: bool = True) -> Dataset:
     return Dataset(faces, labels, votes, np.zeros((count, 2), np.int64))
 
 
-def made_up_answers(dataset: Dataset, noise: float = 1.0) -> Answers:
+def made_up_answers(dataset: Dataset, noise: float = 1.0) -> SplitPredictions:
     rng = np.random.default_rng(1)
 
     def scores(labels: np.ndarray, classes: int) -> np.ndarray:
@@ -75,11 +75,11 @@ def made_up_answers(dataset: Dataset, noise: float = 1.0) -> Answers:
     ferplus = scores(np.where(dataset.reference < 0, 0, dataset.reference), 8)
     seven = ferplus[:, :7] / ferplus[:, :7].sum(axis=1, keepdims=True)
     copies = np.zeros(len(dataset), bool)
-    return Answers(dataset, copies, None, scores(dataset.labels, 7), ferplus, seven)
+    return SplitPredictions(dataset, copies, None, scores(dataset.labels, 7), ferplus, seven)
 
 
 def report(
-    folder: Path, split: str, said: Answers, history: list[dict[str, float]] | None = None
+    folder: Path, split: str, said: SplitPredictions, history: list[dict[str, float]] | None = None
 ) -> tuple[str, list[Path]]:
     figures = all_figures({split: said}, 0.5)
     written = write_report(
