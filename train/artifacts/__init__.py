@@ -1,1 +1,1 @@
-"""What training leaves: run folders, model folders, and the files that the app loads."""
+"""Files of trained models: run folders, model folders, and the TFLite files of the app."""

@@ -1,4 +1,4 @@
-"""One model out of several: the mean of their weights, or of their answers."""
+"""Combine several models: average their weights, or build an ensemble of them."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,20 +13,20 @@ from train.networks.ensemble import build_ensemble
 def average(
     folders: Sequence[Path], data: Path, out: Path, command: str = "", *, answers: bool = False
 ) -> ModelInfo:
-    """Write the averaged model, in a folder like a run's.
+    """Write the combined model into a folder like a run's.
 
     Args:
         folders: two or more runs or published models of one preprocessing and, unless `answers`,
             of one network.
         data: a folder as `train.data.fer2013` describes it.
         out: where to.
-        command: what to type to do this again, for model.json.
-        answers: average the logits instead of the weights.
+        command: that repeats this, for model.json.
+        answers: build an ensemble, which averages logits, instead of averaging weights.
 
     Raises:
         DataError: the data cannot be read.
         ModelLoadError: a model cannot be loaded.
-        RunError: the models do not belong together, or `out` is one of them.
+        RunError: the models have different networks or preprocessing, or `out` is one of them.
     """
     import numpy as np
 
@@ -37,9 +37,9 @@ def average(
     networks = [load_network(folder) for folder in folders]
     shapes = [[weight.shape for weight in network.get_weights()] for network in networks]
     if any(info.preprocessing != infos[0].preprocessing for info in infos):
-        raise RunError("only models of the same preprocessing have a mean.")
+        raise RunError("only models of the same preprocessing can be averaged.")
     if not answers and any(shape != shapes[0] for shape in shapes):
-        raise RunError("only models of the same network have a mean of weights; see --answers.")
+        raise RunError("only the weights of equal networks can be averaged; see --answers.")
     if any(out.resolve() == folder.resolve() for folder in folders):
         raise RunError(f"{out} is one of the models; name another folder with --out.")
     check_not_a_run(out)

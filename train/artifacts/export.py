@@ -1,4 +1,4 @@
-"""From a training run, or any network, to the files that the app loads."""
+"""Export a network, of a training run or any other, to the files that the app loads."""
 
 import hashlib
 import json
@@ -30,7 +30,7 @@ def export_run(config: TrainConfig, run: Path, public: Dataset) -> ModelInfo:
         public: PublicTest, for temperature and threshold.
 
     Returns:
-        What model.json says.
+        The content of model.json.
     """
     origin = json.loads((run / "origin.json").read_text(encoding="utf-8"))
     epoch = best(read_history(run))["epoch"]
@@ -62,7 +62,7 @@ def export_network(
         public: PublicTest, for temperature and threshold.
         name: of the model.
         spec: that the network was trained with.
-        training: where it comes from.
+        training: provenance, for model.json.
     """
     from train.artifacts.tflite import to_tflite
 
@@ -72,7 +72,7 @@ def export_network(
     sha256 = hashlib.sha256(content).hexdigest()
     info = ModelInfo(
         name=name,
-        version="",  # until it is calibrated
+        version="",  # set by the calibration
         file=SERVED_FILE,
         sha256=sha256,
         preprocessing=spec,

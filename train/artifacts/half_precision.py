@@ -1,8 +1,8 @@
-"""Kernels of a saved Keras network as float16, which halves its file.
+"""Store the kernels of a saved Keras network as float16, which halves its file.
 
 A .keras file is a ZIP archive with the weights in HDF5. Keras casts what it reads to the dtype of
-the variable, so a file of this kind loads like any other, into float32. Biases and statistics,
-whose range may exceed float16's and which are few, stay as they are.
+the variable, so such a file loads like any other, into float32. Biases and batch normalization
+statistics stay float32: they are few, and may exceed the range of float16.
 """
 
 import io

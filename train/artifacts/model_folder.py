@@ -1,4 +1,4 @@
-"""A model's folder: its networks for Keras, and model.json for the app."""
+"""Read and write a model's folder: its networks for Keras, and model.json for the app."""
 
 import json
 import shutil
@@ -25,7 +25,7 @@ SERVED_FILE = "emotion.tflite"
 
 
 def network_files(folder: Path) -> list[Path]:
-    """The files of a model's networks: one, or those of the members of a mean, in order."""
+    """List the files of a model's networks: one, or those of an ensemble's members."""
     if (folder / NETWORK_FILE).exists():
         return [folder / NETWORK_FILE]
     numbered = (folder / MEMBER_FILE.format(number) for number in count(1))
@@ -33,10 +33,9 @@ def network_files(folder: Path) -> list[Path]:
 
 
 def save_network(network: "keras.Model", folder: Path) -> None:
-    """Write a model's networks, in the place of those that the folder had.
+    """Write a model's networks in place of those in the folder.
 
-    Kernels are stored as float16 and load as float32. A kill leaves each file as it was or as it
-    is to be.
+    Kernels are stored as float16 and load as float32. Each file is replaced atomically.
     """
     parts = members_of(network)
     names = [MEMBER_FILE.format(number) for number in range(1, len(parts) + 1)]
@@ -50,24 +49,24 @@ def save_network(network: "keras.Model", folder: Path) -> None:
 
 
 def drop_networks(folder: Path, but: Iterable[str]) -> None:
-    """Delete the networks of a model that the folder held before, but not those of these names."""
+    """Delete the networks of a folder except those with these file names."""
     for path in folder.glob("emotion*.keras"):
         if path.name not in but:
             path.unlink()
 
 
 def check_not_a_run(folder: Path) -> None:
-    """See that a folder may be written to by other commands than `train.fit`.
+    """Check that a folder may be written to by other commands than `train.fit`.
 
     Raises:
-        RunError: a training run lives there, whose model it would replace.
+        RunError: it holds a training run, whose model would be replaced.
     """
     if (folder / "config.json").exists():
         raise RunError(f"{folder} holds a training run; name another folder with --out.")
 
 
 def load_network(folder: Path) -> "keras.Model":
-    """The network of a finished run or a published model, to look into or to train on.
+    """Load the network of a finished run or a published model.
 
     Raises:
         RunError: the folder holds none that this Keras can load.
@@ -85,13 +84,13 @@ def load_network(folder: Path) -> "keras.Model":
 
 
 def write_info(directory: Path, info: ModelInfo) -> None:
-    """Write model.json in one step."""
+    """Write model.json atomically."""
     text = json.dumps(info.to_dict(), indent=2, ensure_ascii=False) + "\n"
     replace_file(directory / MODEL_JSON, text)
 
 
 def publish(run: Path, to: Path, name: str | None = None) -> ModelInfo:
-    """Copy a run's model to another folder, after it loaded.
+    """Copy a run's model to another folder, after checking that it loads.
 
     Raises:
         ModelLoadError: the run's model cannot be loaded, or both folders are the same.
@@ -113,7 +112,7 @@ def publish(run: Path, to: Path, name: str | None = None) -> ModelInfo:
 
 
 def convert(folder: Path) -> ModelInfo:
-    """Read a model.json of format 2, whose answer was a temperature and a share of the heads.
+    """Convert a model.json of format 2, which held a temperature and a share of the heads.
 
     Raises:
         DataError: it is of another format, or malformed.

@@ -1,13 +1,13 @@
-"""Which code made a file."""
+"""Find out which code made a file."""
 
 import subprocess
 from pathlib import Path
 
 
 def git_commit() -> str:
-    """The commit that is checked out, with `+changes` when files differ, or `unknown`.
+    """Return the commit that is checked out, with `+changes` if files differ, or `unknown`.
 
-    A copy of this project within another repository, such as an unpacked archive, has no commit.
+    A copy of this project inside another repository, such as an unpacked archive, has none.
     """
     root = Path(__file__).resolve().parents[2]
 

@@ -1,14 +1,14 @@
-"""A training run's folder: what lies in it, and how a killed run finds its way back.
+"""Read and write the folder of a training run, from which a killed run resumes.
 
-- config.json: the TrainConfig; a folder belongs to one config for good
-- origin.json: the command and the commit that began the run, its teachers and a digest of its data
-- samples.png: faces as they are and as the run changes them
+- config.json: the TrainConfig, which never changes
+- origin.json: the command and commit that started the run, its teachers, a digest of its data
+- samples.png: original and augmented faces
 - history.csv: a row for each finished epoch
 - checkpoint-NNNN.weights.h5: weights and optimizer state after an epoch; the last and the best one
-- averaged-NNNN.weights.h5: beside it, the moving average that is judged, in runs that have one
+- averaged-NNNN.weights.h5: the moving average of the weights, in runs that have one
 - lock: held by the process that trains
-- emotion.keras, at the end: the network of the best epoch, to look into or to train on; where the
-  model is the mean of the answers of several, emotion-1.keras and so on, one each
+- emotion.keras, at the end: the network of the best epoch; of an ensemble emotion-1.keras and so
+  on, one for each member
 - emotion.tflite and model.json: what the app loads
 """
 
@@ -45,17 +45,17 @@ def claim(
     teachers: list[str] | None = None,
     data: str | None = None,
 ) -> Iterator[None]:
-    """Make the run's folder and note how it began, or see that it belongs to the same run.
+    """Lock a run's folder, and create it or check that it belongs to the same run.
 
-    While the block lasts no other process may claim it; however this one ends, it is free then.
+    The lock lasts as long as the block, and ends with the process in any case.
 
     Args:
         out: the folder.
         config: of the run.
         command: that begins it.
-        teachers: name and version of each, for a folder may hold another model tomorrow; None where
-            it no longer matters who they are.
-        data: digest of the dataset; None where it does not matter.
+        teachers: name and version of each, since a folder may later hold another model; None to
+            skip the check.
+        data: digest of the dataset; None to skip the check.
 
     Raises:
         RunError: the folder belongs to another config, to other teachers or other data, or another
@@ -85,7 +85,7 @@ def _begin_or_check(out: Path, config: TrainConfig, origin: dict[str, Any]) -> N
         return
     if path.read_text(encoding="utf-8") != wanted:
         raise RunError(f"{out} holds a run with another config; choose another --out or remove it.")
-    # Older runs did not note teachers and data.
+    # Older runs did not record teachers and data.
     began = json.loads((out / "origin.json").read_text(encoding="utf-8"))
     taught_by = began.get("teachers", teachers or [])
     if teachers is not None and taught_by != teachers:
@@ -117,7 +117,7 @@ def load_best(run: Path, config: TrainConfig) -> "keras.Model":
 
 
 def read_weights(network: "keras.Model", path: Path) -> None:
-    """Load a checkpoint into a network that is built as it was.
+    """Load a checkpoint into a network of the same architecture.
 
     Raises:
         RunError: the file is missing or damaged.
@@ -131,7 +131,7 @@ def read_weights(network: "keras.Model", path: Path) -> None:
 
 
 def load_weights(network: "keras.Model", folder: Path) -> None:
-    """Give a network the weights of a run's best epoch, or of a model's last network that fits.
+    """Load the weights of a run's best epoch, or of the last member of a model that fits.
 
     Raises:
         RunError: the folder has no weights, or those of another network.
@@ -142,7 +142,7 @@ def load_weights(network: "keras.Model", folder: Path) -> None:
         if not weights_file.exists():
             raise RunError(f"{weights_file} is missing, which holds the run's best epoch.")
         with warnings.catch_warnings(), suppress(ValueError, UserWarning):
-            warnings.simplefilter("error", UserWarning)  # of layers that keep what they began with
+            warnings.simplefilter("error", UserWarning)  # raised for layers that were not loaded
             network.load_weights(weights_file)
             return
     elif network_files(folder):
@@ -160,10 +160,10 @@ def load_weights(network: "keras.Model", folder: Path) -> None:
 
 
 def read_history(run: Path) -> list[dict[str, Any]]:
-    """The finished epochs, none for a new folder.
+    """Read the finished epochs; none for a new folder.
 
-    history.csv is the commit point: an epoch counts once its row is there, and the checkpoint of
-    that epoch was complete before the row was written.
+    history.csv is the commit point: an epoch counts once its row is there, which is written after
+    the epoch's checkpoint.
     """
     path = run / "history.csv"
     if not path.exists():
@@ -183,14 +183,14 @@ def save_epoch(
     history: list[dict[str, Any]],
     swap_average: Callable[[], None] | None = None,
 ) -> None:
-    """Write the checkpoint, then the history that counts it, then drop what nobody needs.
+    """Write the checkpoint and then the history, and delete old checkpoints.
 
     Args:
         network: after the epoch.
         out: the run's folder.
         history: all finished epochs, this one last.
-        swap_average: exchanges the moving average with the network's weights, and back, in runs
-            that have one.
+        swap_average: exchanges the moving average and the network's weights, in runs that have
+            one.
     """
     network.save_weights(checkpoint(out, len(history)))
     if swap_average is not None:
@@ -207,21 +207,21 @@ def save_epoch(
 
 
 def best(history: list[dict[str, Any]]) -> dict[str, Any]:
-    """The row of the best epoch by PublicTest; the earlier one of equals."""
+    """Return the row of the best epoch by PublicTest; the earliest of equal ones."""
     return max(history, key=lambda row: (row["score"], -row["epoch"]))
 
 
 def checkpoint(out: Path, epoch: int) -> Path:
-    """Where weights and optimizer state after an epoch (from 1) lie."""
+    """Return the path of weights and optimizer state after an epoch (from 1)."""
     return out / f"checkpoint-{epoch:04d}.weights.h5"
 
 
 def averaged(out: Path, epoch: int) -> Path:
-    """Where the moving average of the weights after an epoch (from 1) lies, if there is one."""
+    """Return the path of the moving average of the weights after an epoch (from 1)."""
     return out / f"averaged-{epoch:04d}.weights.h5"
 
 
 def judged_weights(out: Path, epoch: int) -> Path:
-    """The weights that an epoch's score is about."""
+    """Return the path of the weights that were evaluated after an epoch."""
     average = averaged(out, epoch)
     return average if average.exists() else checkpoint(out, epoch)

@@ -1,4 +1,4 @@
-"""The calibration of a model without photographs: temperature scaling on PublicTest."""
+"""Calibrate a model without photographs, by temperature scaling on PublicTest."""
 
 import hashlib
 import json
@@ -14,25 +14,22 @@ from fer_core.preprocessing import Float32Array, prepare_dataset_faces, preproce
 from train.data.dataset import Dataset, need_judged
 
 COVERAGE = 0.9
-"""Share of PublicTest that is answered by a model without photographs; the rest is "not sure"."""
+"""Share of PublicTest that gets an emotion; the rest is "not sure"."""
 
 
 def dataset_logits(model: EmotionModel, dataset: Dataset) -> dict[str, Float32Array]:
-    """Compute both heads for every face, prepared and averaged as the app does for such a face."""
+    """Compute both heads for every face, prepared and flip averaged as in the app."""
     spec = model.info.preprocessing
     return model.logits(preprocess(prepare_dataset_faces(dataset.faces, spec), spec))
 
 
 def floor_threshold(threshold: float) -> float:
-    """Round a threshold down, so that the last face that it is to leave answered is."""
+    """Round a threshold down to four digits, so that no face falls below it."""
     return math.floor(1e4 * threshold) / 1e4
 
 
 def with_version(info: ModelInfo) -> ModelInfo:
-    """Give a model the version that belongs to its answers: the day, and a digest.
-
-    The digest is of all that an answer depends on, so that other answers have another version.
-    """
+    """Set the version of a model: the date, and a digest of all that predictions depend on."""
     answers = {
         name: value
         for name, value in info.to_dict().items()
@@ -43,7 +40,7 @@ def with_version(info: ModelInfo) -> ModelInfo:
 
 
 def head_metrics(info: ModelInfo) -> dict[str, Any]:
-    """Keep the figures of the heads, which no calibration changes; the others are of the answer."""
+    """Return the metrics of the heads, which do not depend on the calibration."""
     return {
         name: values
         for name, values in info.figures.items()
@@ -54,15 +51,14 @@ def head_metrics(info: ModelInfo) -> dict[str, Any]:
 def calibrate_on_dataset(model: EmotionModel, public: Dataset) -> ModelInfo:
     """Fit temperature and abstention threshold on PublicTest.
 
-    Judged are the seven emotions of the ferplus head on faces whose annotators have a majority
-    among the seven.
+    Fitted on the seven emotions of the ferplus head, on faces with a majority among the seven.
 
     Args:
         model: as the app would load it.
         public: PublicTest.
 
     Returns:
-        The model's info with the new calibration, without figures of other answers.
+        The model's info with the new calibration, without the metrics of the old one.
 
     Raises:
         DataError: no face of PublicTest has a majority among its votes.
@@ -88,5 +84,5 @@ def calibrate_on_dataset(model: EmotionModel, public: Dataset) -> ModelInfo:
 
 
 def round_calibration(calibration: Calibration) -> Calibration:
-    """Make it what model.json will say, so that figures belong to the very numbers served."""
+    """Round a calibration as model.json stores it, so that metrics are of what is served."""
     return Calibration.from_dict(calibration.to_dict())

@@ -1,4 +1,4 @@
-"""From a Keras network to the TFLite file that the app runs."""
+"""Convert a Keras network to the TFLite file that the app runs."""
 
 import tempfile
 from typing import TYPE_CHECKING, Any
@@ -11,21 +11,21 @@ if TYPE_CHECKING:
     import keras
 
 FEATURES = "features"
-"""Name of the global average pooling in the networks whose heads stand right on it."""
+"""Name of the global average pooling in networks whose heads read it directly."""
 
 
 def to_tflite(network: "keras.Model") -> bytes:
-    """The network for LiteRT, with signature: `faces` -> the heads' logits.
+    """Convert a network for LiteRT, with one signature: `faces` -> the heads' logits.
 
-    Weights are stored as int8, a scale for each output channel, and what goes into a layer is
-    quantized as it comes (dynamic range quantization): a quarter of the size and of the time.
+    Weights are stored as int8 with a scale for each output channel, and the inputs of a layer are
+    quantized at run time (dynamic range quantization): a quarter of the size and of the time.
 
-    Where each head is linear in the mean of the last feature maps, and these have one size, the
-    heads' maps are outputs, too, named head and `MAPS`: (N, h, w, classes), a head's logits at each
-    place, without bias. Mean over the places and bias are the logits.
+    Where each head is linear in the mean of the last feature maps, and these have one size, class
+    activation maps are outputs, too, named head and `MAPS`: (N, h, w, classes), a head's logits at
+    each position without bias. Their mean plus the bias are the logits.
 
     Args:
-        network: on Keras's TensorFlow backend; one, or a mean of several.
+        network: on Keras's TensorFlow backend; may be an ensemble.
     """
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
@@ -42,11 +42,11 @@ def to_tflite(network: "keras.Model") -> bytes:
 
     shape = tf.TensorSpec((None, *network.input_shape[1:]), name="faces")
     concrete = tf.function(answer, input_signature=[shape]).get_concrete_function()
-    # The converter would leave the weights out, as variables that somebody sets later.
+    # The converter would leave unfrozen variables out of the file.
     frozen = convert_variables_to_constants_v2(concrete)
 
     def serve(faces: Any) -> Any:
-        # Freezing forgets the names of the outputs.
+        # Freezing drops the names of the outputs.
         return tf.nest.pack_sequence_as(concrete.structured_outputs, frozen(faces))
 
     module = tf.Module()
@@ -60,7 +60,7 @@ def to_tflite(network: "keras.Model") -> bytes:
 
 
 def _map_side(member: Any) -> int | None:
-    """Height of the last feature maps, or None where a head is not linear in their mean."""
+    """Return the height of the last feature maps; None where a head is not linear in their mean."""
     if FEATURES not in {layer.name for layer in member.layers}:
         return None
     pooling = member.get_layer(FEATURES)

@@ -1,1 +1,1 @@
-"""The calibration of a model on photographs: what turns both heads into seven probabilities."""
+"""Calibration: a linear layer that turns both heads into seven probabilities."""

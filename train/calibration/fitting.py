@@ -1,7 +1,8 @@
-"""Fits the calibration that turns both heads into seven probabilities.
+"""Fit the calibration that turns both heads into seven probabilities.
 
-A run without photographs gets temperature scaling on PublicTest. With photographs, four forms of a
-linear layer compete by cross-validation; see `choose`. Solvers are SciPy's, folds scikit-learn's.
+A model without photographs gets temperature scaling on PublicTest. With photographs, four forms of
+a linear layer are compared by cross-validation; see `choose`. The solver is SciPy's, the folds are
+scikit-learn's.
 """
 
 import warnings
@@ -20,7 +21,7 @@ IntArray = NDArray[np.int64]
 
 
 FORMS = ("temperature", "bias", "vector", "matrix")
-"""From the simplest to the one with most numbers: 2, 9, 21 and 112."""
+"""From the simplest to the one with most parameters: 2, 9, 21 and 112."""
 STRENGTHS = (0.001, 0.003, 0.01, 0.03, 0.1)
 """Weights of the L2 penalty that are tried for each form but "temperature"."""
 FOLDS, REPEATS, SEED = 5, 4, 2013
@@ -29,7 +30,7 @@ SEVEN, EIGHT = len(FER2013_LABELS), len(FERPLUS_LABELS)
 
 @dataclass(frozen=True, eq=False)
 class Faces:
-    """Faces of photographs on which a calibration is fitted or judged, row by row.
+    """Faces of photographs on which a calibration is fitted or evaluated, row by row.
 
     Attributes:
         heads: "ferplus" (N, 8) and "fer2013" (N, 7) logits.
@@ -56,19 +57,19 @@ class Faces:
 def cell_weights(
     labels: IntArray, sets: NDArray[np.str_], special: Mapping[str, float]
 ) -> FloatArray:
-    """Let every cell, the faces of one label in one set, weigh the same; mean weight 1.
+    """Weight faces so that every cell, one label in one set, weighs the same; mean weight 1.
 
     Args:
         labels: (N,) indices into `FER2013_LABELS`.
         sets: (N,) names.
-        special: weights of cells other than 1, by "LABEL" or "SET/LABEL", of which the latter
-            counts where both are there.
+        special: weights of cells other than 1, by "LABEL" or "SET/LABEL"; the latter takes
+            precedence.
 
     Returns:
         (N,) weights.
 
     Raises:
-        DataError: `special` names no cell that occurs, or leaves nothing.
+        DataError: `special` names a cell that does not occur, or sets all weights to 0.
     """
     weights = np.zeros(len(labels))
     used: set[str] = set()
@@ -89,8 +90,8 @@ def cell_weights(
 def fit(form: str, strength: float, faces: Faces) -> Calibration:
     """Fit one form by least weighted negative log-likelihood with an L2 penalty.
 
-    The penalty pulls towards temperature scaling of both pooled heads, fitted on the same faces: a
-    form with more numbers departs from what the heads say only as far as the faces demand.
+    The penalty is the squared distance from temperature scaling of both heads, fitted on the same
+    faces, so that a form with more parameters departs from it only as far as the faces demand.
 
     Args:
         form: of `FORMS`.
@@ -137,9 +138,9 @@ class Candidate:
         form: of `FORMS`.
         strength: of the penalty; 0 for "temperature".
         loss: weighted mean negative log-likelihood of faces held out, in nats.
-        behind: how much that is above the best candidate's, and
-        error: the standard error of this difference, over people.
-        held_out: (N, 7) probabilities, of `cross_validate`.
+        behind: how much the loss is above the best candidate's.
+        error: standard error of this difference, over people.
+        held_out: (N, 7) probabilities, from `cross_validate`.
     """
 
     form: str
@@ -151,7 +152,7 @@ class Candidate:
 
 
 def compare(faces: Faces, forms: Iterable[str] = FORMS) -> list[Candidate]:
-    """Cross-validate every form with every strength, simplest form first.
+    """Cross-validate every form with every strength, the simplest form first.
 
     Raises:
         DataError: there are too few faces or people.
@@ -181,7 +182,7 @@ def compare(faces: Faces, forms: Iterable[str] = FORMS) -> list[Candidate]:
 
 
 def choose(candidates: Sequence[Candidate]) -> Candidate:
-    """Take the simplest form whose best strength is within one standard error of the best loss."""
+    """Choose the simplest form whose best strength is within one standard error of the best."""
     by_form = {
         form: min((c for c in candidates if c.form == form), key=lambda c: c.loss)
         for form in dict.fromkeys(candidate.form for candidate in candidates)
@@ -190,7 +191,7 @@ def choose(candidates: Sequence[Candidate]) -> Candidate:
 
 
 def _basis(form: str) -> FloatArray:
-    """(112, k): all weights, row by row, then the biases, as linear functions of k numbers."""
+    """Return (112, k): weights, row by row, then biases, as linear functions of k parameters."""
     diagonals = np.zeros((2, SEVEN, SEVEN, EIGHT + SEVEN))
     for emotion in range(SEVEN):
         diagonals[0, emotion, emotion, emotion] = 1
@@ -217,7 +218,7 @@ def _basis(form: str) -> FloatArray:
 def _minimize(
     basis: FloatArray, origin: FloatArray, strength: float, inputs: FloatArray, faces: Faces
 ) -> FloatArray:
-    """The (112,) numbers of least loss, a linear function of as many as the basis has columns."""
+    """Return the (112,) numbers of least loss, a linear function of the parameters."""
     from scipy.optimize import minimize
     from threadpoolctl import threadpool_limits
 
@@ -236,15 +237,15 @@ def _minimize(
         value = -float(weights @ logs[rows, labels]) + strength * float(away @ away)
         return value, basis.T @ gradient + 2 * strength * away
 
-    with threadpool_limits(1):  # matrices so small are multiplied fastest by one thread
+    with threadpool_limits(1):  # one thread is fastest for matrices this small
         return np.asarray(basis @ minimize(loss, origin, jac=True, method="L-BFGS-B").x)
 
 
 def _divisions(faces: Faces) -> Iterable[list[tuple[NDArray[np.intp], NDArray[np.intp]]]]:
-    """Folds that keep people together and cells evenly spread, `REPEATS` times.
+    """Yield `REPEATS` divisions into folds that keep people together and spread cells evenly.
 
     Raises:
-        DataError: there are too few people, or no cell reaches into every fold.
+        DataError: there are too few people, or no cell is large enough for every fold.
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
@@ -257,14 +258,14 @@ def _divisions(faces: Faces) -> Iterable[list[tuple[NDArray[np.intp], NDArray[np
         )
     for repeat in range(REPEATS):
         splitter = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=SEED + repeat)
-        with warnings.catch_warnings():  # a rare cell is missing from some folds
+        with warnings.catch_warnings():  # rare cells are missing from some folds
             warnings.filterwarnings("ignore", "The least populated class", UserWarning)
             folds = list(splitter.split(cells, cells, faces.people))
         yield folds
 
 
 def _error_of_mean(values: FloatArray, people: NDArray[np.str_]) -> float:
-    """Standard error of the mean of values that belong to people (clustered)."""
+    """Compute the standard error of the mean of values clustered by person."""
     _, index = np.unique(people, return_inverse=True)
     sums = np.bincount(index, values - values.mean())
     return float(np.sqrt((sums**2).sum()) / len(values))

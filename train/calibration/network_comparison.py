@@ -1,6 +1,6 @@
-"""What a network tells apart on photographs, and what its calibrated answers are worth there.
+"""Compare networks on photographs by discrimination and by calibrated recall.
 
-Discrimination is the area under the ROC curve, which no change of prior moves: disgust against
+Discrimination is the area under the ROC curve, which does not depend on the prior: disgust against
 angry and sad, fear against surprise, sad against neutral.
 """
 
@@ -19,25 +19,25 @@ from train.data.face_sets import FaceSet
 if TYPE_CHECKING:
     from train.inputs.teachers import TeacherLogits
 
-CONTESTS = (
+CONFUSED = (
     ("disgust", ("angry", "sad")),
     ("fear", ("surprise",)),
     ("sad", ("neutral",)),
 )
-"""An emotion, and those that it is to be told from."""
-# One form for all networks, so that their figures compare; `train.calibrate` chooses what ships.
+"""An emotion, and those that it is often confused with."""
+# One form for all networks, so that they can be compared; `train.calibrate` chooses what ships.
 FORM, STRENGTH = "matrix", 0.01
 
 Heads = Mapping[str, Float32Array]
 
 
 def judged_faces(sets: Mapping[str, FaceSet], answers: "TeacherLogits") -> Faces | None:
-    """Collect the photographs with a known emotion and their answers; None if there are none.
+    """Collect the photographs with a known emotion and their logits; None if there are none.
 
     Neutral faces weigh as in the shipped calibration.
 
     Raises:
-        RunError: the answers leave a face out.
+        RunError: the logits leave a face out.
     """
     known = {name: np.isin(one.labels, FER2013_LABELS) for name, one in sets.items()}
     if not any(rows.any() for rows in known.values()):
@@ -70,17 +70,17 @@ def judged_faces(sets: Mapping[str, FaceSet], answers: "TeacherLogits") -> Faces
 
 
 def discrimination(faces: Faces) -> dict[str, float]:
-    """Area under the curve of each contest, by the mean of both heads' log-probabilities.
+    """Compute the area under each pair's ROC curve, by the mean log-probability of the heads.
 
     Returns:
-        By "disgust against angry, sad" and the like, 0..1; those contests that the faces hold.
+        Areas, 0..1, by "disgust against angry, sad" and the like, for pairs that occur.
     """
     from sklearn.metrics import roc_auc_score
 
     count = len(FER2013_LABELS)
     logits = log_softmax(faces.heads["ferplus"])[:, :count] + log_softmax(faces.heads["fer2013"])
     areas = {}
-    for one, others in CONTESTS:
+    for one, others in CONFUSED:
         columns = [FER2013_LABELS.index(other) for other in others]
         wanted = FER2013_LABELS.index(one)
         chosen = np.isin(faces.labels, (wanted, *columns))
@@ -92,12 +92,12 @@ def discrimination(faces: Faces) -> dict[str, float]:
 
 
 def fit_calibration(faces: Faces) -> Calibration:
-    """Fit the calibration by which unlabelled photographs are answered."""
+    """Fit the calibration that is applied to the logits of unlabelled photographs."""
     return fit(FORM, STRENGTH, faces)
 
 
 def cross_validated(faces: Faces) -> dict[str, float]:
-    """Judge calibrated answers to faces of people whom the calibration has not seen.
+    """Evaluate calibrations on people that they were not fitted on.
 
     Returns:
         For each set `NAME mean recall`, `NAME log loss` (each emotion weighing the same) and

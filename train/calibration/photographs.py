@@ -1,4 +1,4 @@
-"""Calibrates the answer on photographs, and judges it there by cross-validation.
+"""Calibrate a model on photographs, and evaluate the calibration by cross-validation.
 
 Here photographs with their answers (`train.evaluation.predictions.PhotographPredictions`) meet the
 fitting of `train.calibration`.
@@ -41,14 +41,14 @@ from train.evaluation.figures import compact_photographs
 from train.evaluation.predictions import PhotographPredictions
 
 NEUTRAL_WEIGHT = 2.0
-"""Chosen on the trade-off that the model card shows; `--weight neutral=NUMBER` sets another."""
+"""Chosen by the trade-off that the model card shows; `--weight neutral=NUMBER` sets another."""
 TRADE_OFF = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0)
 RAREST = ("disgust", "fear", "sad")
-"""The emotions that FER2013's crowds name least often beside neutral."""
+"""The rare emotions whose mean recall the trade-off reports."""
 ANSWERED = 0.75
-"""Share of the faces found in photographs that is answered; the rest is "not sure"."""
+"""Share of the faces found that gets an emotion; the rest is "not sure"."""
 MANY_EMOTIONS = 5
-"""Of sets whose photographs decide the threshold: posed calm faces say little about doubt."""
+"""Labels of the sets that decide the threshold; posed neutral faces alone are too easy."""
 
 Sets = Mapping[str, PhotographPredictions]
 
@@ -88,16 +88,16 @@ def faces_of(sets: Sets, special: Mapping[str, float]) -> Faces:
 
 
 def join_copies(people: NDArray[np.str_], crops: UInt8Array) -> NDArray[np.str_]:
-    """Give faces that show one photograph, cut or printed over otherwise, the same person's key.
+    """Give faces of one photograph, however cropped or printed, the same person's key.
 
-    Without this a fold would be judged by photographs that another fold was fitted on.
+    Otherwise a fold would be evaluated on photographs that its calibration was fitted on.
 
     Args:
         people: (N,) keys.
         crops: (N, h, w) uint8 grey.
 
     Returns:
-        (N,) keys, equal where people or photographs are the same, also by way of others.
+        (N,) keys, equal where people or photographs are the same, transitively.
     """
     _, numbers = np.unique(people, return_inverse=True)
     size = (DATASET_FACE_SIZE, DATASET_FACE_SIZE)
@@ -110,7 +110,7 @@ def join_copies(people: NDArray[np.str_], crops: UInt8Array) -> NDArray[np.str_]
 
 
 def sets_fitted_on(info: ModelInfo, sets: Sets) -> list[str]:
-    """Name the sets that a calibration was fitted on; others of the same name are not meant."""
+    """Name the sets that a calibration was fitted on, as their digests tell."""
     digests = info.calibration.figures.get("digests", {})
     return [
         name
@@ -120,7 +120,7 @@ def sets_fitted_on(info: ModelInfo, sets: Sets) -> list[str]:
 
 
 def held_out_predictions(info: ModelInfo, sets: Sets) -> dict[str, PhotographPredictions]:
-    """Answer photographs by calibrations that were fitted without the same people.
+    """Predict photographs by calibrations that were fitted without the same people.
 
     Args:
         info: with a calibration fitted on photographs.
@@ -139,7 +139,7 @@ def held_out_predictions(info: ModelInfo, sets: Sets) -> dict[str, PhotographPre
 def _with_probabilities(
     sets: Sets, probabilities: FloatArray, threshold: float
 ) -> dict[str, PhotographPredictions]:
-    """The answers with other probabilities of the faces found, row by row."""
+    """Replace the probabilities of the faces found, row by row."""
     ends = np.cumsum([predictions.found.sum() for predictions in sets.values()])[:-1]
     answers = {}
     for (name, predictions), rows in zip(sets.items(), np.split(probabilities, ends), strict=True):
@@ -151,14 +151,14 @@ def _with_probabilities(
 
 
 def choose_threshold(sets: Sets, probabilities: FloatArray) -> float:
-    """Find the confidence from which on `ANSWERED` of the faces are answered.
+    """Find the confidence above which `ANSWERED` of the faces lie.
 
     Args:
         sets: of the faces.
         probabilities: (N, 7) of the faces found, row by row.
 
     Returns:
-        The threshold; 0 where no set has `MANY_EMOTIONS`, or too few of its faces are reliable.
+        The threshold; 0 where no set has `MANY_EMOTIONS`, or too few faces are reliable.
     """
     counted = np.concatenate(
         [
@@ -178,17 +178,17 @@ def choose_threshold(sets: Sets, probabilities: FloatArray) -> float:
 def calibrate_on_photographs(
     info: ModelInfo, sets: Sets, special: Mapping[str, float], forms: Sequence[str] = FORMS
 ) -> tuple[ModelInfo, list[Candidate]]:
-    """Choose, fit and judge a calibration on photographs.
+    """Choose, fit and evaluate a calibration on photographs.
 
     Args:
         info: of the model that gave the logits.
-        sets: from `train.evaluation.predictions.predict_photographs`, by name.
-        special: weights of cells, as `calibration.cell_weights`.
+        sets: from `predict_photographs`, by name.
+        special: weights of cells, as in `cell_weights`.
         forms: that compete.
 
     Returns:
-        The new info, its calibration with cross-validated figures and without figures of other
-        answers; the candidates.
+        The new info, with cross-validated metrics and without those of the old calibration; the
+        candidates.
 
     Raises:
         DataError: no face was found, or too few; or `special` names a cell that does not occur.
@@ -198,7 +198,6 @@ def calibrate_on_photographs(
     faces = faces_of(sets, special)
     candidates = compare(faces, forms)
     best = choose(candidates)
-    # Rounded down, so that no face falls below it.
     threshold = floor_threshold(choose_threshold(sets, best.held_out))
     answers = _with_probabilities(sets, best.held_out, threshold)
     figures = {
@@ -234,13 +233,13 @@ def trade_off(
     special: Mapping[str, float],
     public: tuple[Dataset, Mapping[str, Any]] | None,
 ) -> list[dict[str, Any]]:
-    """Tell what the weight of neutral faces does, by the form and strength of a calibration.
+    """Evaluate several weights of neutral faces, with form and strength of a calibration.
 
     Args:
         info: with a calibration fitted on photographs.
-        sets: that it was fitted on.
+        sets: the photographs that it was fitted on.
         special: weights of cells; that of "neutral" is varied.
-        public: PublicTest and its logits, to be judged by the FER+ majority, or None.
+        public: PublicTest and its logits, to be compared with the FER+ majority, or None.
 
     Returns:
         For each weight, cross-validated: mean recall of sets with `MANY_EMOTIONS`, that of the
@@ -275,7 +274,7 @@ def trade_off(
 def judge_on_dataset(
     calibration: Calibration, dataset: Dataset, heads: Mapping[str, Any]
 ) -> dict[str, float]:
-    """Compare the answer with the FER+ majority: accuracy, mean recall, recall of neutral."""
+    """Compare predictions with the FER+ majority: accuracy, mean recall, recall of neutral."""
     from train.evaluation.metrics import answer_figures
 
     no_copies = np.zeros(len(dataset), bool)

@@ -1,4 +1,4 @@
-"""The calibration of a model's folder, from photographs or PublicTest to model.json."""
+"""Calibrate the model of a folder, on photographs or on PublicTest."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -26,7 +26,7 @@ SHOWN = {
     "answered": "answered",
     "accuracy_answered": "accuracy of these",
 }
-"""Figures that are printed, with their words."""
+"""Metrics that are printed, with their titles."""
 
 
 def recalibrate(
@@ -36,14 +36,14 @@ def recalibrate(
     weights: Mapping[str, float] | None = None,
     trade_off_figure: Path | None = None,
 ) -> None:
-    """Fit the calibration of a model, print how each candidate did, and write model.json.
+    """Fit the calibration of a model, print every candidate's loss, and write model.json.
 
     Args:
         model: its folder.
-        public: PublicTest: to fit on without photographs, to judge on with them.
+        public: PublicTest: to fit on without photographs, to evaluate on with them.
         photos: folders of photographs with labels.csv, to fit on.
         weights: of the photographs of a cell, by "LABEL" or "SET/LABEL", instead of 1.
-        trade_off_figure: where to draw what the weight of neutral faces does; None for nowhere.
+        trade_off_figure: PNG for the effect of the weight of neutral faces; None for no plot.
 
     Raises:
         DataError: there is nothing to fit on, or `weights` names a cell that does not occur.
@@ -58,8 +58,8 @@ def recalibrate(
     write_info(model, info)
     print(
         f"wrote the calibration, {info.calibration.form}, and the abstention threshold, "
-        f"{info.abstention_threshold}, into {MODEL_JSON} of {model}; figures of other "
-        "answers are gone: python -m train.evaluate --record"
+        f"{info.abstention_threshold}, into {MODEL_JSON} of {model}; the metrics of the old "
+        "calibration were removed: python -m train.evaluate --record"
     )
 
 
@@ -86,11 +86,11 @@ def _on_photographs(
         (one.form, f"{one.strength:g}", f"{one.loss:.4f}", f"{one.behind:.4f}", f"{one.error:.4f}")
         for one in candidates
     ]
-    print("Cross-validated loss by form and strength; the last columns: behind the best, ± error")
+    print("Cross-validated loss by form and strength, and its distance from the best, ± 1 error")
     print(table(("form", "strength", "loss", "behind", "±"), rows))
     for name, told in info.calibration.figures["cross_validated"].items():
         recalls = "  ".join(f"{label} {value:.3f}" for label, value in told["recall"].items())
-        # What has no value, such as the accuracy where nothing is answered, is not there.
+        # Undefined metrics are missing, such as the accuracy where all is "not sure".
         shown = {key: f"{told[key]:.3f}" if key in told else "-" for key in SHOWN}
         words = ", ".join(f"{SHOWN[key]} {value}" for key, value in shown.items())
         print(f"{name}, cross-validated: {words}\n  {recalls}")
@@ -105,6 +105,6 @@ def _on_photographs(
         print(table(list(lines[0]), [[f"{value:.3f}" for value in row.values()] for row in lines]))
         from train.reporting import plots
 
-        title = "What the weight of calm faces does, cross-validated"
+        title = "Effect of the weight of neutral faces, cross-validated"
         plots.trade_off(lines, special["neutral"], trade_off_figure, title)
     return info

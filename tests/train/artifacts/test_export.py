@@ -90,7 +90,7 @@ def test_figures_of_other_answers_are_dropped(
     kept = json.loads((copy / "model.json").read_text())["figures"]
     assert kept == {name: figures[name] for name in figures if name.startswith("fer")}
     assert kept  # the heads' figures, which no calibration changes
-    assert "figures of other answers are gone" in capsys.readouterr().out
+    assert "the metrics of the old calibration were removed" in capsys.readouterr().out
 
 
 def test_calibrating_again_finds_what_the_run_found(smoke_run: Path, tmp_path: Path) -> None:
