@@ -1,1 +1,1 @@
-"""A network in training: the run, its epochs, its learning rate, its devices."""
+"""Training: the run, its epochs, its learning rate, its devices."""

@@ -1,11 +1,11 @@
-"""Several devices or machines, through TensorFlow's own strategies.
+"""Train on several devices or machines, with TensorFlow's distribution strategies.
 
 With more than one GPU the batch is divided among them. With TF_CONFIG, which names all workers and
-this one's place (TensorFlow's guide "Multi-worker training"), it is divided among the workers, each
-with one device; they share the run's folder, and the first of them writes it.
+the index of this one (TensorFlow's guide "Multi-worker training"), it is divided among the workers,
+each with one device; they share the run's folder, which the first of them writes.
 
 Keras 3's own `fit` fails under MultiWorkerMirroredStrategy (it reduces a scalar loss along an
-axis), so that a step is written out here, as TensorFlow's guide "Custom training" does.
+axis), so the training step is written out here, as in TensorFlow's guide "Custom training".
 """
 
 import json
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 
 
 def find_strategy() -> Any | None:
-    """A `tf.distribute` strategy for what is there, or None for a single device.
+    """Return the `tf.distribute` strategy for this machine, or None for a single device.
 
-    To be called before anything else of TensorFlow, as it configures its devices.
+    Call it before anything else of TensorFlow, because it configures the devices.
 
     Raises:
-        RunError: TF_CONFIG asks for what cannot be done.
+        RunError: TF_CONFIG is malformed, or cannot be used.
     """
     import keras
 
     several_workers = "TF_CONFIG" in os.environ
-    is_first_worker()  # reads it
+    is_first_worker()  # checks TF_CONFIG
     if keras.backend.backend() != "tensorflow":
         if several_workers:
             raise RunError("TF_CONFIG needs TensorFlow; unset KERAS_BACKEND or TF_CONFIG.")
@@ -50,10 +50,10 @@ def find_strategy() -> Any | None:
 
 
 def is_first_worker() -> bool:
-    """Whether this process writes the run's folder.
+    """Return whether this process writes the run's folder.
 
     Raises:
-        RunError: TF_CONFIG does not name this worker's place.
+        RunError: TF_CONFIG does not name the type and index of this worker.
     """
     if "TF_CONFIG" not in os.environ:
         return True
@@ -73,7 +73,7 @@ class DistributedSteps:
     """Training steps in which every replica takes its part of the batch."""
 
     def __init__(self, model: "keras.Model", strategy: Any) -> None:
-        """For a `TrainingModel` that was built and compiled in the strategy's scope."""
+        """Prepare a `TrainingModel` that was built and compiled in the strategy's scope."""
         import tensorflow as tf
 
         self._model, self._strategy, self._tf = model, strategy, tf
@@ -87,7 +87,7 @@ class DistributedSteps:
         self._step = tf.function(step)
 
     def run(self, batches: Iterable[dict[str, Any]]) -> float:
-        """One epoch; its mean loss."""
+        """Train for one epoch and return its mean loss."""
         losses = []
         with self._strategy.scope():
             for batch in batches:
@@ -95,8 +95,8 @@ class DistributedSteps:
                 losses.append(float(self._step(divided)))
         return sum(losses) / len(losses)
 
-    def answer(self, inputs: Any) -> dict[str, Any]:
-        """Logits of both heads, as `predict_on_batch` gives them; this fails here as `fit` does."""
+    def predict(self, inputs: Any) -> dict[str, Any]:
+        """Predict the logits of both heads; `predict_on_batch` fails under a strategy."""
         answers = self._model.network(inputs, training=False)
         return {head: values.numpy() for head, values in answers.items()}
 

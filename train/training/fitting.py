@@ -1,4 +1,4 @@
-"""A training run from data to a model that the app can load."""
+"""Run a training from data to a model that the app can load."""
 
 import math
 import time
@@ -36,31 +36,30 @@ def fit(
     finish: bool = False,
     export: bool = True,
 ) -> bool:
-    """Train, or go on training, and export the best epoch.
+    """Train or resume a run, and export its best epoch.
 
     Args:
-        config: the run.
+        config: of the run.
         data_dir: a folder as `train.data.fer2013` describes it.
         out: the run's folder, made when missing.
-        command: what to type to do this again, for model.json.
-        init: another run or a published model, whose weights a new run begins with.
-        faults: folder that `python -m train.clean` wrote, for a config that asks for cleaning.
-        teachers: runs, published models or files of answers to learn from, for a config with a
+        command: that repeats this, for model.json.
+        init: another run or a published model, with the initial weights.
+        faults: folder that `python -m train.clean` wrote, for a config with cleaning.
+        teachers: runs, published models or files of logits to distill, for a config with a
             teacher_share.
         unlabelled: file of faces without labels, for a config with an unlabelled_share.
-        until: `time.monotonic()` at which to stop after the epoch under way; None: when all is
-            done.
-        finish: train no further, export the best of the epochs that there are.
+        until: `time.monotonic()` before which to stop; None for no limit.
+        finish: train no further, export the best of the finished epochs.
         export: whether to write the model at the end.
 
     Returns:
-        Whether all epochs are done; the same call goes on with the others.
+        Whether all epochs are done; the same call resumes the run.
 
     Raises:
         DataError: the data cannot be read.
         ModelLoadError: a teacher cannot be loaded.
         RunError: `out` belongs to another config, other teachers or other data or is in use, `init`
-            has no weights, or no epoch is there to finish with.
+            has no weights, or there is no finished epoch to export.
     """
     if config.network not in NETWORKS:  # before a folder is claimed for it
         raise RunError(f"there is no network {config.network!r}; known: {', '.join(NETWORKS)}.")
@@ -77,7 +76,7 @@ def fit(
     from train.training.distribution import find_strategy, is_first_worker
 
     strategy = find_strategy()
-    # A run that only ends has no question to its teachers, wherever they are by now.
+    # To finish a run needs no teachers, which may be gone by then.
     versions = None if finish else [name for path in teachers for name in teacher_names(path)]
     print(f"reading {data_dir}", flush=True)
     everything = load_splits(data_dir)  # before a folder is claimed for it
@@ -143,7 +142,7 @@ def _train(
     init: Path | None,
     until: float | None,
 ) -> bool:
-    """Whether all epochs are done."""
+    """Train the remaining epochs; return whether all are done."""
     import cv2
 
     from fer_core.preprocessing import prepare_dataset_faces, preprocess
@@ -188,7 +187,7 @@ def _train(
 
 
 def _would_end(history: "list[dict[str, Any]]") -> float:
-    """When one more epoch would be done, by `time.monotonic()`; the first is not waited for."""
+    """Return when one more epoch would end, by `time.monotonic()`; now for the first."""
     return time.monotonic() + (history[-1]["seconds"] if history else 0.0)
 
 

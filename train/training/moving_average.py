@@ -1,4 +1,4 @@
-"""The exponential moving average of a network's weights, on any Keras backend and device."""
+"""Average a network's weights exponentially, on any Keras backend and device."""
 
 from typing import TYPE_CHECKING
 
@@ -7,29 +7,29 @@ if TYPE_CHECKING:
 
 
 class MovingAverage:
-    """Average of the weights over recent steps (Polyak and Juditsky 1992), statistics included.
+    """Exponential moving average of all weights (Polyak and Juditsky 1992), statistics included.
 
     Keras's own (`use_ema`) writes the average over the weights whenever `fit` ends, which here is
     after each epoch.
 
     Attributes:
-        variables: what it keeps, for the model that trains to keep track of.
+        variables: its state, for the model that trains to track.
     """
 
     def __init__(self, network: "keras.Model", decay: float) -> None:
-        """Begin with the weights as they are.
+        """Start with the current weights.
 
         Args:
-            network: whose weights are followed.
-            decay: share that stays at each step, 0..1; less at the beginning, as in TensorFlow's
-                `ExponentialMovingAverage`.
+            network: whose weights are averaged.
+            decay: weight of the old average at each step, 0..1; lower at the beginning, as in
+                TensorFlow's `ExponentialMovingAverage`.
         """
         import keras
 
         self._decay = decay
         self._weights = [one for one in network.weights if "float" in str(one.dtype)]
         self._means = [
-            # Replicas on several devices hold the same, so that their mean is what each holds.
+            # All replicas hold the same values, so that their mean is equal to them.
             keras.Variable(
                 keras.ops.convert_to_numpy(weight),
                 dtype="float32",
@@ -45,13 +45,13 @@ class MovingAverage:
         self.variables = [self._steps, *self._means]
 
     def restart(self, steps: int) -> None:
-        """Begin again with the weights as they are, after so many steps."""
+        """Start again with the current weights, after a number of steps."""
         self._steps.assign(float(steps))
         for mean, weight in zip(self._means, self._weights, strict=True):
             mean.assign(weight)
 
     def update(self) -> None:
-        """Follow one step of training; also within a traced step."""
+        """Update the average after a training step; also within a traced step."""
         from keras import ops
 
         steps = self._steps + 1
@@ -62,7 +62,7 @@ class MovingAverage:
             mean.assign(mean + (1 - decay) * (now - mean))
 
     def swap(self) -> None:
-        """Exchange the average with the network's weights; a second call takes it back."""
+        """Exchange the average and the network's weights; a second call undoes it."""
         from keras import ops
 
         for mean, weight in zip(self._means, self._weights, strict=True):

@@ -1,4 +1,4 @@
-"""The small network that tells clear faces from cut, blurred, covered and drawn ones."""
+"""Train the network that tells clear faces from cut, blurred, covered and drawn ones."""
 
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ LEARNING_RATE = 0.002
 
 
 def build() -> "keras.Model":
-    """Build the network: seven 3x3 convolutions, 48x48 to 6x6, mean, five logits."""
+    """Build the network: seven 3x3 convolutions, 48x48 to 6x6, global average, five logits."""
     import keras
     from keras import layers
 
@@ -38,7 +38,7 @@ def train(
     """Train the network.
 
     Returns:
-        The network, and of an epoch that it has not seen: the share of each class that is told.
+        The network, and the recall of each class on an epoch that it was not trained on.
     """
     import keras
 

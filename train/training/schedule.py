@@ -1,6 +1,6 @@
-"""How the learning rate goes, and when a run ends early: out of config and history alone.
+"""Compute the learning rate and early stopping, from config and history alone.
 
-Nothing else is remembered, so that a killed run goes on exactly as it would have.
+There is no other state, so that a resumed run continues exactly as it would have.
 """
 
 from collections.abc import Sequence
@@ -10,22 +10,22 @@ from train.recipes.config import TrainConfig
 
 
 def phase_of(config: TrainConfig, epoch: int) -> range:
-    """The epochs, from 0, that share one optimizer: before or after the trunk thaws."""
+    """Return the epochs, from 0, that share an optimizer: before or after unfreezing the trunk."""
     if epoch < config.frozen_epochs:
         return range(min(config.frozen_epochs, config.epochs))
     return range(config.frozen_epochs, config.epochs)
 
 
 def peak_rate(config: TrainConfig, epoch: int) -> float:
-    """The learning rate at which an epoch's phase begins, or peaks after its warm-up."""
+    """Return the initial learning rate of an epoch's phase, or its peak after the warm-up."""
     thawed = 0 < config.frozen_epochs <= epoch
     return config.learning_rate * (config.fine_tuning_rate if thawed else 1.0)
 
 
 def plateau_rate(config: TrainConfig, history: Sequence[dict[str, Any]]) -> float:
-    """The rate of the next epoch: reduced as often as the score stood still for a while.
+    """Return the next epoch's rate, reduced each time the score stopped improving.
 
-    Waiting begins again with a reduction, and with a phase.
+    The patience starts anew with a reduction, and with a phase.
     """
     epoch = len(history)
     rate, best, waited = peak_rate(config, epoch), float("-inf"), 0
@@ -38,7 +38,7 @@ def plateau_rate(config: TrainConfig, history: Sequence[dict[str, Any]]) -> floa
 
 
 def has_stopped(config: TrainConfig, history: Sequence[dict[str, Any]]) -> bool:
-    """Whether the best score is so many epochs old that no more are run."""
+    """Return whether the best score is `early_stopping` epochs old."""
     if not config.early_stopping or len(history) <= config.early_stopping:
         return False
     scores = [row["score"] for row in history]

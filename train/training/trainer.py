@@ -1,4 +1,4 @@
-"""A network in training: weights, optimizer, learning rate, moving average, epoch by epoch."""
+"""Train a network epoch by epoch: weights, optimizer, learning rate, moving average."""
 
 import sys
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ SCORED = 256  # faces of PublicTest at once
 
 
 class Training:
-    """A network with its optimizer and its faces, epoch by epoch."""
+    """A network with its optimizer and its faces."""
 
     def __init__(
         self,
@@ -35,13 +35,13 @@ class Training:
         strategy: Any | None = None,
         init: Path | None = None,
     ) -> None:
-        """Build the network, and put the faces beside it.
+        """Build the network and load the faces onto its device.
 
         Args:
             config: of the run.
-            table: what it learns from.
+            table: faces and targets.
             strategy: from `find_strategy`.
-            init: a run or model whose weights it begins with.
+            init: a run or model with the initial weights.
 
         Raises:
             RunError: there is no such network, or `init` has no weights for it.
@@ -74,19 +74,19 @@ class Training:
         with self._scope():
             if config.averaging:
                 self.average = MovingAverage(self.network, config.averaging)
-        # Out of the strategy's scope: each worker has read the faces itself, and TensorFlow does
-        # not send arrays of bytes from one to the others.
+        # Outside the strategy's scope: each worker has read the faces itself, and TensorFlow does
+        # not broadcast arrays of bytes.
         self.model = TrainingModel(self.network, table, config, self.average)
 
     @property
     def rate(self) -> float:
-        """The learning rate of the next step."""
+        """Learning rate of the next step."""
         return float(self.network.optimizer.learning_rate)
 
     def resume(self, out: Path, epochs: int) -> None:
-        """Be what the run was after so many epochs."""
+        """Restore the state after a number of epochs."""
         self._enter(epochs - 1)
-        # The optimizer's state exists only once it is built, and weights load only into what is.
+        # The optimizer's state must exist before it can be loaded.
         with self._scope():
             self.network.optimizer.build(self.network.trainable_variables)
         if self.average is not None:
@@ -95,38 +95,38 @@ class Training:
         read_weights(self.network, checkpoint(out, epochs))
 
     def begin(self, epoch: int, history: Sequence[dict[str, Any]]) -> None:
-        """Get ready for an epoch, from 0."""
+        """Prepare for an epoch, from 0."""
         self._enter(epoch)
         if self._config.schedule == "plateau":
             self.network.optimizer.learning_rate = plateau_rate(self._config, history)
         _seed_dropout(self.network, self._config.seed, epoch)
 
     def run(self, epoch: int) -> float:
-        """One epoch, from 0; its mean loss."""
+        """Train for one epoch, from 0, and return its mean loss."""
         batches = make_batches(self._table, self._config, epoch)
         if self._distributed is not None:
             return float(self._distributed.run(batches[index][0] for index in range(len(batches))))
-        # The faces are shuffled already; Keras would shuffle the batches again, differently after
-        # each resume. Its progress bar is for a terminal: in a log it leaves a line for each step.
+        # Batches are shuffled already, in an order that a resumed run repeats. In a log, Keras's
+        # progress bar would leave a line for each step.
         fitted = self.model.fit(
             batches, epochs=1, shuffle=False, verbose=1 if sys.stdout.isatty() else 0
         )
         return float(fitted.history["loss"][0])
 
     def score(self, inputs: "np.ndarray[Any, Any]", dataset: "Dataset") -> dict[str, float]:
-        """PublicTest accuracy of both heads without flip averaging, and their mean."""
+        """Compute PublicTest accuracy of both heads without flip averaging, and their mean."""
         import numpy as np
 
         if self.average is not None:
             self.average.swap()
-        ask = self._distributed.answer if self._distributed else self.network.predict_on_batch
+        predict = self._distributed.predict if self._distributed else self.network.predict_on_batch
         answers = []
         for start in range(0, len(inputs), SCORED):
             part = inputs[start : start + SCORED]
-            # One shape for all: a backend may compile for each.
+            # Padded to one shape, because a backend may compile for each.
             filled = np.concatenate([part, np.zeros_like(inputs[: SCORED - len(part)])])
             answers.append(
-                {head: np.asarray(one)[: len(part)] for head, one in ask(filled).items()}
+                {head: np.asarray(one)[: len(part)] for head, one in predict(filled).items()}
             )
         if self.average is not None:
             self.average.swap()
@@ -145,7 +145,7 @@ class Training:
         }
 
     def _enter(self, epoch: int) -> None:
-        """A new optimizer where a phase begins."""
+        """Create a new optimizer where a phase begins."""
         phase = phase_of(self._config, epoch)
         if phase == self._phase:
             return
@@ -170,7 +170,7 @@ class Training:
 def _compile(
     model: "keras.Model", config: TrainConfig, phase: range, steps: int, precision: str
 ) -> None:
-    """With a learning rate for the steps of these epochs."""
+    """Compile the model with a learning rate schedule for a phase's epochs."""
     import keras
 
     rate: Any = peak_rate(config, phase.start)
@@ -187,7 +187,7 @@ def _compile(
         "adam": lambda: keras.optimizers.Adam(rate),
     }
     optimizer = optimizers[config.optimizer]()
-    if precision == "mixed_float16":  # its gradients are too small without
+    if precision == "mixed_float16":  # float16 gradients underflow without
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     model.compile(optimizer=optimizer)
     # The network's checkpoint holds the state of its optimizer.
@@ -195,7 +195,7 @@ def _compile(
 
 
 def _seed_dropout(network: "keras.Model", seed: int, epoch: int) -> None:
-    """Masks that depend on seed and epoch alone; checkpoints do not hold the generators' state."""
+    """Seed dropout from seed and epoch, because checkpoints do not hold generator states."""
     generators = [
         layer.seed_generator for layer in network.layers if hasattr(layer, "seed_generator")
     ]

@@ -1,7 +1,7 @@
-"""The model that `fit` trains: faces, augmentation, network and loss on one device.
+"""Combine faces, augmentation, network and loss in one Keras model, on one device.
 
-A step is given the rows of its faces and random numbers; the faces themselves, their targets and
-all arithmetic stay where the network is. Importing this module imports Keras.
+A step receives row numbers and random numbers; the faces, their targets and all arithmetic stay on
+the device. Importing this module imports Keras.
 """
 
 from typing import Any
@@ -20,7 +20,7 @@ Tensor = Any  # of the Keras backend in use
 
 
 class TrainingModel(keras.Model):  # type: ignore[misc]
-    """A network together with the faces that it learns from."""
+    """A network together with the faces that it is trained on."""
 
     def __init__(
         self,
@@ -29,13 +29,13 @@ class TrainingModel(keras.Model):  # type: ignore[misc]
         config: TrainConfig,
         average: MovingAverage | None = None,
     ) -> None:
-        """Put the faces on the device.
+        """Load the faces onto the device.
 
         Args:
-            network: what is trained.
-            table: what it learns from.
+            network: to train.
+            table: faces and targets.
             config: of the run.
-            average: follows each step, when given.
+            average: updated at each step, if given.
         """
         # Faces and targets stay in float32; the network has a precision of its own.
         super().__init__(dtype="float32", name="training")
@@ -50,7 +50,7 @@ class TrainingModel(keras.Model):  # type: ignore[misc]
         self.built = True
 
     def call(self, batch: dict[str, Tensor], training: bool | None = None) -> dict[str, Tensor]:
-        """Answers of the network to augmented faces, and what they should be.
+        """Predict augmented faces, and return their targets, too.
 
         Args:
             batch: from `train.inputs.batches.make_batches`.
@@ -58,7 +58,7 @@ class TrainingModel(keras.Model):  # type: ignore[misc]
 
         Returns:
             Logits of each head by its name, and the rows of the table's other arrays by theirs,
-            flattened for hidden faces and mixed by mixup as the faces were.
+            smoothed for occluded faces and mixed by mixup like the faces.
         """
         rows = self.prepare(batch)
         inputs = rows.pop("inputs")
@@ -67,7 +67,7 @@ class TrainingModel(keras.Model):  # type: ignore[misc]
         return {**self.network(inputs, training=training), **rows}
 
     def prepare(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The network's `inputs` for a batch, and the rows of the table's other arrays."""
+        """Return the network's `inputs` for a batch, and the rows of the table's other arrays."""
         config = self._config
         rows = {name: ops.take(values, batch["rows"], axis=0)
                 for name, values in self._table.items()}  # fmt: skip
@@ -92,11 +92,11 @@ class TrainingModel(keras.Model):  # type: ignore[misc]
         sample_weight: Any = None,  # noqa: ARG002
         training: bool = True,  # noqa: ARG002
     ) -> Tensor:
-        """Mean cross-entropy of both heads with labels and teachers, and the network's penalties.
+        """Compute the mean cross-entropy of both heads with all targets, plus the penalties.
 
         Targets of a face sum to its weight, so that a face without a target adds nothing. The
         teachers' part is distillation (Hinton et al. 2015): both sides at the config's temperature,
-        times its square, by which the gradients keep their size.
+        times its square, which keeps the size of the gradients.
         """
         assert y_pred is not None
         temperature = self._config.temperature
@@ -118,7 +118,7 @@ class TrainingModel(keras.Model):  # type: ignore[misc]
 
 
 def _flatten(targets: Tensor, share: Tensor) -> Tensor:
-    """Each head's targets moved towards the uniform one by (N, 1) shares, their sums kept."""
+    """Move each head's targets towards uniform ones by (N, 1) shares, keeping their sums."""
     parts = []
     for columns in HEAD_COLUMNS.values():
         part = targets[:, columns]
@@ -127,5 +127,5 @@ def _flatten(targets: Tensor, share: Tensor) -> Tensor:
 
 
 def _mix(values: Tensor, share: Tensor) -> Tensor:
-    """Mixup (Zhang et al. 2018) of each row with the one as far from the batch's other end."""
+    """Mix each row with the one at the mirrored index of the batch (mixup, Zhang et al. 2018)."""
     return share * values + (1 - share) * ops.flip(values, axis=0)
