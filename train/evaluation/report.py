@@ -245,7 +245,7 @@ def _answer(figures: dict[str, Any]) -> str:
         "calibration error, so its interval is biased upwards."
     )
     if any(row != "FER+ majority" for row in rows[0][1:]):
-        note += " These images have no FER+ votes; the reference are FER2013's labels."
+        note += " There are no FER+ votes for these images; the labels are those of FER2013."
     return f"## The answer\n\n{note}\n\n" + table(("", *(split for split, _ in splits)), rows)
 
 
