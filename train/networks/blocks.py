@@ -1,4 +1,4 @@
-"""Parts that several networks are built from: convolutions, residual blocks, the two heads."""
+"""Build the parts that several networks share: convolutions, residual blocks, the two heads."""
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -8,22 +8,22 @@ if TYPE_CHECKING:
     import keras
 
 HEADS = {"ferplus": len(FERPLUS_LABELS), "fer2013": len(FER2013_LABELS)}
-# Where each head stands in an array that holds both side by side.
+# Columns of each head in an array with both heads side by side.
 HEAD_COLUMNS = {
     "ferplus": slice(0, HEADS["ferplus"]),
     "fer2013": slice(HEADS["ferplus"], sum(HEADS.values())),
 }
-# Standardized faces back to about the grey levels that pretrained trunks expect.
+# Map standardized faces to about the grey levels that pretrained trunks expect.
 GREY_SCALE, GREY_MEAN = 64.0, 128.0
 
 
 class Regularization(NamedTuple):
-    """What keeps a network from learning by heart.
+    """Regularization of a network.
 
     Attributes:
         l2: weight decay of kernels, as an L2 term of the loss.
-        dropout: rate before the heads; elsewhere as the network's function says.
-        synchronized: batch normalization over all replicas instead of each one's own share.
+        dropout: rate before the heads; that of other layers is up to the network's function.
+        synchronized: whether batch normalization is over all replicas, not over each one's part.
     """
 
     l2: float = 0.0
@@ -32,7 +32,7 @@ class Regularization(NamedTuple):
 
 
 def convolution(x: Any, width: int, how: Regularization, *, side: int = 3, strides: int = 1) -> Any:
-    """Convolution, batch normalization, ReLU."""
+    """Add convolution, batch normalization and ReLU."""
     from keras import layers
 
     return layers.Activation("relu")(
@@ -43,7 +43,7 @@ def convolution(x: Any, width: int, how: Regularization, *, side: int = 3, strid
 def normalized_convolution(
     x: Any, width: int, how: Regularization, *, side: int = 3, strides: int = 1
 ) -> Any:
-    """Convolution, padded only where the strides are 1, and batch normalization."""
+    """Add a convolution, padded if its stride is 1, and batch normalization."""
     from keras import layers
 
     x = layers.Conv2D(
@@ -58,20 +58,52 @@ def normalized_convolution(
     return layers.BatchNormalization(synchronized=how.synchronized)(x)
 
 
-def residual_block(x: Any, width: int, halves: bool, how: Regularization) -> Any:
-    """Two convolutions added to what they began with, which is averaged where the side halves."""
+def residual_block(
+    x: Any, width: int, how: Regularization, *, halves: bool = False, squeeze: int = 0
+) -> Any:
+    """Add two convolutions with a residual connection (He et al. 2016).
+
+    Args:
+        x: (N, h, w, c).
+        width: channels of the output, at least c.
+        how: regularization.
+        halves: whether to halve the side; the shortcut is then averaged and padded with zeros.
+        squeeze: reduction of a squeeze-and-excitation gate; 0 for none.
+    """
     from keras import layers, ops
 
     y = convolution(x, width, how, strides=2 if halves else 1)
     y = normalized_convolution(y, width, how)
+    if squeeze:
+        y = gate(y, squeeze, how)
     if halves:
         x = layers.AveragePooling2D(2)(x)
         x = ops.pad(x, ((0, 0), (0, 0), (0, 0), (0, width - x.shape[-1])))
     return layers.Activation("relu")(layers.Add()([x, y]))
 
 
+def gate(x: Any, squeeze: int, how: Regularization) -> Any:
+    """Scale each channel by 0..1 (squeeze and excitation, Hu et al. 2018).
+
+    Args:
+        x: (N, h, w, c).
+        squeeze: c divided by the width of the hidden layer.
+        how: regularization.
+    """
+    from keras import layers
+
+    width, decay = x.shape[-1], weight_decay(how)
+    means = layers.GlobalAveragePooling2D(keepdims=True)(x)
+    inner = layers.Conv2D(max(1, width // squeeze), 1, activation="relu", kernel_regularizer=decay)(
+        means
+    )
+    return layers.Multiply()(
+        [x, layers.Conv2D(width, 1, activation="sigmoid", kernel_regularizer=decay)(inner)]
+    )
+
+
 def with_heads(name: str, inputs: Any, features: Any, how: Regularization) -> "keras.Model":
-    """The two heads on (N, c) features."""
+    """Add the two heads to (N, c) features."""
     from keras import Model, layers
 
     x = layers.Dropout(how.dropout)(features)
@@ -86,7 +118,7 @@ def with_heads(name: str, inputs: Any, features: Any, how: Regularization) -> "k
 
 
 def weight_decay(how: Regularization) -> Any:
-    """Make the L2 penalty of a kernel, None for none."""
+    """Return the L2 penalty of a kernel, or None."""
     from keras import regularizers
 
     return regularizers.L2(how.l2) if how.l2 else None
