@@ -1,1 +1,1 @@
-"""The networks in plain Keras layers, and what is done with their weights."""
+"""Networks in plain Keras layers, and their initialization, freezing and feature maps."""

@@ -1,4 +1,4 @@
-"""Every network by its name."""
+"""Build every network by its name."""
 
 from typing import TYPE_CHECKING
 
@@ -20,15 +20,15 @@ def build_network(
     pretrained: str = "",
     shape: NetworkShape | None = None,
 ) -> "keras.Model":
-    """A fresh network.
+    """Build a network.
 
     Args:
         name: a key of `NETWORKS`.
-        spec: gives the input's shape.
-        how: regularization; none when None.
+        spec: with the input's shape.
+        how: regularization; None for none.
         pretrained: for `resnet50`: `imagenet` downloads Keras's weights, a path reads them from a
-            file, nothing leaves them random. Other networks begin with random weights only.
-        shape: of `plain`; its defaults when None.
+            file, "" leaves them random. Other networks start with random weights only.
+        shape: of `plain`; None for the defaults.
 
     Returns:
         (N, h, w, 1) float32 -> {"ferplus": (N, 8), "fer2013": (N, 7)} float32 logits.

@@ -1,12 +1,11 @@
-"""The weights of dlib's network for recognizing faces, out of its own file.
+"""Read the weights of dlib's face recognition network from its own file.
 
 `dlib_face_recognition_resnet_model_v1.dat` is by Davis King, in the public domain (CC0 1.0):
 https://github.com/davisking/dlib-models, where he says that it was trained on about three million
-faces. 22,466,066 bytes, SHA-256
-55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30.
+faces. 22,466,066 bytes, SHA-256 55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30.
 
-The format is that of dlib/serialize.h and dlib/cuda/tensor.h: a positive integer is how many
-bytes it has, then these; a tensor is a version, four sizes, and float32 values.
+The format is that of dlib/serialize.h and dlib/cuda/tensor.h: a positive integer is its number of
+bytes, then these bytes; a tensor is a version, four sizes, and float32 values.
 """
 
 from collections.abc import Sequence
@@ -18,19 +17,19 @@ from fer_core.preprocessing import Float32Array
 from train.errors import RunError
 from train.networks.scaled_convolution import ScaledConvolution
 
-COLOURS = 3
-# What dlib's input layer takes from red, green and blue before it divides (dlib/dnn/input.h).
+COLORS = 3
+# dlib's input layer subtracts these from red, green and blue, then divides (dlib/dnn/input.h).
 MEANS = np.array([122.782, 117.001, 104.298], np.float32)
 DIVISOR = np.float32(256)
 TENSOR_VERSION = 2
 
 
 def read_face_weights(path: Path, shapes: Sequence[tuple[int, ...]]) -> list[ScaledConvolution]:
-    """The first convolutions of the file.
+    """Read the first convolutions of the file.
 
     Args:
         path: dlib's file.
-        shapes: of their kernels, (height, width, inputs, outputs), from the picture on.
+        shapes: of their kernels, (height, width, inputs, outputs), from the input on.
 
     Raises:
         RunError: the file cannot be read, or holds no such convolutions.
@@ -61,12 +60,12 @@ def read_face_weights(path: Path, shapes: Sequence[tuple[int, ...]]) -> list[Sca
 def for_standardized_grey(
     convolution: ScaledConvolution, scale: float, mean: float
 ) -> ScaledConvolution:
-    """The first convolution for one grey channel in the place of three colours.
+    """Adapt the first convolution from three color channels to one grey channel.
 
     Args:
-        convolution: of red, green and blue, as dlib prepares them: 0..255, less `MEANS`, by 256.
-        scale: grey levels, of 255, that a difference of 1 in the channel means.
-        mean: the grey level that 0 means.
+        convolution: of red, green and blue as dlib prepares them, (0..255 - `MEANS`) / 256.
+        scale: grey levels, of 255, for a difference of 1 in the grey channel.
+        mean: grey level at 0 in the grey channel.
     """
     kernel, bias, gain, offset = convolution
     of_mean = np.einsum("hwco,c->o", kernel, (np.float32(mean) - MEANS) / DIVISOR)
@@ -75,7 +74,7 @@ def for_standardized_grey(
 
 
 def _next_tensor(content: bytes, start: int, count: int) -> tuple[Float32Array, int]:
-    """The next tensor of so many values in one sample, and where it ends.
+    """Return the next tensor with this number of values, and the position after it.
 
     Raises:
         ValueError: there is none.
@@ -89,6 +88,6 @@ def _next_tensor(content: bytes, start: int, count: int) -> tuple[Float32Array, 
 
 
 def _integer(value: int) -> bytes:
-    """A positive number as dlib writes it: how many bytes, then these, the lowest first."""
+    """Encode a positive number as dlib does: its number of bytes, then these, little-endian."""
     size = (value.bit_length() + 7) // 8
     return bytes([size]) + value.to_bytes(size, "little")

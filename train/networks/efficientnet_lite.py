@@ -1,7 +1,7 @@
-"""EfficientNet-Lite0 (Tan and Le 2019), in plain Keras layers.
+"""Build EfficientNet-Lite0 (Tan and Le 2019) in plain Keras layers.
 
-As tensorflow/tpu has it in models/official/efficientnet/lite: MobileNetV2's blocks (Sandler et al.
-2018) with ReLU6, without squeeze-and-excitation, so that it runs as integers on a telephone.
+As in tensorflow/tpu, models/official/efficientnet/lite: MobileNetV2's blocks (Sandler et al. 2018)
+with ReLU6 and without squeeze-and-excitation, which suits integer inference on phones.
 """
 
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import keras
 
 LITE_SIDE = 96  # pixels, twice a face's; a multiple of 32, so that each stage halves an even side
-MEAN, DIVISOR = 127.0, 128.0  # how its ImageNet weights expect grey levels: less one, by the other
+MEAN, DIVISOR = 127.0, 128.0  # the ImageNet weights expect (grey level - MEAN) / DIVISOR
 STEM, HEAD = 32, 1280  # channels, the same in all sizes of the family
 
 
@@ -29,7 +29,7 @@ class Stage(NamedTuple):
     Attributes:
         side: of the depthwise kernels.
         strides: of the first block; those of the others are 1.
-        expansion: channels of the depthwise convolution for each one of the block's input.
+        expansion: channels of the depthwise convolution, per channel of the block's input.
         width: channels of the output.
         blocks: how many.
     """
@@ -53,9 +53,9 @@ STAGES = (
 
 
 def efficientnet_lite0(spec: PreprocessingSpec, how: Regularization) -> "keras.Model":
-    """EfficientNet-Lite0 at 96x96, for one grey channel; 3.4 M parameters.
+    """Build EfficientNet-Lite0 at 96x96, for one grey channel; 3.4 M parameters.
 
-    `train.transfer` gives it ImageNet's weights.
+    `train.transfer` initializes it with ImageNet weights.
     """
     from keras import Input, layers
 
@@ -72,7 +72,7 @@ def efficientnet_lite0(spec: PreprocessingSpec, how: Regularization) -> "keras.M
 
 
 def _block(x: Any, stage: Stage, strides: int, how: Regularization) -> Any:
-    """Widen, filter each channel, narrow; added to the input where that has the same shape."""
+    """Add an inverted residual block; without a shortcut where the shapes differ."""
     from keras import layers
 
     inner = x.shape[-1] * stage.expansion
@@ -83,12 +83,12 @@ def _block(x: Any, stage: Stage, strides: int, how: Regularization) -> Any:
 
 
 def _normalized(x: Any, width: int | None, side: int, strides: int, how: Regularization) -> Any:
-    """Convolution, depthwise where there is no width, and batch normalization."""
+    """Add a convolution, depthwise if there is no width, and batch normalization."""
     from keras import layers
 
     shared = {"strides": strides, "padding": "same", "use_bias": False}
     if width is None:
-        # Without decay: nine or 25 weights a channel learn nothing by heart.
+        # No weight decay: 9 or 25 weights a channel do not overfit.
         x = layers.DepthwiseConv2D(side, depthwise_initializer="he_normal", **shared)(x)
     else:
         x = layers.Conv2D(

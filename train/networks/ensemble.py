@@ -1,4 +1,4 @@
-"""A network that gives the mean of the logits of several."""
+"""Combine networks into an ensemble, one network that averages their logits."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -10,11 +10,11 @@ if TYPE_CHECKING:
 
 
 def build_ensemble(networks: "Sequence[keras.Model]") -> "keras.Model":
-    """One network whose logits are the mean of those of several, or of their members."""
+    """Build a network that averages the logits of several networks, or of their members."""
     import keras
 
     inputs = keras.Input(networks[0].input_shape[1:], name="faces")
-    # Each with a name of its own, as Keras wants it of layers.
+    # Keras requires a distinct name for each layer.
     answers = [
         keras.Model(member.inputs, member.output, name=f"member_{number}")(inputs)
         for number, member in enumerate(
@@ -29,10 +29,10 @@ def build_ensemble(networks: "Sequence[keras.Model]") -> "keras.Model":
 
 
 def members_of(network: "keras.Model") -> "list[keras.Model]":
-    """The networks that one is the mean of; itself where it is no mean."""
+    """Return the members of an ensemble; of any other network, itself."""
     return [layer for layer in network.layers if _has_heads(layer)] or [network]
 
 
 def _has_heads(part: Any) -> bool:
-    """Whether it is a network with heads of its own, as a layer of a mean."""
+    """Return whether a layer is a network with heads of its own."""
     return {layer.name for layer in getattr(part, "layers", [])} >= set(HEADS)

@@ -1,4 +1,4 @@
-"""What the layers of a network answer to one face."""
+"""Compute the feature maps of a network's layers for one face."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,11 +10,11 @@ from fer_core.preprocessing import Float32Array
 from train.errors import FeatureError
 
 CHANNELS = 16  # shown of a layer, at most
-STAGE_SHRINK = 2 / 3  # a picture of this share of the side or less begins a new stage
+STAGE_SHRINK = 2 / 3  # a side of at most this share of the last one starts a new stage
 
 
 def map_layers(member: Any) -> dict[str, Any]:
-    """Layers that give (N, h, w, c), by name, from input to output; those of inner trunks, too."""
+    """Return the layers of (N, h, w, c) by name, in order, those of inner trunks included."""
     import keras
 
     found: dict[str, Any] = {}
@@ -31,7 +31,7 @@ def _is_map(output: Any) -> bool:
 
 
 def stage_layers(member: Any) -> list[str]:
-    """Names of the last activations before each reduction of the picture, from input to output.
+    """Name the last activation before each downsampling, from input to output.
 
     Raises:
         FeatureError: the network has no activations that are maps.
@@ -62,18 +62,18 @@ def _is_activation(layer: Any) -> bool:
 def feature_maps(
     member: Any, inputs: Float32Array, names: Sequence[str]
 ) -> dict[str, Float32Array]:
-    """What layers answer to one face.
+    """Compute the feature maps of some layers for one face.
 
     Args:
         member: of `train.networks.ensemble.members_of`.
         inputs: (1, h, w, 1) float32, from `preprocess`.
-        names: of `map_layers`.
+        names: from `map_layers`.
 
     Returns:
         (h, w, c) float32 by name, in the order of `names`.
 
     Raises:
-        FeatureError: the network has no such layer; the message names those that it has.
+        FeatureError: the network has no such layer; the message lists its layers.
     """
     known = map_layers(member)
     if unknown := [name for name in names if name not in known]:
@@ -92,7 +92,7 @@ def _maps_within(part: Any, inputs: Any, names: set[str]) -> dict[str, Float32Ar
     if outputs:
         answers = keras.Model(part.inputs, outputs)([inputs], training=False)
         found = {name: np.asarray(maps, np.float32)[0] for name, maps in answers.items()}
-    # The graph of a trunk that is called as a layer is its own: what comes before it is its input.
+    # A trunk that is called as a layer has a graph of its own, with its own input.
     for before, trunk in zip(part.operations, part.operations[1:], strict=False):
         if isinstance(trunk, keras.Model) and names & map_layers(trunk).keys():
             arriving = keras.Model(part.inputs, before.output)([inputs], training=False)
@@ -101,6 +101,6 @@ def _maps_within(part: Any, inputs: Any, names: set[str]) -> dict[str, Float32Ar
 
 
 def strongest_channels(maps: Float32Array, count: int = CHANNELS) -> NDArray[np.int64]:
-    """(at most count,) channels of (h, w, c) maps by mean magnitude, the strongest first."""
+    """Return the channels of (h, w, c) maps with the largest mean magnitude, in order."""
     strength = np.abs(maps).mean(axis=(0, 1))
     return np.argsort(-strength, kind="stable")[:count]

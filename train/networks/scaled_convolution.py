@@ -1,4 +1,4 @@
-"""A convolution of a network that others trained, with what scales its output there."""
+"""A convolution of a pretrained network, followed by a scale and an offset."""
 
 from typing import NamedTuple
 

@@ -1,8 +1,7 @@
-"""Features of networks that others trained: dlib's for faces, EfficientNet-Lite0's for ImageNet.
+"""Initialize networks with pretrained features: dlib's for faces, or ImageNet's.
 
-What scales the output of a convolution there becomes batch normalization, with the statistics of
-FER2013's faces, so that the network's features are still those of the file and training starts from
-them. The heads stay random.
+Scale and offset after a convolution become batch normalization with the statistics of FER2013's
+faces, so that the features are still those of the file when training starts. The heads stay random.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fer_core.preprocessing import Float32Array, PreprocessingSpec
-from train.networks.dlib_weights import COLOURS, for_standardized_grey, read_face_weights
+from train.networks.dlib_weights import COLORS, for_standardized_grey, read_face_weights
 from train.networks.imagenet_weights import read_imagenet_weights
 from train.networks.scaled_convolution import ScaledConvolution
 
@@ -26,15 +25,15 @@ BATCH = 64
 
 
 def pretrained_convolutions(network: "keras.Model", weights: Path) -> list[ScaledConvolution]:
-    """The convolutions for one of the networks of `READERS`, the first one for its grey channel.
+    """Read the convolutions for a network of `READERS`, adapted to its grey input.
 
     Raises:
         RunError: the file cannot be read, or is another.
     """
     shapes = [tuple(layer.kernel.shape) for layer, _ in _trunk(network)]
     height, width, _, outputs = shapes[0]
-    in_colour = [(height, width, COLOURS, outputs), *shapes[1:]]
-    return [_as_large_as_fresh(one) for one in READERS[network.name](weights, in_colour)]
+    in_color = [(height, width, COLORS, outputs), *shapes[1:]]
+    return [_rescaled(one) for one in READERS[network.name](weights, in_color)]
 
 
 def _face_convolutions(weights: Path, shapes: Sequence[tuple[int, ...]]) -> list[ScaledConvolution]:
@@ -48,7 +47,7 @@ def _imagenet_convolutions(
     weights: Path, shapes: Sequence[tuple[int, ...]]
 ) -> list[ScaledConvolution]:
     first, *others = read_imagenet_weights(weights, shapes)
-    # Its three colours are prepared alike, so that for grey they are one.
+    # Its three colors are prepared alike, so that for grey their kernels add up.
     return [first._replace(kernel=first.kernel.sum(axis=2, keepdims=True)), *others]
 
 
@@ -58,11 +57,11 @@ READERS: dict[str, Callable[[Path, Sequence[tuple[int, ...]]], list[ScaledConvol
 }
 
 
-def _as_large_as_fresh(convolution: ScaledConvolution) -> ScaledConvolution:
-    """With a kernel of the spread that `he_normal` draws (He et al. 2015), and gains to match.
+def _rescaled(convolution: ScaledConvolution) -> ScaledConvolution:
+    """Rescale a kernel to the standard deviation of `he_normal` (He et al. 2015).
 
-    Dlib's have a seventh of it, so that a learning rate would change them fifty times as fast;
-    those of EfficientNet-Lite0 have an eighth to three times of it.
+    The gains change to match. Dlib's kernels have a seventh of it, so that a learning rate would
+    change them fifty times as fast; those of EfficientNet-Lite0 have an eighth to three times.
     """
     kernel, bias, gain, offset = convolution
     spread = np.sqrt(2 * len(gain) / kernel.size)
@@ -73,10 +72,10 @@ def _as_large_as_fresh(convolution: ScaledConvolution) -> ScaledConvolution:
 def transfer(
     network: "keras.Model", convolutions: list[ScaledConvolution], inputs: Float32Array
 ) -> None:
-    """Give a network the features of the one that the convolutions come from.
+    """Replace the features of a network by pretrained ones.
 
     Args:
-        network: its trunk's weights are replaced.
+        network: whose trunk is changed in place.
         convolutions: from `pretrained_convolutions`.
         inputs: (N, h, w, 1) float32 prepared faces, for the statistics of batch normalization.
     """
@@ -85,7 +84,7 @@ def transfer(
         convolution.set_weights([given.kernel])
         zero, one = np.zeros_like(given.bias), np.ones_like(given.bias)
         _set_normalization(normalization, given, mean=zero, variance=one)
-    # The features are the other network's by now, so one pass tells what each normalization gets.
+    # The features are now the pretrained ones, so one pass yields all statistics.
     means, variances = _statistics(network, [layer for layer, _ in trunk], inputs)
     for (_, normalization), given, mean, variance in zip(
         trunk, convolutions, means, variances, strict=True
@@ -125,7 +124,7 @@ def pretrained_network(
 def _set_normalization(
     layer: Any, given: ScaledConvolution, mean: Float32Array, variance: Float32Array
 ) -> None:
-    """Let it scale as it is given, whatever mean and variance it takes for its input's."""
+    """Set batch normalization to a given scale, for any statistics of its input."""
     gamma = given.gain * np.sqrt(variance + layer.epsilon)
     beta = given.offset + given.gain * (mean + given.bias)
     layer.set_weights([gamma, beta, mean, variance])
@@ -134,7 +133,7 @@ def _set_normalization(
 def _statistics(
     network: "keras.Model", layers: list[Any], inputs: Float32Array
 ) -> tuple[list[Float32Array], list[Float32Array]]:
-    """Mean and variance of each layer's channels over all faces and places."""
+    """Compute mean and variance of each layer's channels over all faces and positions."""
     import keras
 
     inner = keras.Model(network.inputs, [layer.output for layer in layers])
@@ -151,10 +150,10 @@ def _statistics(
 
 
 def _trunk(network: "keras.Model") -> list[tuple[Any, Any]]:
-    """Each convolution with the batch normalization after it, from the picture on."""
+    """Return each convolution with the batch normalization after it, from the input on."""
     from keras import layers
 
-    # They come in turns, without a branch that has either.
+    # They alternate, and no branch has only one of them.
     convolutions, normalizations = (
         [layer for layer in network.layers if isinstance(layer, kinds)]
         for kinds in ((layers.Conv2D, layers.DepthwiseConv2D), layers.BatchNormalization)

@@ -11,7 +11,7 @@ from train.errors import RunError
 from train.inputs.batches import TrainingTable, make_batches, steps_of
 from train.networks.blocks import Regularization
 from train.networks.build import build_network
-from train.networks.freezing import freeze, freeze_stages, thaw
+from train.networks.freezing import freeze, freeze_stages, unfreeze
 from train.recipes.config import TrainConfig
 from train.training.precision import choose_precision
 from train.training.schedule import peak_rate, phase_of, plateau_rate
@@ -153,7 +153,7 @@ class Training:
             freeze(self.network)
         else:
             if self._config.frozen_epochs or self._config.pretrained:
-                thaw(self.network)
+                unfreeze(self.network)
             freeze_stages(self.network, self._config.frozen_stages)
         self._phase = phase
         with self._scope():

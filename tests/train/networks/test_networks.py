@@ -72,7 +72,7 @@ def test_more_stages_than_a_network_has_are_told() -> None:
 
 def test_weights_that_cannot_be_had_are_told(tmp_path: Path) -> None:
     missing = str(tmp_path / "none.weights.h5")
-    with pytest.raises(ValueError, match=r"of ResNet50 cannot be had .* name a file"):
+    with pytest.raises(ValueError, match=r"of ResNet50 cannot be loaded .* name a file"):
         build_network("resnet50", PreprocessingSpec(), pretrained=missing)
     with pytest.raises(ValueError, match="for resnet50 only"):
         build_network("vgg", PreprocessingSpec(), pretrained="imagenet")
