@@ -1,1 +1,1 @@
-"""What networks learn from: faces that are chosen, changed and prepared, and their targets."""
+"""Inputs of training: selected and augmented faces, their targets, and batches."""

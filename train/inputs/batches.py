@@ -1,4 +1,4 @@
-"""What a network learns from: faces that count, their targets, and batch after batch."""
+"""Assemble what a network is trained on: faces with targets, and batches of them."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from fer_core.preprocessing import Float32Array, UInt8Array
 from train.data.dataset import Dataset
-from train.inputs.augmentation import draw_chances
+from train.inputs.augmentation import draw_uniform
 from train.inputs.standardization import prepare_training_faces
 from train.inputs.targets import balance, training_targets
 from train.inputs.teachers import TeacherLogits
@@ -18,34 +18,34 @@ from train.recipes.config import TrainConfig
 if TYPE_CHECKING:
     import keras
 
-# Streams of chance apart from augmentation's, so that switching one on leaves all else as it was.
+# Random streams apart from augmentation's, so that enabling one does not change the others.
 MIXUP_STREAM, UNLABELLED_STREAM = 1, 2
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingTable:
-    """All that a run learns from, row by row.
+    """All faces of a run with their targets, row by row.
 
-    Targets hold both heads side by side (`HEAD_COLUMNS`), and those of a head sum to the weight
-    that the face has in its loss.
+    Targets hold both heads side by side (`HEAD_COLUMNS`); those of a head sum to the weight of the
+    face in its loss.
 
     Attributes:
         faces: (N, s, s) uint8 grey, filtered, in the geometry of the run's preprocessing.
-        labels: (N, 15) float32 targets out of votes and labels.
-        labelled: how many rows, from the first, have labels; the others are unlabelled faces.
-        taught: (N, 15) float32 targets out of teachers' answers, if there are any.
-        offsets: (N, 15) float32, added to the logits before the loss, if there are any.
+        labels: (N, 15) float32 targets from votes and labels.
+        labelled: number of rows with labels, which come first; the others are unlabelled.
+        soft_targets: (N, 15) float32 targets from teachers' logits, if any.
+        offsets: (N, 15) float32, added to the logits before the loss, if any.
     """
 
     faces: UInt8Array
     labels: Float32Array
     labelled: int
-    taught: Float32Array | None = None
+    soft_targets: Float32Array | None = None
     offsets: Float32Array | None = None
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """The arrays that are there, by name."""
-        names = ("faces", "labels", "taught", "offsets")
+        """Return the arrays that are not None, by name."""
+        names = ("faces", "labels", "soft_targets", "offsets")
         arrays = {name: getattr(self, name) for name in names}
         return {name: values for name, values in arrays.items() if values is not None}
 
@@ -57,18 +57,18 @@ def make_table(
     answers: TeacherLogits | None = None,
     unlabelled: UInt8Array | None = None,
 ) -> TrainingTable:
-    """Faces with their targets, as the config wants them.
+    """Assemble the faces with the targets that the config asks for.
 
     Args:
         faces: to train on, all with labels.
         config: of the run.
-        weights: (N,) how much each face counts; 1 when None.
-        answers: of teachers to all these faces, for a config with a teacher_share.
+        weights: (N,) of the faces in the loss; None for 1.
+        answers: teachers' logits of all these faces, for a config with a teacher_share.
         unlabelled: (U, 48, 48) uint8 grey faces without labels, for a config with an
-            unlabelled_share; the answers are all that they teach.
+            unlabelled_share; the teachers' logits are their only targets.
 
     Raises:
-        RunError: the answers leave a face out.
+        RunError: the logits leave a face out.
     """
     targets = training_targets(faces, config)
     counts = np.ones(len(faces), np.float32) if weights is None else weights
@@ -77,25 +77,25 @@ def make_table(
     share = config.teacher_share if answers else 0.0
     labels = _weighted(targets, (1 - share) * counts, config)
     crops = faces.faces
-    taught = offsets = None
+    soft_targets = offsets = None
     if answers is not None:
-        taught = _weighted(_soft_targets(answers, crops, config), share * counts, config)
+        soft_targets = _weighted(_soft_targets(answers, crops, config), share * counts, config)
     if unlabelled is not None and len(unlabelled):
         assert answers is not None
-        assert taught is not None
+        assert soft_targets is not None
         one = np.ones(len(unlabelled), np.float32)
         more = _weighted(_soft_targets(answers, unlabelled, config), one, config)
-        taught = np.concatenate([taught, more])
+        soft_targets = np.concatenate([soft_targets, more])
         labels = np.concatenate([labels, np.zeros_like(more)])
         crops = np.concatenate([crops, unlabelled])
         if config.prior_adjustment:
             offsets = np.zeros_like(labels)
-            offsets[len(faces) :] = config.prior_adjustment * _to_even_prior(targets)
+            offsets[len(faces) :] = config.prior_adjustment * _uniform_prior_offsets(targets)
     return TrainingTable(
         prepare_training_faces(crops, config.preprocessing),
         labels.astype(np.float32),
         len(faces),
-        None if taught is None else taught.astype(np.float32),
+        None if soft_targets is None else soft_targets.astype(np.float32),
         offsets,
     )
 
@@ -122,11 +122,11 @@ def _soft_targets(
     }
 
 
-def _to_even_prior(targets: dict[str, Float32Array]) -> Float32Array:
-    """(15,) what to add to logits under the dataset's prior so that all classes are as likely.
+def _uniform_prior_offsets(targets: dict[str, Float32Array]) -> Float32Array:
+    """Return (15,) offsets of the logits from the dataset's prior to a uniform one.
 
-    Logit adjustment (Menon et al. 2021) of unlabelled faces, whose targets are answers under an
-    even prior, while the dataset's own faces go on teaching the dataset's prior.
+    Logit adjustment (Menon et al. 2021) of unlabelled faces, whose targets have a uniform prior,
+    while the dataset's own faces keep the dataset's prior.
     """
     parts = []
     for head in HEADS:
@@ -135,8 +135,8 @@ def _to_even_prior(targets: dict[str, Float32Array]) -> Float32Array:
     return np.concatenate(parts).astype(np.float32)
 
 
-def steps_of(table: TrainingTable, config: TrainConfig) -> int:
-    """Steps of an epoch, in each pass of which a labelled face comes once, but for a rest."""
+def steps_of_epoch(table: TrainingTable, config: TrainConfig) -> int:
+    """Return the number of steps of an epoch; each pass shows a labelled face at most once."""
     return config.passes * (table.labelled // _labelled_of_batch(table, config))
 
 
@@ -147,15 +147,15 @@ def _labelled_of_batch(table: TrainingTable, config: TrainConfig) -> int:
 
 
 def make_batches(table: TrainingTable, config: TrainConfig, epoch: int) -> "keras.utils.PyDataset":
-    """One epoch's batches, decided by seed and epoch alone.
+    """Return one epoch's batches, which depend on seed and epoch alone.
 
-    A batch is ({"rows": (b,) int32 of the table, "chances": (b, c) float32 for `augment`, and with
-    mixup "mixup": (b,) float32 share that each face keeps of itself},).
+    A batch is ({"rows": (b,) int32 of the table, "draws": (b, c) float32 for `augment`, and with
+    mixup "mixup": (b,) float32 share of each face itself},).
     """
     import keras
 
     count = _labelled_of_batch(table, config)
-    steps = steps_of(table, config)
+    steps = steps_of_epoch(table, config)
     rng = np.random.default_rng((config.seed, epoch))
     of_pass = steps // config.passes * count
     orders = [rng.permutation(table.labelled)[:of_pass] for _ in range(config.passes)]
@@ -174,12 +174,12 @@ def make_batches(table: TrainingTable, config: TrainConfig, epoch: int) -> "kera
             return steps
 
         def __getitem__(self, index: int) -> Any:
-            # Shuffled, so that mixup's partners and the parts of several devices are even.
+            # Shuffled, so that mixup pairs and device parts mix labelled and unlabelled faces.
             rng = np.random.default_rng((config.seed, epoch, index))
             size = config.batch_size
             batch = {
                 "rows": rng.permutation(rows[index]) if rest else rows[index],
-                "chances": draw_chances(rng, size),
+                "draws": draw_uniform(rng, size),
             }
             if config.mixup:
                 rng = np.random.default_rng((config.seed, epoch, index, MIXUP_STREAM))

@@ -1,8 +1,8 @@
-"""Dataset faces with imitated faults that hide an expression: cut, blurred or covered.
+"""Simulate faults that hide an expression: cut off, blurred or covered faces.
 
-They teach `train.quality` what a face looks like whose answer is not to be relied on; real
-photographs with such faults (`train.robustness.hidden_faces`) are for measuring. Everywhere: (48,
-48) uint8 grey in, the same out; the input is not touched.
+`train.quality` trains the quality network on them; it is evaluated on photographs with real faults
+(`train.robustness.hidden_faces`). Everywhere: (48, 48) uint8 grey in, the same out; the input is
+not changed.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ OVERSAMPLING = 4  # of the outline of what covers a face
 
 
 def cut_off(face: UInt8Array, rng: Rng) -> UInt8Array:
-    """Lose one side beyond the image's edge, whose pixels are repeated as alignment does it."""
+    """Cut off one side, and replicate the edge as alignment does beyond the image."""
     turns = int(rng.integers(4))
     cut = np.rot90(face, turns).copy()
     left = int(SIDE * rng.uniform(0.42, 0.68))
@@ -30,19 +30,19 @@ def cut_off(face: UInt8Array, rng: Rng) -> UInt8Array:
 
 
 def blur(face: UInt8Array, rng: Rng) -> UInt8Array:
-    """Blur by motion, or out of focus, until the expression is lost."""
+    """Blur by motion, or by defocus, until the expression is lost."""
     if rng.random() < 0.75:
         return _motion(face, int(rng.integers(6, 15)), rng)
     return np.asarray(cv2.GaussianBlur(face, (0, 0), rng.uniform(2.6, 4.5)), np.uint8)
 
 
 def cover(face: UInt8Array, rng: Rng) -> UInt8Array:
-    """Cover mouth and nose by a mask, or any place by a patch of a hand's size."""
+    """Cover mouth and nose by a mask, or any place by a hand-sized patch."""
     return _mask(face, rng) if rng.random() < 0.5 else _patch(face, rng)
 
 
 def vary(face: UInt8Array, rng: Rng) -> UInt8Array:
-    """Change what does not hide an expression: place, light, sharpness, noise, a small cover."""
+    """Vary what does not hide an expression: pose, light, sharpness, noise, a small cover."""
     if rng.random() < 0.5:
         middle = (SIDE / 2 - 0.5, SIDE / 2 - 0.5)
         turn, scale = rng.uniform(-18, 18), rng.uniform(0.85, 1.18)
@@ -70,7 +70,7 @@ FAULTS: dict[str, Callable[[UInt8Array, Rng], UInt8Array]] = {
     "blurred": blur,
     "covered": cover,
 }
-"""By the reason that `fer_core.quality` tells."""
+"""By the reason in `fer_core.quality`."""
 
 
 def _mask(face: UInt8Array, rng: Rng) -> UInt8Array:
@@ -102,7 +102,7 @@ def _mask(face: UInt8Array, rng: Rng) -> UInt8Array:
 
 
 def _patch(face: UInt8Array, rng: Rng) -> UInt8Array:
-    """Lay an ellipse or a rectangle over the face, in any color or in its own, as a hand has."""
+    """Cover the face by an ellipse or a rectangle, of any color or, like a hand, of its own."""
     half = np.array([rng.uniform(0.2, 0.42), rng.uniform(0.16, 0.36)])
     angles = np.linspace(0, 2 * np.pi, 24, endpoint=False)
     if rng.random() < 0.5:
@@ -126,7 +126,7 @@ def _patch(face: UInt8Array, rng: Rng) -> UInt8Array:
 
 
 def _surface(rng: Rng) -> FloatArray:
-    """A surface: one grey level, with shading, cloth, folds and grain at times."""
+    """Draw a surface of one grey level, at times with shading, texture, folds and grain."""
     base = rng.uniform(0, 255)
     surface = np.full((SIDE, SIDE), base, np.float32)
     if rng.random() < 0.6:
@@ -149,7 +149,7 @@ def _surface(rng: Rng) -> FloatArray:
 
 
 def _outline(points: NDArray[np.floating]) -> FloatArray:
-    """(48, 48) share of each pixel within a polygon of (N, 2) points, in fractions of the side."""
+    """Return the coverage of each pixel, (48, 48), by a polygon of (N, 2) relative points."""
     fine = np.zeros((SIDE * OVERSAMPLING,) * 2, np.uint8)
     cv2.fillPoly(fine, [np.rint(points * len(fine)).astype(np.int32)], 255)
     return np.asarray(
@@ -162,7 +162,7 @@ def _lay(face: UInt8Array, share: FloatArray, surface: FloatArray) -> UInt8Array
 
 
 def _motion(face: UInt8Array, length: int, rng: Rng) -> UInt8Array:
-    """Blur along a line of so many pixels, often level or upright."""
+    """Blur along a line of this length in pixels, often horizontal or vertical."""
     angle = float(rng.choice([0.0, np.pi / 2, rng.uniform(0, np.pi)]))
     kernel, middle = np.zeros((length, length), np.float32), (length - 1) / 2
     reach = middle * np.array([np.cos(angle), np.sin(angle)])

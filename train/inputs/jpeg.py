@@ -1,4 +1,4 @@
-"""JPEG compression of one image."""
+"""Compress one image as JPEG."""
 
 import cv2
 import numpy as np
@@ -7,7 +7,12 @@ from fer_core.preprocessing import UInt8Array
 
 
 def jpeg(picture: UInt8Array, quality: int) -> UInt8Array:
-    """The picture after JPEG compression; (H, W) grey or (H, W, 3) RGB uint8, quality 0..100."""
+    """Compress and decode an image as JPEG.
+
+    Args:
+        picture: (H, W) grey or (H, W, 3) RGB uint8.
+        quality: 0..100.
+    """
     swapped = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
     done, data = cv2.imencode(".jpg", swapped, [cv2.IMWRITE_JPEG_QUALITY, quality])
     if not done:

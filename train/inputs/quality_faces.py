@@ -1,4 +1,4 @@
-"""Faces that the quality network learns from: clear, cut, blurred, covered and drawn."""
+"""Collect the faces for the quality network: clear, cut off, blurred, covered and drawn."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,13 +28,13 @@ from train.inputs.imitated_faults import FAULTS, vary
 from train.inputs.jpeg import jpeg
 
 SPEC = PreprocessingSpec(keypoints=FER2013_KEYPOINTS)
-"""Wider than the emotion network's crop, so that what surrounds the face tells, too."""
+"""Wider than the emotion network's crop, to include the surroundings of the face."""
 SEED = 7
 FACES_AN_EPOCH = 24_000
 SHARES = (0.5, 0.08, 0.08, 0.19, 0.15)
 """Of `CLASSES` in an epoch."""
 PHOTOGRAPHS = 0.4
-"""Share of `--faces` among clear and faulty ones; the rest is FER2013's."""
+"""Share of `--faces` among clear and faulty faces; the rest is FER2013's."""
 WORDS = 1500
 CANVAS = (480, 640)  # pixels
 
@@ -42,13 +42,13 @@ CANVAS = (480, 640)  # pixels
 def make_epoch(
     dataset: UInt8Array, photographs: UInt8Array, drawn: UInt8Array, rng: np.random.Generator
 ) -> tuple[UInt8Array, NDArray[np.int64]]:
-    """Draw the faces of one epoch, varied and with imitated faults.
+    """Sample the faces of one epoch, with variations and simulated faults.
 
     Args:
-        dataset: (N, 48, 48) uint8 grey, clear.
+        dataset: (N, 48, 48) uint8 grey, clear faces.
         photographs: (M, 48, 48) uint8 grey, clear.
         drawn: (K, 48, 48) uint8 grey.
-        rng: the only source of chance.
+        rng: the only source of randomness.
 
     Returns:
         (FACES_AN_EPOCH, 48, 48) uint8 grey, and (FACES_AN_EPOCH,) indices into `CLASSES`.
@@ -66,7 +66,7 @@ def make_epoch(
 
 
 def collect_photographs(detector: FaceDetector, folders: Sequence[Path]) -> UInt8Array:
-    """Cut out the largest face of every image in some folders.
+    """Crop the largest face of every image in some folders.
 
     Returns:
         (N, 48, 48) uint8 grey.
@@ -89,7 +89,7 @@ def collect_photographs(detector: FaceDetector, folders: Sequence[Path]) -> UInt
 def collect_drawn(
     detector: FaceDetector, drawings: Path, fonts: Sequence[Path], rng: np.random.Generator
 ) -> UInt8Array:
-    """Cut out what might be taken for a face in drawings and words.
+    """Crop possible faces, false positives included, from drawings and rendered words.
 
     Returns:
         (N, 48, 48) uint8 grey.
@@ -110,7 +110,7 @@ def collect_drawn(
 
 
 def _place(path: Path, rng: np.random.Generator) -> UInt8Array:
-    """Set a drawing on a plain or shaded ground of any color; blur or compress some."""
+    """Paste a drawing onto a plain or shaded background; blur or compress some."""
     height, width = CANVAS
     side = int(rng.integers(90, 430))
     colors = rng.integers(0, 256, (2, 3))

@@ -1,4 +1,4 @@
-"""`fer_core.preprocessing.preprocess` for a batch of tensors, on the device that trains."""
+"""Compute `fer_core.preprocessing.preprocess` for tensors, on the training device."""
 
 from functools import cache
 from typing import Any
@@ -19,10 +19,10 @@ Tensor = Any  # of the Keras backend in use
 
 
 def prepare_training_faces(faces: UInt8Array, spec: PreprocessingSpec) -> UInt8Array:
-    """Dataset faces as crops in the spec's geometry, filtered: (N, crop_size, crop_size) uint8.
+    """Resample dataset faces to filtered crops, (N, crop_size, crop_size) uint8.
 
-    Filters work by OpenCV, so they come before the augmentation on the device, where a visitor's
-    face is filtered last; without filters this is `prepare_dataset_faces`.
+    Filters use OpenCV, so they precede the augmentation, whereas the app filters last. Without
+    filters this is `prepare_dataset_faces`.
     """
     prepared = prepare_dataset_faces(faces, spec)
     if spec.filters and len(prepared):
@@ -31,15 +31,15 @@ def prepare_training_faces(faces: UInt8Array, spec: PreprocessingSpec) -> UInt8A
 
 
 def standardize(faces: Tensor, spec: PreprocessingSpec) -> Tensor:
-    """Grey faces to network input: resample, standardize, in this order.
+    """Compute network inputs from grey faces: resample, then standardize.
 
     Args:
         faces: (N, s, s) float32, whole grey levels 0..255.
-        spec: the spec that the network is trained with.
+        spec: preprocessing of the network.
 
     Returns:
-        (N, input_size, input_size, 1) float32, what `preprocess` returns for the same grey levels;
-        where it resamples, a pixel may be a grey level away, for OpenCV rounds in between.
+        (N, input_size, input_size, 1) float32, as from `preprocess`; after resampling, a pixel may
+        differ by one grey level, because OpenCV rounds intermediate results.
     """
     from keras import ops
 
@@ -56,7 +56,7 @@ def standardize(faces: Tensor, spec: PreprocessingSpec) -> Tensor:
 
 @cache
 def _resampling(side: int, size: int, interpolation: str) -> Float32Array:
-    """(size, side): the linear map by which OpenCV resizes one axis, read off unit vectors."""
+    """Return the (size, side) linear map by which OpenCV resizes one axis."""
     method = cv2.INTER_AREA if size < side else INTERPOLATIONS[interpolation]
     unit = np.eye(side, dtype=np.float32)
     return np.asarray(cv2.resize(unit, (side, size), interpolation=method), np.float32)

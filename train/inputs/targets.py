@@ -1,4 +1,4 @@
-"""Which faces train, how much each of them counts, and what the heads learn of it."""
+"""Select the faces to train on, with their weights and the targets of both heads."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ from train.recipes.config import TrainConfig
 
 
 def select_faces(splits: dict[str, Dataset], emotions: Sequence[str] = ()) -> dict[str, Dataset]:
-    """The splits with only those faces that all their labels call one of some emotions.
+    """Keep the faces whose labels and majorities are among some emotions.
 
     Args:
         splits: by name.
@@ -32,11 +32,11 @@ def select_faces(splits: dict[str, Dataset], emotions: Sequence[str] = ()) -> di
 def select_training_faces(
     splits: dict[str, Dataset], config: TrainConfig, faults: Path | None = None
 ) -> tuple[Dataset, Float32Array]:
-    """The training pictures that count, and (N,) float32 how much each of them does.
+    """Return the training faces of positive weight, and these (N,) float32 weights.
 
     Raises:
         DataError: `faults` cannot be read or belongs to other data.
-        RunError: the mode is unknown, or asks for faults and none were given.
+        RunError: the cleaning mode is unknown, or needs faults and none were given.
     """
     from train.data.label_faults import MODES, load_faults, training_weights
 
@@ -59,7 +59,7 @@ def select_training_faces(
 
 
 def balance(labels: NDArray[np.int64]) -> Float32Array:
-    """(N,) weights with which every class counts the same and the mean face counts 1."""
+    """Return (N,) weights that balance the classes, of mean 1."""
     counts = np.bincount(labels, minlength=len(FER2013_LABELS))
     present = max(1, int((counts > 0).sum()))
     of_class = len(labels) / (present * np.maximum(counts, 1))
@@ -67,10 +67,10 @@ def balance(labels: NDArray[np.int64]) -> Float32Array:
 
 
 def training_targets(faces: Dataset, config: TrainConfig) -> dict[str, Float32Array]:
-    """What each head is to answer by votes and labels: (N, 8) and (N, 7) float32, rows of sum 1.
+    """Compute the targets of both heads: (N, 8) and (N, 7) float32, rows of sum 1.
 
-    With `votes` set to `majority` the eight-class head learns the class with most votes only. A
-    face without a vote has zeros.
+    If `votes` is `majority`, the target of the eight-class head is the majority class alone. A face
+    without votes has zeros.
     """
     ferplus = faces.targets
     if config.votes == "majority":

@@ -1,8 +1,8 @@
-"""What teachers answer: asked now, or out of a file that was made on another machine.
+"""Collect the logits of teachers for distillation, from models or from files.
 
-A file of answers is a NumPy archive: `digests` (N, 16) uint8 of the faces, `ferplus` (N, 8) and
-`fer2013` (N, 7) float32 logits, and `teachers`, the names of who answered. A face is found again by
-its pixels, whatever rows a run chooses and in which order.
+A file of logits is a NumPy archive: `digests` (N, 16) uint8 of the faces, `ferplus` (N, 8) and
+`fer2013` (N, 7) float32 logits, and `teachers`, their names. Faces are matched by the digest of
+their pixels, whichever rows a run selects and in which order.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ from fer_core.preprocessing import (
 from train.data.dataset import digests
 from train.errors import RunError
 from train.files import replacing
-from train.inputs.augmentation import augment, draw_chances
+from train.inputs.augmentation import augment, draw_uniform
 from train.inputs.standardization import prepare_training_faces, standardize
 from train.networks.blocks import HEADS
 from train.recipes.config import AugmentationConfig
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import keras
 
 BATCH = 512
-# How other views of a face differ from it.
+# Augmentation of the further views of a face.
 VIEWS = AugmentationConfig(
     rotation=6.0, scale=0.06, shift=0.04, gamma_share=0.0, erase_share=0.0, soften_share=0.0
 )
@@ -40,12 +40,12 @@ VIEWS = AugmentationConfig(
 
 @dataclass(frozen=True, slots=True)
 class TeacherLogits:
-    """Logits of both heads for faces that are known by their digests.
+    """Logits of both heads for faces, which are identified by their digests.
 
     Attributes:
         digests: one for each face, of `train.data.dataset.digests`.
         logits: by head, (N, 8) and (N, 7) float32.
-        teachers: name and version of each model that answered.
+        teachers: name and version of each model.
     """
 
     digests: Sequence[bytes]
@@ -53,10 +53,10 @@ class TeacherLogits:
     teachers: tuple[str, ...]
 
     def select(self, faces: UInt8Array) -> dict[str, Float32Array]:
-        """The logits for (N, 48, 48) uint8 faces, in their order.
+        """Return the logits for (N, 48, 48) uint8 faces, in their order.
 
         Raises:
-            RunError: a face has no answer.
+            RunError: a face has no logits.
         """
         rows = {digest: row for row, digest in enumerate(self.digests)}
         wanted = digests(faces)
@@ -69,7 +69,7 @@ class TeacherLogits:
         return {head: values[chosen] for head, values in self.logits.items()}
 
     def save(self, path: Path) -> None:
-        """Write the file in one step."""
+        """Write the file atomically."""
         with replacing(path) as stream:
             np.savez_compressed(
                 stream,
@@ -81,10 +81,10 @@ class TeacherLogits:
 
     @classmethod
     def load(cls, path: Path) -> "TeacherLogits":
-        """Read a file.
+        """Read a file of logits.
 
         Raises:
-            RunError: it is no such file.
+            RunError: it is no file of logits.
         """
         try:
             with np.load(path, allow_pickle=False) as archive:
@@ -100,10 +100,10 @@ class TeacherLogits:
 
 
 def average_teachers(parts: Sequence[TeacherLogits]) -> TeacherLogits:
-    """The mean of the logits of several teachers to the same faces.
+    """Average the logits of several teachers for the same faces.
 
     Raises:
-        RunError: they answered other faces.
+        RunError: they are for different faces.
     """
     first = parts[0]
     if any(list(part.digests) != list(first.digests) for part in parts):
@@ -124,13 +124,13 @@ def predict_views(
     views: int = 0,
     seed: int = 1,
 ) -> dict[str, Float32Array]:
-    """Logits of a Keras network, the mean over a face, its mirror image, and further views.
+    """Average a Keras network's logits over a face, its mirror image, and further views.
 
     Args:
         network: on any backend.
         faces: (N, 48, 48) uint8 grey.
-        spec: that the network was trained with.
-        views: how many further ones, slightly turned, moved and scaled, half of them mirrored.
+        spec: preprocessing of the network.
+        views: number of further views, slightly rotated, shifted and scaled, half of them mirrored.
         seed: of these.
 
     Returns:
@@ -143,14 +143,14 @@ def predict_views(
     for start in range(0, len(faces), BATCH):
         crops = faces[start : start + BATCH]
         count = len(crops)
-        # One shape for all batches: a backend may compile for each.
+        # Padded to one shape, because a backend may compile for each.
         crops = np.concatenate([crops, np.repeat(crops[-1:], size - count, axis=0)])
         plain = preprocess(prepare_dataset_faces(crops, spec), spec)
         seen = [plain, plain[:, :, ::-1]]
         levels = prepare_training_faces(crops, spec).astype(np.float32)
         rng = np.random.default_rng((seed, start))
         for _ in range(views):
-            changed, _ = augment(levels, draw_chances(rng, size), VIEWS)
+            changed, _ = augment(levels, draw_uniform(rng, size), VIEWS)
             seen.append(ops.convert_to_numpy(standardize(changed, spec)))
         answers = [network.predict_on_batch(view) for view in seen]
         for head, values in parts.items():
@@ -166,7 +166,7 @@ ANSWERS_SUFFIX = ".npz"
 
 
 def teacher_names(path: Path) -> list[str]:
-    """Name and version of each teacher behind a file of answers or in a model's folder.
+    """Return name and version of each teacher in a file of logits or a model's folder.
 
     Raises:
         ModelLoadError: the folder holds no model.
@@ -181,7 +181,7 @@ def teacher_names(path: Path) -> list[str]:
 
 
 def collect_logits(paths: Sequence[Path], faces: UInt8Array) -> TeacherLogits:
-    """The pooled answers of all teachers to (N, 48, 48) uint8 faces.
+    """Average the logits of all teachers for (N, 48, 48) uint8 faces.
 
     Raises:
         ModelLoadError: a teacher cannot be loaded.

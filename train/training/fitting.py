@@ -110,7 +110,7 @@ def _table(
     unlabelled: Path | None,
 ) -> "TrainingTable":
     from train.data.face_sets import read_face_set
-    from train.inputs.batches import make_table, steps_of
+    from train.inputs.batches import make_table, steps_of_epoch
     from train.inputs.teachers import collect_logits
 
     others = None if unlabelled is None else read_face_set(unlabelled).faces
@@ -119,7 +119,7 @@ def _table(
         asked = faces.faces if others is None else np.concatenate([faces.faces, others])
         answers = collect_logits(teachers, asked)
     table = make_table(faces, config, weights, answers, others)
-    if steps_of(table, config) < 1:
+    if steps_of_epoch(table, config) < 1:
         raise RunError(f"fewer training faces than one batch of {config.batch_size}.")
     return table
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from train.artifacts.run_folder import averaged, checkpoint, load_weights, read_weights
 from train.errors import RunError
-from train.inputs.batches import TrainingTable, make_batches, steps_of
+from train.inputs.batches import TrainingTable, make_batches, steps_of_epoch
 from train.networks.blocks import Regularization
 from train.networks.build import build_network
 from train.networks.freezing import freeze, freeze_stages, unfreeze
@@ -52,7 +52,7 @@ class Training:
         from train.training.training_model import TrainingModel
 
         self._config, self._table, self._strategy = config, table, strategy
-        self._steps = steps_of(table, config)
+        self._steps = steps_of_epoch(table, config)
         self._phase = range(0)
         self._distributed: Any | None = None
         how = Regularization(config.l2, config.dropout, synchronized=strategy is not None)

@@ -72,11 +72,11 @@ class TrainingModel(keras.Model):  # type: ignore[misc]
         rows = {name: ops.take(values, batch["rows"], axis=0)
                 for name, values in self._table.items()}  # fmt: skip
         faces = ops.cast(rows.pop("faces"), "float32")
-        faces, hidden = augment(faces, batch["chances"], config.augmentation)
+        faces, hidden = augment(faces, batch["draws"], config.augmentation)
         inputs = standardize(faces, config.preprocessing)
         if hidden is not None:
             flat = ops.minimum(config.augmentation.flatten * hidden, 1.0)[:, None]
-            for name in rows.keys() & {"labels", "taught"}:
+            for name in rows.keys() & {"labels", "soft_targets"}:
                 rows[name] = _flatten(rows[name], flat)
         if config.mixup:
             share = batch["mixup"]
@@ -106,10 +106,10 @@ class TrainingModel(keras.Model):  # type: ignore[misc]
             if "offsets" in y_pred:
                 logits = logits + y_pred["offsets"][:, columns]
             likelihoods = ops.sum(y_pred["labels"][:, columns] * ops.log_softmax(logits), axis=1)
-            if "taught" in y_pred:
+            if "soft_targets" in y_pred:
                 soft = ops.log_softmax(logits / temperature)
                 likelihoods = likelihoods + temperature**2 * ops.sum(
-                    y_pred["taught"][:, columns] * soft, axis=1
+                    y_pred["soft_targets"][:, columns] * soft, axis=1
                 )
             total = total - ops.mean(likelihoods)
         for penalty in self.losses:

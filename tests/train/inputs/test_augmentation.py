@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from train.data.synthetic import draw_face
-from train.inputs.augmentation import CHANCES, augment, draw_chances
+from train.inputs.augmentation import DRAWS, augment, draw_uniform
 from train.inputs.jpeg import jpeg
 from train.recipes.config import AugmentationConfig
 
@@ -20,18 +20,18 @@ OPTIONS = (
 
 
 def changed_by(
-    faces: np.ndarray, config: AugmentationConfig, seed: int = 0, **chances: float
+    faces: np.ndarray, config: AugmentationConfig, seed: int = 0, **draws: float
 ) -> np.ndarray:
-    """Augmented faces; chances by name are set for all of them."""
-    return both_by(faces, config, seed, **chances)[0]
+    """Augmented faces; draws by name are set for all of them."""
+    return both_by(faces, config, seed, **draws)[0]
 
 
 def both_by(
-    faces: np.ndarray, config: AugmentationConfig, seed: int = 0, **chances: float
+    faces: np.ndarray, config: AugmentationConfig, seed: int = 0, **draws: float
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    drawn = draw_chances(np.random.default_rng(seed), len(faces))
-    for name, value in chances.items():
-        drawn[:, CHANCES.index(name)] = value
+    drawn = draw_uniform(np.random.default_rng(seed), len(faces))
+    for name, value in draws.items():
+        drawn[:, DRAWS.index(name)] = value
     changed, hidden = augment(faces.astype(np.float32), drawn, config)
     values = keras.ops.convert_to_numpy(changed)
     return values, None if hidden is None else keras.ops.convert_to_numpy(hidden)
@@ -43,8 +43,8 @@ def faces() -> np.ndarray:
     return np.stack([draw_face("happy", rng) for _ in range(40)])
 
 
-def test_chances_are_seeded_and_uniform() -> None:
-    first, again, other = (draw_chances(np.random.default_rng(seed), 500) for seed in (3, 3, 4))
+def test_draws_are_seeded_and_uniform() -> None:
+    first, again, other = (draw_uniform(np.random.default_rng(seed), 500) for seed in (3, 3, 4))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
     assert (first >= 0).all()
@@ -54,7 +54,7 @@ def test_chances_are_seeded_and_uniform() -> None:
 
 def test_the_input_is_not_touched(faces: np.ndarray) -> None:
     levels = faces.astype(np.float32)
-    augment(levels, draw_chances(np.random.default_rng(0), len(faces)), AugmentationConfig())
+    augment(levels, draw_uniform(np.random.default_rng(0), len(faces)), AugmentationConfig())
     assert np.array_equal(levels, faces)
 
 

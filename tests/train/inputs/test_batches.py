@@ -117,11 +117,11 @@ def test_teachers_have_their_share_at_their_temperature(splits: dict[str, Datase
     config = replace(SMOKE, teacher_share=0.25, temperature=3.0)
     table, plain = make_table(training, config, None, answers), make_table(training, SMOKE)
     np.testing.assert_allclose(table.labels, 0.75 * plain.labels, atol=1e-6)
-    assert table.taught is not None
+    assert table.soft_targets is not None
     for head, columns in HEAD_COLUMNS.items():
         weight = {"ferplus": config.ferplus_weight, "fer2013": config.fer2013_weight}[head]
         np.testing.assert_allclose(
-            table.taught[:, columns],
+            table.soft_targets[:, columns],
             0.25 * weight * softmax(answers.logits[head], 3.0),
             atol=1e-6,
         )
@@ -137,9 +137,9 @@ def test_faces_without_labels_learn_from_teachers_alone(
     assert table.labelled == len(training)
     assert np.array_equal(table.faces[len(training) :], strangers)
     assert not table.labels[len(training) :].any()
-    assert table.taught is not None
+    assert table.soft_targets is not None
     weight = config.ferplus_weight + config.fer2013_weight
-    np.testing.assert_allclose(table.taught[len(training) :].sum(axis=1), weight, rtol=1e-4)
+    np.testing.assert_allclose(table.soft_targets[len(training) :].sum(axis=1), weight, rtol=1e-4)
     # Their logits are moved to an even prior: what the dataset has less of gains.
     assert table.offsets is not None
     assert not table.offsets[: len(training)].any()
@@ -181,7 +181,7 @@ def test_an_epoch_of_several_passes_holds_each_face_as_often(splits: dict[str, D
 def test_batches_depend_on_seed_and_epoch_alone(splits: dict[str, Dataset]) -> None:
     table = make_table(splits["Training"], SMOKE)
     first, again, later = (make_batches(table, SMOKE, epoch)[2][0] for epoch in (0, 0, 1))
-    for name in ("rows", "chances"):
+    for name in ("rows", "draws"):
         assert np.array_equal(first[name], again[name])
         assert not np.array_equal(first[name], later[name])
 
@@ -191,7 +191,7 @@ def test_mixup_leaves_the_rest_of_chance_alone(splits: dict[str, Dataset]) -> No
     table = make_table(splits["Training"], SMOKE)
     mixed, plain = (make_batches(table, config, 3)[1][0] for config in (mixed_up, SMOKE))
     assert np.array_equal(mixed["rows"], plain["rows"])
-    assert np.array_equal(mixed["chances"], plain["chances"])
+    assert np.array_equal(mixed["draws"], plain["draws"])
     assert ((mixed["mixup"] >= 0) & (mixed["mixup"] <= 1)).all()
     assert "mixup" not in plain
 

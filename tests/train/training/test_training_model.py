@@ -29,7 +29,7 @@ def table() -> TrainingTable:
         np.stack([draw_face("sad", rng) for _ in range(ROWS)]),
         targets,
         ROWS,
-        taught=rng.random((ROWS, 15)).astype(np.float32),
+        soft_targets=rng.random((ROWS, 15)).astype(np.float32),
         offsets=rng.normal(size=(ROWS, 15)).astype(np.float32),
     )
 
@@ -49,7 +49,7 @@ def test_each_face_comes_with_its_own_targets(table: TrainingTable) -> None:
         same = np.abs(seen - known[row]).max() < 1e-4
         mirrored = np.abs(seen - known[row][:, ::-1]).max() < 1e-4
         assert same or mirrored
-        for name in ("labels", "taught", "offsets"):
+        for name in ("labels", "soft_targets", "offsets"):
             np.testing.assert_array_equal(rows[name][position], table.arrays()[name][row])
 
 
@@ -74,7 +74,7 @@ def test_targets_flatten_where_faces_are_hidden(table: TrainingTable) -> None:
     _, unmoved = prepared(table, replace(CONFIG, augmentation=replace(hiding, flatten=0.0)))
     np.testing.assert_array_equal(unmoved["labels"], plain["labels"])
     for columns in HEAD_COLUMNS.values():
-        for name in ("labels", "taught"):
+        for name in ("labels", "soft_targets"):
             before, after = plain[name][:, columns], flat[name][:, columns]
             np.testing.assert_allclose(after.sum(axis=1), before.sum(axis=1), rtol=1e-4)
             kept = np.ptp(after, axis=1) / np.ptp(before, axis=1)
@@ -100,7 +100,9 @@ def test_the_loss_is_cross_entropy_with_labels_and_teachers(
     for head, columns in HEAD_COLUMNS.items():
         moved = logits[head] + arrays["offsets"][:, columns]
         hard = -(arrays["labels"][:, columns] * np.log(softmax(moved))).sum(axis=1)
-        soft = -(arrays["taught"][:, columns] * np.log(softmax(moved, temperature))).sum(axis=1)
+        soft = -(arrays["soft_targets"][:, columns] * np.log(softmax(moved, temperature))).sum(
+            axis=1
+        )
         expected += (hard + temperature**2 * soft).mean()
     assert float(model.compute_loss(y_pred=answers)) == pytest.approx(expected, rel=1e-4)
 
