@@ -45,7 +45,7 @@ from train.cli import (
 )
 from train.recipes.distillation import DLIB, IMAGENET, RECIPES, adjust
 from train.workflow.recipe_run import RecipeRun
-from train.workflow.steps import STEPS, follow
+from train.workflow.steps import STEPS, run_steps
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -75,7 +75,7 @@ def main(arguments: list[str] | None = None) -> None:
             )
             if options.smoke:
                 recipe_run = _on_generated_faces(recipe_run)
-            follow(recipe_run, options.steps)
+            run_steps(recipe_run, options.steps)
 
 
 def _on_generated_faces(recipe_run: RecipeRun) -> RecipeRun:

@@ -27,7 +27,7 @@ from train.recipe import main as recipe_main
 from train.recipes.config import TrainConfig
 from train.recipes.distillation import RECIPES, adjust
 from train.workflow.recipe_run import RecipeRun
-from train.workflow.steps import follow
+from train.workflow.steps import run_steps
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def test_without_time_nothing_is_begun_and_the_same_command_goes_on(
     shutil.copytree(made / "faces", out / "faces")
     words = ["smoke", "--smoke", "--out", str(out), "--steps", "teachers"]
     recipe_main([*words, "--minutes", "0"])
-    assert "out of time; the same command goes on" in capsys.readouterr().out
+    assert "out of time; the same command resumes" in capsys.readouterr().out
     assert not (out / "teachers" / "plain" / "history.csv").exists()
     recipe_main(words)
     assert len(read_history(out / "teachers" / "plain")) == 3
@@ -133,9 +133,9 @@ def test_a_killed_recipe_goes_on(tmp_path: Path) -> None:
 def test_a_student_without_answers_is_told(data: Path, tmp_path: Path) -> None:
     recipe_run = RecipeRun(RECIPES["smoke"], "smoke", data, tmp_path / "out")
     with pytest.raises(RunError, match="make the step answers first"):
-        follow(recipe_run, ["student"])
+        run_steps(recipe_run, ["student"])
     with pytest.raises(RunError, match="make the step teachers first"):
-        follow(recipe_run, ["answers"])
+        run_steps(recipe_run, ["answers"])
 
 
 def test_answers_may_travel_without_the_teachers(made: Path, tmp_path: Path, data: Path) -> None:
@@ -150,7 +150,7 @@ def test_answers_may_travel_without_the_teachers(made: Path, tmp_path: Path, dat
     }
     TeacherLogits(known, logits, ("someone",)).save(out / "answers.npz")
     recipe_run = RecipeRun(adjust(RECIPES["smoke"], "student.epochs=1"), "smoke", data, out)
-    assert follow(recipe_run, ["student"])
+    assert run_steps(recipe_run, ["student"])
     origin = json.loads((recipe_run.student / "origin.json").read_text())
     assert origin["teachers"] == ["someone"]
 
@@ -201,7 +201,7 @@ def test_the_published_model_can_be_teacher_and_beginning(data: Path, tmp_path: 
     for name, value in settings.items():
         recipe = adjust(recipe, f"student.{name}={value}")
     recipe_run = RecipeRun(recipe, "fine-tune", data, tmp_path / "out")
-    assert follow(recipe_run, ["teachers", "answers", "student"])
+    assert run_steps(recipe_run, ["teachers", "answers", "student"])
     published = read_info(MODELS_DIR)
     named = f"{published.name} {published.version}"
     assert list(TeacherLogits.load(recipe_run.answers).teachers) == [named]

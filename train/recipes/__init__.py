@@ -1,1 +1,1 @@
-"""What a training run is made of: its config, presets, and the recipes of several runs."""
+"""Settings of training: configs, presets, and recipes of several runs."""

@@ -1,4 +1,4 @@
-"""The config of a training run: everything that decides it, apart from the data."""
+"""Configure a training run: all that determines it, apart from the data."""
 
 import json
 import math
@@ -24,11 +24,10 @@ class NetworkShape:
 
     Attributes:
         width: channels of the first stage; each further one has twice as many.
-        stages: how many, each at half the side of the one before.
+        stages: number of stages, each at half the side of the one before.
         depth: convolutions of a stage, or residual blocks of two, after one convolution.
         residual: blocks whose input is added to their output (He et al. 2016).
-        squeeze: channels of a stage for each one of the gate that weighs them (squeeze and
-            excitation, Hu et al. 2018); 0 for no gates.
+        squeeze: reduction ratio of squeeze-and-excitation gates (Hu et al. 2018); 0 for none.
     """
 
     width: int = 44
@@ -47,32 +46,32 @@ class NetworkShape:
 
 @dataclass(frozen=True, slots=True)
 class AugmentationConfig:
-    """How far a face may change. Lengths are fractions of the picture's side.
+    """Ranges of the augmentation. Lengths are fractions of the image's side.
 
     Attributes:
-        rotation: largest roll either way, in degrees.
-        scale: largest relative change of size either way.
-        shift: largest move along each axis.
-        gamma: range of the exponent on brightness, drawn evenly in its logarithm.
-        gamma_share: share of the faces that get one.
+        rotation: largest rotation in either direction, in degrees.
+        scale: largest relative change of size in either direction.
+        shift: largest shift along each axis.
+        gamma: range of the exponent on brightness, log-uniform.
+        gamma_share: share of the faces with such a change.
         contrast: range of the factor on contrast, around the middle grey.
-        contrast_share: share of the faces that get one.
-        erase_share: share of the faces that lose a rectangle.
+        contrast_share: share of the faces with such a change.
+        erase_share: share of the faces with an erased rectangle.
         erase_area: smallest and largest area of that rectangle.
-        soften_share: share of the faces that lose resolution, as small or blurred photographs do.
+        soften_share: share of the faces with reduced resolution, like small photographs.
         light_share: share of the faces that are lit from one side.
         light: largest relative loss of light on the dark side.
-        noise_share: share of the faces that get sensor noise.
+        noise_share: share of the faces with sensor noise.
         noise: its largest standard deviation, in grey levels.
         jpeg_share: share of the faces that are compressed as JPEG.
         jpeg_quality: lowest and highest quality.
         cover_share: share of the faces that are covered by a mask, a hand or dark glasses.
-        cut_share: share of the faces that the picture's edge cuts off, with the edge repeated.
+        cut_share: share of the faces that are cut off, with the edge replicated.
         cut: smallest and largest part of the side that is cut off.
         motion_share: share of the faces that are blurred by motion.
         motion: longest path of that motion.
-        flatten: how much targets flatten with what is covered, cut or blurred: a face whose
-            expression is hidden by a share h gets min(1, flatten * h) of a uniform target.
+        flatten: smoothing of the targets of occluded faces: if a share h of the expression is
+            covered, cut off or blurred, min(1, flatten * h) of the target is uniform.
     """
 
     rotation: float = 15.0
@@ -100,29 +99,29 @@ class AugmentationConfig:
 
     @property
     def hides(self) -> bool:
-        """Whether faces may be hidden in part, so that targets flatten."""
+        """Whether the augmentation may hide part of the expression and smooth the targets."""
         return self.flatten > 0 and bool(self.cover_share or self.cut_share or self.motion_share)
 
 
 @dataclass(frozen=True, slots=True)
 class TrainConfig:
-    """Everything that decides a run, apart from the data.
+    """All that determines a run, apart from the data.
 
     Attributes:
         network: a key of `train.networks.build.NETWORKS`.
         shape: of the network `plain`; the others have their own.
         pretrained: for ResNet50, `imagenet` or a file with weights; random without.
-        frozen_epochs: how many epochs only the heads learn, before the trunk that came with
-            weights does, too (of ResNet50 its last blocks).
-        fine_tuning_rate: times `learning_rate`, once they do.
-        frozen_stages: how many stages of a network that began with weights never learn.
-        faces: train on so many only, drawn evenly at random; 0 for all.
-        emotions: only faces that their labels call one of these train and choose; all when empty.
-        epochs: how many, at most; after each the network is judged and saved.
-        passes: over the training faces in an epoch; more than 1 where judging and saving take
+        frozen_epochs: number of epochs in which the pretrained trunk is frozen (of ResNet50 all but
+            the last blocks stay frozen).
+        fine_tuning_rate: factor on `learning_rate` after these.
+        frozen_stages: number of stages of a pretrained network that stay frozen.
+        faces: number of training faces, sampled at random; 0 for all.
+        emotions: train and evaluate on faces with these labels only; empty for all.
+        epochs: largest number of epochs; after each the network is evaluated and saved.
+        passes: over the training faces in an epoch; more than 1 where evaluating and saving take
             longer than a pass, as on an accelerator.
         early_stopping: epochs without a better score after which a run ends; 0 for never.
-        batch_size: faces a step; a rest smaller than this is left out of the epoch.
+        batch_size: faces a step; an incomplete last batch is left out.
         optimizer: `sgd` with Nesterov momentum, or `adam`.
         learning_rate: the highest; see `schedule`.
         schedule: `cosine` decays to 0 after a linear warm-up; `plateau` multiplies by
@@ -132,30 +131,29 @@ class TrainConfig:
         plateau_factor: 0..1.
         momentum: Nesterov momentum of SGD.
         l2: L2 penalty on kernels.
-        dropout: rate before the heads; elsewhere as the network says.
-        averaging: decay of an exponential moving average of the weights, which is then what is
-            judged and saved (0.999 and the like); 0 for none.
+        dropout: rate before the heads; that of other layers is up to the network.
+        averaging: decay, such as 0.999, of an exponential moving average of the weights, which is
+            then evaluated and saved; 0 for none.
         ferplus_weight: weight of the loss on FER+ votes.
         fer2013_weight: weight of the loss on FER2013 labels.
-        votes: what the FER+ head learns: `shares`, or the `majority` alone.
-        class_weights: `balanced` lets every FER2013 class count the same; `none`.
+        votes: targets of the FER+ head: vote `shares`, or the `majority` alone.
+        class_weights: `balanced` weights every FER2013 class the same; `none`.
         label_smoothing: of the FER2013 labels; the vote shares are soft already.
-        teacher_share: weight of the teachers' answers in the loss, 0..1 (Hinton et al. 2015,
+        teacher_share: weight of the teachers' predictions in the loss, 0..1 (Hinton et al. 2015,
             "Distilling the knowledge in a neural network"); more than 0 needs teachers.
-        temperature: at which teachers' and network's answers are compared, above 0.
-        unlabelled_share: share of each batch that are faces without labels, which learn from the
-            teachers alone, 0..1; more than 0 needs such faces and teachers.
-        prior_adjustment: how far the logits of unlabelled faces are moved from the dataset's prior
-            to an even one before the loss (Menon et al. 2021), 0 not at all, 1 wholly.
+        temperature: of the distillation, above 0.
+        unlabelled_share: share of faces without labels in each batch, whose targets are the
+            teachers' alone, 0..1; more than 0 needs such faces and teachers.
+        prior_adjustment: logit adjustment of unlabelled faces from the dataset's prior to a
+            uniform one (Menon et al. 2021), from 0, none, to 1, full.
         mixup: parameter of its Beta distribution (Zhang et al. 2018; 0.2 is usual); 0 for none.
-        cleaning: what to do with copies and non-faces, one of `train.data.label_faults.MODES`; all
-            but `none` need what `python -m train.clean` found. Pictures that are no face by votes
-            never train.
-        precision: Keras dtype policy, or `auto`: `mixed_bfloat16` on a GPU and on a CPU that
-            multiplies it, `float32` elsewhere; see `train.training.precision`.
+        cleaning: handling of copies and non-faces, one of `train.data.label_faults.MODES`; all but
+            `none` need the results of `python -m train.clean`. Images that are no face by votes are
+            never trained on.
+        precision: Keras dtype policy, or `auto`; see `train.training.precision`.
         seed: of weights, order and augmentation.
         augmentation: random changes of the training faces.
-        preprocessing: how a face becomes the network's input, saved with the model.
+        preprocessing: from a face to the network's input; saved with the model.
     """
 
     network: str = "vgg"
@@ -233,12 +231,12 @@ class TrainConfig:
                 raise ValueError(f"{name} must be 0 to 1, got {getattr(self, name)}.")
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, nested, for config.json and model.json."""
+        """Return nested plain values, for config.json and model.json."""
         return asdict(self)
 
 
 def override(config: TrainConfig, setting: str) -> TrainConfig:
-    """The config with one field changed.
+    """Return the config with one field changed.
 
     Args:
         config: to start from; not touched.
@@ -268,7 +266,7 @@ def override(config: TrainConfig, setting: str) -> TrainConfig:
     try:
         changed = replace(owner, **{name: value})
         return replace(config, **{parents[0]: changed}) if parents else changed
-    except ValueError as error:  # what the config itself refuses
+    except ValueError as error:  # from the config's own checks
         raise SettingError(str(error)) from error
 
 
@@ -277,7 +275,7 @@ def _names(owner: Any) -> set[str]:
 
 
 def _like(old: Any, value: Any) -> Any:
-    """The value in the type of the old one, or None when it has another shape or type."""
+    """Convert a value to the type of the old one; None if its shape or type differs."""
     names = isinstance(old, tuple) and all(isinstance(item, str) for item in old)
     if names and isinstance(value, list) and all(isinstance(item, str) for item in value):
         return tuple(value)  # a list of names may have any length

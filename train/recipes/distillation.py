@@ -1,17 +1,17 @@
-"""The recipes that `python -m train.recipe` follows: teachers, their answers, one student.
+"""Define the recipes of `python -m train.recipe`: teachers, whom a student is distilled from.
 
     python -m train.recipe product --data DIR --photos DIR --photos DIR --unlabelled DIR \
         --face-weights FILE --imagenet-weights FILE --out runs/product
     python -m train.recipe fine-tune --data DIR --photos DIR --photos DIR --unlabelled DIR
 
 `product` is the recipe of the next model from random weights; it needs an accelerator and has not
-been trained to its end yet. Its teachers begin differently, for kindred ones add nothing: `plain`
-with random weights, a residual network of 8 M parameters; `face` with dlib's weights for
-recognizing faces; `lite` with EfficientNet-Lite0's weights for naming what ImageNet shows. The
-student begins with random weights.
+been trained to its end yet. Its teachers differ in their initialization, because an ensemble of
+similar networks gains little: `plain`, a residual network of 8 M parameters, with random weights;
+`face` with dlib's face recognition weights; `lite` with EfficientNet-Lite0's ImageNet weights. The
+student starts with random weights.
 
-`fine-tune` is for two CPU cores: the published model goes on learning, with photographs that have
-no labels, about which its own calibrated answers are the teacher. 33 minutes with bfloat16;
+`fine-tune` is for two CPU cores: it continues the training of the published model, with unlabelled
+photographs whose targets are its own calibrated predictions. 33 minutes with bfloat16;
 PublicTest, flip averaged and int8, .6966 by FER2013 and .8809 by FER+ (experiments/037: not
 shipped).
 """
@@ -22,20 +22,19 @@ from train.errors import SettingError
 from train.recipes.config import AugmentationConfig, NetworkShape, TrainConfig, override
 from train.recipes.presets import PRESETS
 
-DLIB = "face"  # dlib's weights for recognizing faces, that a teacher may begin with: --face-weights
+DLIB = "face"  # dlib's face recognition weights, as initial weights: --face-weights
 IMAGENET = "imagenet"  # EfficientNet-Lite0's ImageNet weights: --imagenet-weights
 PUBLISHED = "published"  # the model that models/ holds
 
 
 @dataclass(frozen=True, slots=True)
 class Teacher:
-    """A network that the student learns from.
+    """A network whose predictions are distilled into the student.
 
     Attributes:
         config: of its run.
-        weights: what it begins with: `DLIB`, `IMAGENET`, or "" for random weights. A teacher whose
-            file of weights is not named takes no part. `PUBLISHED`: it is the published model,
-            untrained.
+        weights: initial weights: `DLIB`, `IMAGENET`, or "" for random ones. A teacher without its
+            file of weights is left out. `PUBLISHED`: the published model, not trained further.
     """
 
     config: TrainConfig = field(default_factory=TrainConfig)
@@ -44,15 +43,16 @@ class Teacher:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """From data to a model.
+    """Configs from data to a model.
 
     Attributes:
         teachers: by the name of their step.
         student: config of the run that learns from them.
-        views: how many further views of a face teachers answer, beside itself and its mirror image.
-        calibrated: whether unlabelled faces teach the teachers' answers as calibrated on the
-            photographs, under an even prior, or as they are.
-        student_weights: what the student begins with: `PUBLISHED`, or "" for random weights.
+        views: number of augmented views of a face that teachers predict, beside the face and its
+            mirror image.
+        calibrated: whether the teachers' predictions for unlabelled faces are calibrated on the
+            photographs, with a uniform prior.
+        student_weights: initial weights of the student: `PUBLISHED`, or "" for random ones.
     """
 
     teachers: dict[str, Teacher] = field(default_factory=dict)
@@ -62,7 +62,7 @@ class Recipe:
     student_weights: str = ""
 
 
-# Faults of photographs, and covered, cut and blurred faces.
+# Degradations of photographs, and covered, cut off and blurred faces.
 PHOTOGRAPHS = AugmentationConfig(
     erase_share=0.25,
     soften_share=0.3,
@@ -171,7 +171,7 @@ RECIPES = {
         ),
         student_weights=PUBLISHED,
     ),
-    # python -m train.recipe smoke --smoke: the whole way on generated faces, scores mean nothing.
+    # python -m train.recipe smoke --smoke: all steps on synthetic faces, scores mean nothing.
     "smoke": Recipe(
         teachers={"plain": Teacher(replace(PRESETS["smoke"], epochs=3, averaging=0.9, mixup=0.2))},
         student=replace(
@@ -188,7 +188,7 @@ RECIPES = {
 
 
 def adjust(recipe: Recipe, setting: str) -> Recipe:
-    """The recipe with a field of one step's config changed.
+    """Return the recipe with one field of a step's config changed.
 
     Args:
         recipe: to start from; not touched.

@@ -1,6 +1,6 @@
-"""The training runs that have a name: `python -m train.fit --preset NAME`.
+"""Define the presets of training runs: `python -m train.fit --preset NAME`.
 
-A preset's comment says the command, the time and the score that it reached.
+A preset's comment states its command, time and score.
 """
 
 from train.recipes.config import AugmentationConfig, TrainConfig
@@ -12,7 +12,7 @@ PRESETS = {
     # python -m train.fit --data DIR --preset continued --init runs/base: 29 minutes more;
     # PublicTest .675 and .874, PrivateTest .694 and .866.
     "continued": TrainConfig(epochs=14, learning_rate=0.03, warmup_epochs=0.5),
-    # python -m train.fit --data DIR --preset photo --init runs/continued: on with faults of
+    # python -m train.fit --data DIR --preset photo --init runs/continued: with degradations of
     # photographs, 52 minutes; .680 and .874 on PublicTest, without flip averaging.
     "photo": TrainConfig(
         epochs=16,
@@ -60,7 +60,7 @@ PRESETS = {
         fer2013_weight=1.0,
     ),
     # Half an hour for four epochs of 1,000 faces, beside other work; .369 FER+ from random weights,
-    # which is what answering neutral always reaches. Add --set pretrained=imagenet where the
+    # the accuracy of always predicting neutral. Add --set pretrained=imagenet where the
     # network allows, or a path, and --set frozen_epochs=3 for its trunk to stay frozen so long.
     "resnet50": TrainConfig(
         network="resnet50",

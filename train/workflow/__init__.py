@@ -1,1 +1,1 @@
-"""The steps from data to a model that a recipe tells."""
+"""The steps of a recipe, from data to a model."""

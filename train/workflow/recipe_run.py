@@ -1,4 +1,4 @@
-"""A recipe that is followed in a folder: what lies where."""
+"""A recipe that is run in a folder: its inputs, and the paths of its results."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RecipeRun:
-    """A recipe that is followed in a folder.
+    """A recipe that is run in a folder.
 
     Attributes:
-        recipe: what is made.
+        recipe: to run.
         name: of the recipe.
         data: a folder as `train.data.fer2013` describes it.
-        out: where everything goes.
+        out: folder of all results.
         photos: folders of development photographs, for the step `faces` and the calibration.
         unlabelled: folders of photographs that train without labels, for the step `faces`.
-        weights: files that teachers begin with, by the name of their kind.
-        until: `time.monotonic()` at which to stop, None for when all is done.
-        finish: train no further, take the best of the epochs that there are.
+        weights: files of pretrained weights, by the name of their kind.
+        until: `time.monotonic()` before which to stop; None for no limit.
+        finish: train no further, take the best of the finished epochs.
     """
 
     recipe: Recipe
@@ -39,7 +39,7 @@ class RecipeRun:
     finish: bool = False
 
     def teachers(self) -> list[str]:
-        """Names of the teachers that take part: those that can begin, or have begun."""
+        """Name the teachers whose initial weights are available, or that were started already."""
         files = dict(self.weights)
         return [
             name
@@ -51,17 +51,17 @@ class RecipeRun:
         ]
 
     def start_of(self, name: str) -> Path:
-        """The folder of the network that a teacher with given weights begins with."""
+        """Return the folder of the initial network of a teacher with pretrained weights."""
         return self.out / "teachers" / f"{name}-start"
 
     @property
     def faces(self) -> Path:
-        """The faces of the unlabelled photographs."""
+        """Path of the faces of the unlabelled photographs."""
         return self.out / "faces" / "unlabelled.npz"
 
     @property
     def answers(self) -> Path:
-        """The pooled answers of the teachers."""
+        """Path of the averaged logits of the teachers."""
         return self.out / "answers.npz"
 
     @property
@@ -70,13 +70,13 @@ class RecipeRun:
         return self.out / "student"
 
     def student_config(self) -> "TrainConfig":
-        """The student's config; without unlabelled faces none are asked for."""
+        """Return the student's config, with unlabelled_share 0 if there are no such faces."""
         config = self.recipe.student
         return config if self.faces.exists() else replace(config, unlabelled_share=0.0)
 
     @property
     def command(self) -> str:
-        """The command as another person would type it."""
+        """The command that repeats this recipe, without this machine's folders."""
         words = [f"python -m train.recipe {self.name} --data DIR"]
         words += ["--photos DIR"] * len(self.photos)
         words += ["--unlabelled DIR"] * len(self.unlabelled)

@@ -1,4 +1,4 @@
-"""The report of a recipe: teachers and student side by side, on PublicTest and photographs."""
+"""Report on a recipe: teachers and student side by side, on PublicTest and photographs."""
 
 from typing import TYPE_CHECKING
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from train.data.dataset import Dataset
     from train.inputs.teachers import TeacherLogits
 
-EXPLAINED = (
-    "Flip averaged, before int8; figures of photographs with a calibration that is\n"
-    "cross-validated by person. PublicTest and photographs choose, nothing here is a test."
+INTRODUCTION = (
+    "Flip averaged, before int8; metrics of photographs with a calibration that is\n"
+    "cross-validated by person. PublicTest and photographs serve for choices, not as a test."
 )
 
 
 def write_report(recipe_run: RecipeRun) -> None:
-    """Write report.md, of every network whose answers are there, and print it."""
+    """Write report.md on every network with logits, and print it."""
     from fer_core.assets import MODELS_DIR
     from fer_core.model import read_info
     from train.data.dataset import digests
@@ -77,4 +77,4 @@ def _table(figures: dict[str, dict[str, float]]) -> str:
         (name, *(f"{column[name]:.4f}" if name in column else "" for column in figures.values()))
         for name in names
     ]
-    return f"{EXPLAINED}\n\n{table(('figure', *figures), rows)}\n"
+    return f"{INTRODUCTION}\n\n{table(('figure', *figures), rows)}\n"

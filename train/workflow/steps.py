@@ -1,4 +1,4 @@
-"""The steps of a recipe, from data to a model: each is skipped when it is done."""
+"""Run the steps of a recipe, from data to a model; finished steps are skipped."""
 
 import hashlib
 import shutil
@@ -27,32 +27,32 @@ TRAINED = "trained"  # a file in a run folder whose epochs are all done, beside 
 
 
 class OutOfTimeError(Exception):
-    """The minutes are over; the same command goes on."""
+    """The time is over; the same command resumes."""
 
 
-def follow(recipe_run: RecipeRun, steps: Sequence[str] = STEPS) -> bool:
-    """Do some steps of a recipe, in its order, those that are not done.
+def run_steps(recipe_run: RecipeRun, steps: Sequence[str] = STEPS) -> bool:
+    """Run some steps of a recipe, in its order, those that are not done.
 
     Returns:
-        Whether they are done; False when the time is over first.
+        Whether they are done; False if the time was over first.
 
     Raises:
         DataError: data or photographs cannot be read.
         ModelLoadError: a model cannot be loaded.
-        RunError: a folder belongs to another config, or a step lacks what an earlier one makes.
+        RunError: a folder belongs to another config, or a step lacks results of an earlier one.
     """
     recipe_run.out.mkdir(parents=True, exist_ok=True)
     try:
         for step in STEPS:
             if step in steps:
-                DO[step](recipe_run)
+                STEP_FUNCTIONS[step](recipe_run)
     except OutOfTimeError:
-        print("out of time; the same command goes on", flush=True)
+        print("out of time; the same command resumes", flush=True)
         return False
     return True
 
 
-def _cut_faces(recipe_run: RecipeRun) -> None:
+def _crop_faces(recipe_run: RecipeRun) -> None:
     from train.data.face_sets import FaceSet, crop_face_set
 
     (recipe_run.out / "faces" / "photos").mkdir(parents=True, exist_ok=True)
@@ -106,7 +106,7 @@ def _write_start(recipe_run: RecipeRun, teacher: Teacher, start: Path) -> None:
 def _fit(
     recipe_run: RecipeRun, step: str, config: "TrainConfig", run: Path, **arguments: Any
 ) -> None:
-    """Train to the end, or as long as there is time."""
+    """Train a run to its end, or as long as time permits."""
     from train.training.fitting import fit
 
     if (run / TRAINED).exists():
@@ -114,9 +114,9 @@ def _fit(
         return
     if recipe_run.finish and read_history(run):
         print(f"{step}: ends after {len(read_history(run))} epochs", flush=True)
-        _end(run, config)
+        _complete(run, config)
         return
-    _stay_in_time(recipe_run)
+    _check_time(recipe_run)
     print(f"{step}: training in {run}", flush=True)
     done = fit(
         config,
@@ -129,11 +129,11 @@ def _fit(
     )
     if not done:
         raise OutOfTimeError
-    _end(run, config)
+    _complete(run, config)
 
 
-def _end(run: Path, config: "TrainConfig") -> None:
-    """Write the network of the best epoch, and that there are no more to come."""
+def _complete(run: Path, config: "TrainConfig") -> None:
+    """Write the network of the best epoch, and mark the run as complete."""
     save_network(load_best(run, config), run)
     replace_file(run / TRAINED, "")
 
@@ -160,7 +160,7 @@ def _collect_answers(recipe_run: RecipeRun) -> None:
         if not path.exists() or (version and TeacherLogits.load(path).teachers != (version,)):
             if version is None:
                 raise RunError(f"{run} is not trained to its end; make the step teachers first.")
-            _stay_in_time(recipe_run)
+            _check_time(recipe_run)
             faces = _all_faces(recipe_run) if faces is None else faces
             print(f"answers: asking {name} about {len(faces)} faces", flush=True)
             if published:
@@ -189,7 +189,7 @@ def _collect_answers(recipe_run: RecipeRun) -> None:
 
 
 def _calibrated_on_unlabelled(recipe_run: RecipeRun, answers: "TeacherLogits") -> "TeacherLogits":
-    """The answers, those to unlabelled faces calibrated on the photographs."""
+    """Calibrate the logits of unlabelled faces on the photographs."""
     from fer_core.calibration import softmax
     from train.calibration.network_comparison import fit_calibration, judged_faces
     from train.data.dataset import digests
@@ -213,7 +213,7 @@ def _calibrated_on_unlabelled(recipe_run: RecipeRun, answers: "TeacherLogits") -
 
 
 def _all_faces(recipe_run: RecipeRun) -> "UInt8Array":
-    """All that teachers are asked about: the dataset's faces that train or choose, photographs."""
+    """Collect all faces that teachers predict: Training, PublicTest and photographs."""
     from train.data.face_sets import read_face_set
     from train.data.fer2013 import load_splits
 
@@ -255,7 +255,7 @@ def _export(recipe_run: RecipeRun) -> None:
     _need_tensorflow("export")
     if not read_history(recipe_run.student):
         raise RunError(f"{recipe_run.student} has no finished epoch; make the step student first.")
-    _stay_in_time(recipe_run)
+    _check_time(recipe_run)
     public = load_splits(recipe_run.data)["PublicTest"]
     info = export_run(recipe_run.student_config(), recipe_run.student, public)
     print(f"export: {recipe_run.student} holds {info.name} {info.version}", flush=True)
@@ -266,13 +266,13 @@ def _calibrate(recipe_run: RecipeRun) -> None:
     from train.data.fer2013 import load_splits
 
     _need_tensorflow("calibration")
-    _stay_in_time(recipe_run)
+    _check_time(recipe_run)
     public = load_splits(recipe_run.data)["PublicTest"]
     recalibrate(recipe_run.student, public, recipe_run.photos)
 
 
 def _version(run: Path, name: str) -> str | None:
-    """The teacher's name and the digest of its network; None where there is none yet."""
+    """Return the teacher's name with its network's digest; None before it is trained."""
     path = run / NETWORK_FILE
     if not (run / TRAINED).exists() or not path.exists():
         return None
@@ -286,13 +286,13 @@ def _need_tensorflow(step: str) -> None:
         raise RunError(f"the step {step} needs TensorFlow: unset KERAS_BACKEND, or name --steps.")
 
 
-def _stay_in_time(recipe_run: RecipeRun) -> None:
+def _check_time(recipe_run: RecipeRun) -> None:
     if recipe_run.until is not None and time.monotonic() > recipe_run.until:
         raise OutOfTimeError
 
 
-DO: dict[str, Callable[[RecipeRun], None]] = {
-    "faces": _cut_faces,
+STEP_FUNCTIONS: dict[str, Callable[[RecipeRun], None]] = {
+    "faces": _crop_faces,
     "teachers": _train_teachers,
     "answers": _collect_answers,
     "student": _train_student,
