@@ -557,8 +557,8 @@ class TestWarnings:
         assert figures["warnings"][0].startswith("PublicTest by FER2013: ")
         assert figures["warnings"][1].startswith("PublicTest by FER+: ")
         for sentence in figures["warnings"]:
-            assert "cannot be told apart from chance" in sentence
-            assert "learned nothing, or labels and pictures are out of step" in sentence
+            assert "is not significantly better than chance" in sentence
+            assert "learned nothing, or labels and images do not match" in sentence
             assert f"WARNING: {sentence}" in summary(figures)
 
     def test_votes_that_are_three_rows_late(self, splits: dict[str, Dataset]) -> None:
@@ -567,8 +567,8 @@ class TestWarnings:
         figures = evaluate_public(model_that_knows(public), splits, late)
         assert figures["fer2013_public"]["in_step"]["is_better_than_chance"]
         (sentence,) = figures["warnings"]
-        assert sentence.startswith("PublicTest by FER+: labels and pictures are out of step")
-        assert "moved by -3 rows" in sentence
+        assert sentence.startswith("PublicTest by FER+: labels and images do not match")
+        assert "shifted by -3 rows" in sentence
         assert "100.0%" in sentence
 
     def test_class_names_in_alphabetical_order(self, splits: dict[str, Dataset]) -> None:

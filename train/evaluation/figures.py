@@ -110,23 +110,22 @@ def _mismatch(values: dict[str, Any]) -> str | None:
     step, accuracy = values["in_step"], values["accuracy"]
     if step["better_shift"] is not None:
         return (
-            "labels and pictures are out of step. "
-            f"With the labels moved by {step['better_shift']:+d} rows the model would be right on "
+            "labels and images do not match. "
+            f"With labels shifted by {step['better_shift']:+d} rows, the accuracy would be "
             f"{step['better_shift_accuracy']:.1%} instead of {accuracy:.1%}."
         )
     if step["better_permutation"] is not None:
         pairs = ", ".join(f"{a} as {b}" for a, b in step["better_permutation"].items())
         return (
-            f"the class names are in another order than the labels. Reading {pairs}, the model "
-            f"would be right on {step['better_permutation_accuracy']:.1%} instead of "
-            f"{accuracy:.1%}."
+            f"the class names are in another order than the labels. With {pairs}, the accuracy "
+            f"would be {step['better_permutation_accuracy']:.1%} instead of {accuracy:.1%}."
         )
     if not step["is_better_than_chance"]:
-        few = f", or {values['n']} pictures are too few to tell" if values["n"] < FEW else ""
+        few = f", or {values['n']} images are too few to tell" if values["n"] < FEW else ""
         return (
-            f"{accuracy:.1%} right cannot be told apart from chance, which gives "
+            f"an accuracy of {accuracy:.1%} is not significantly better than chance, "
             f"{step['expected_by_chance']:.1%}. Either the model has learned nothing, or labels "
-            f"and pictures are out of step{few}."
+            f"and images do not match{few}."
         )
     return None
 
