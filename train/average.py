@@ -1,15 +1,15 @@
-"""Make one model of several: the mean of their weights, or of their answers.
+"""Combine several models: average their weights, or build an ensemble.
 
     python -m train.average --models models runs/photo --data DIR --out runs/average
     python -m train.average --models models runs/long --answers --data DIR --out runs/both
 
-Runs that went on from one another usually lie in one basin, where the mean of their weights does as
-well as the better of them or better, and serves at the cost of one (Wortsman et al. 2022, "Model
-soups"). Runs that began with different weights have no such mean; with --answers the result holds
-all of them and gives the mean of their logits (a deep ensemble, Lakshminarayanan et al. 2017), at
-the cost of all. A model that is such a mean already is taken apart: each network counts once. The
-result is a folder like a run's, with temperature and threshold fitted on PublicTest;
-`train.calibrate --photos DIR` fits them on photographs.
+Runs that were fine-tuned from one another usually lie in one basin of the loss, where the mean of
+their weights is as good as the better of them or better, at the cost of one (Wortsman et al. 2022,
+"Model soups"). Runs with different initial weights have no such mean; with --answers the result is
+a deep ensemble (Lakshminarayanan et al. 2017) that averages their logits, at the cost of all. An
+ensemble among the models is taken apart, so that each network counts once. The result is a folder
+like a run's, with temperature and threshold fitted on PublicTest; `train.calibrate --photos DIR`
+fits them on photographs.
 """
 
 from pathlib import Path
@@ -19,7 +19,7 @@ from train.cli import add_data_argument, check_folder, command_parser, data_dir,
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """The command line."""
+    """Run the command line."""
     parser = command_parser("train.average", __doc__)
     parser.add_argument(
         "--models", type=Path, nargs="+", required=True, metavar="DIR", help="two or more"
@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> None:
     add_data_argument(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="for the model")
     parser.add_argument(
-        "--answers", action="store_true", help="the mean of the answers, not of the weights"
+        "--answers", action="store_true", help="average the logits, not the weights"
     )
     options = parser.parse_args(arguments)
     need("averaging")
@@ -41,8 +41,8 @@ def main(arguments: list[str] | None = None) -> None:
         check_folder(options.out)
         info = average(options.models, data, options.out, command, answers=options.answers)
     print(
-        f"{options.out} holds {info.name} {info.version}, calibrated on PublicTest; for the answer "
-        "on photographs: python -m train.calibrate --photos DIR"
+        f"{options.out} holds {info.name} {info.version}, calibrated on PublicTest; to calibrate "
+        "it on photographs: python -m train.calibrate --photos DIR"
     )
 
 

@@ -1,27 +1,27 @@
-"""Fit what turns both heads into the seven probabilities of the answer, and write it to model.json.
+"""Fit the calibration of both heads to seven probabilities, and write it to model.json.
 
     python -m train.calibrate --model models --photos PHOTOS --photos PORTRAITS --data DIR
     python -m train.calibrate --model runs/x --data DIR                  without photographs
     python -m train.calibrate --model DIR --convert                     from model.json's format 2
 
-The heads say how FER2013's crowds would label a face; how often these say "neutral" or "disgust"
-is a habit of theirs and of FER2013. With `--photos DIR`, folders with labels.csv (file, label and,
-where known, person), the calibration is fitted on photographs instead: temperature, biases, a
-vector and a matrix compete with several strengths of regularization. Cross-validation, with people
-kept together, chooses the simplest form within one standard error of the least loss.
+The heads predict how FER2013's annotators label a face, including how often they say "neutral" or
+"disgust". With `--photos DIR`, folders with labels.csv (file, label and, where known, person), the
+calibration is fitted on photographs instead: temperature, biases, a vector and a matrix are
+compared with several strengths of regularization. Cross-validation, with people kept together,
+chooses the simplest form within one standard error of the least loss.
 
 Each cell, the faces of one label in one set, weighs the same. `--weight neutral=3` gives neutral
-faces of every set three times that, `--weight SET/happy=0.5` the happy ones of one set half; a
-set's name is its folder's. `--trade-off PNG` prints and draws what the weight of neutral faces
-does: calm faces are then called neutral more often, and rare emotions less. Photographs never train
-the network.
+faces of every set three times that, `--weight SET/happy=0.5` the happy ones of one set half; a set
+is named by its folder. `--trade-off PNG` prints and draws the effect of the weight of neutral
+faces: with a higher one, neutral is predicted more often and rare emotions less. Photographs never
+train the network.
 
-The threshold below which the answer is "not sure" leaves three of four faces answered, judged on
-the sets with at least five emotions, by the cross-validated probabilities.
+The threshold for "not sure" leaves three of four faces with an emotion, by the cross-validated
+probabilities on the sets with at least five emotions.
 
-With `--data DIR` the new answer is also judged on PublicTest, by the FER+ majority. The figures
-that model.json keeps with the calibration are cross-validated. Without photographs, temperature
-and threshold are fitted on PublicTest. The arithmetic needs train/requirements.txt.
+With `--data DIR` the new calibration is also evaluated on PublicTest, against the FER+ majority.
+The metrics that model.json keeps with the calibration are cross-validated. Without photographs,
+temperature and threshold are fitted on PublicTest. Requires train/requirements.txt.
 """
 
 import argparse
@@ -71,17 +71,17 @@ def _parse(
         type=_weight,
         action="append",
         metavar="CELL=NUMBER",
-        help="of the photographs LABEL, or SET/LABEL, instead of 1 "
-        f"(neutral: {NEUTRAL_WEIGHT:g}); may be given several times",
+        help="weight of the photographs LABEL, or SET/LABEL, instead of 1 "
+        f"(neutral: {NEUTRAL_WEIGHT:g}); may be repeated",
     )
     parser.add_argument(
         "--trade-off",
         type=Path,
         metavar="PNG",
-        help="print and draw what the weight of neutral faces does",
+        help="print and draw the effect of the weight of neutral faces",
     )
     parser.add_argument(
-        "--convert", action="store_true", help="convert model.json from format 2, and do no more"
+        "--convert", action="store_true", help="only convert model.json from format 2"
     )
     options = parser.parse_args(arguments)
     if not options.photos and (options.weight or options.trade_off):

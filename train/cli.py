@@ -1,4 +1,4 @@
-"""Arguments that several commands share, and their errors as one sentence."""
+"""Share arguments and error messages among commands."""
 
 import argparse
 import os
@@ -16,11 +16,11 @@ T = TypeVar("T")
 
 
 def command_parser(module: str, doc: str | None) -> argparse.ArgumentParser:
-    """Make the parser of `python -m MODULE`.
+    """Create the parser of `python -m MODULE`.
 
     Args:
-        module: its dotted name.
-        doc: its docstring, which `--help` shows as it is written.
+        module: dotted name of the command.
+        doc: its docstring, which `--help` shows verbatim.
     """
     return argparse.ArgumentParser(
         prog=f"python -m {module}",
@@ -30,7 +30,7 @@ def command_parser(module: str, doc: str | None) -> argparse.ArgumentParser:
 
 
 def add_data_argument(parser: argparse.ArgumentParser) -> None:
-    """`--data DIR`; `data_dir` takes the FER_DATA variable where it is not given."""
+    """Add `--data DIR`, for which `data_dir` falls back on the FER_DATA variable."""
     parser.add_argument(
         "--data",
         type=Path,
@@ -40,7 +40,7 @@ def add_data_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def add_photos_argument(parser: argparse.ArgumentParser) -> None:
-    """Add `--photos DIR`, which may be given several times; an empty list by default."""
+    """Add `--photos DIR`, which may be repeated; an empty list by default."""
     parser.add_argument(
         "--photos",
         type=Path,
@@ -52,7 +52,7 @@ def add_photos_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def add_set_argument(parser: argparse.ArgumentParser, example: str) -> None:
-    """Add `--set`, which changes a field of a config and may be given several times.
+    """Add `--set`, which changes a field of a config and may be repeated.
 
     Args:
         parser: of the command.
@@ -68,14 +68,14 @@ def add_set_argument(parser: argparse.ArgumentParser, example: str) -> None:
 
 
 def add_model_argument(parser: argparse.ArgumentParser) -> None:
-    """`--model DIR`, a run or a published model; the shipped one by default."""
+    """Add `--model DIR`, a run or a published model; the shipped one by default."""
     parser.add_argument(
         "--model", type=Path, default=Path("models"), metavar="DIR", help="default: models"
     )
 
 
 def data_dir(parser: argparse.ArgumentParser, options: argparse.Namespace) -> Path:
-    """The folder that was named; ends the program with a sentence when none was."""
+    """Return the dataset's folder, or exit with a message if none was named."""
     data = options.data or os.environ.get("FER_DATA")
     if not data:
         parser.error("name the data with --data DIR or the FER_DATA variable")
@@ -83,7 +83,7 @@ def data_dir(parser: argparse.ArgumentParser, options: argparse.Namespace) -> Pa
 
 
 def check_folder(folder: Path) -> None:
-    """See, before the work that ends with it, that a folder can be written to or made.
+    """Check, before long work, that a folder can be written to or created.
 
     Raises:
         RunError: it is a file, or may not be written to.
@@ -94,7 +94,7 @@ def check_folder(folder: Path) -> None:
 
 
 def check_file(path: Path) -> None:
-    """See, before the work that ends with it, that a file can be written.
+    """Check, before long work, that a file can be written.
 
     Raises:
         RunError: it is a folder, or its folder may not be written to.
@@ -114,10 +114,10 @@ def _check_place(folder: Path, named: Path) -> None:
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """End the program with `error: SENTENCE` for what a person can cause and put right.
+    """Exit with `error: SENTENCE` for errors that the user can fix.
 
-    That is every error of `train.errors` and of `fer_core.errors`, and a file that cannot be read
-    or written, such as on a full disk.
+    These are the errors of `train.errors` and `fer_core.errors`, and files that cannot be read or
+    written.
     """
     try:
         yield
@@ -130,7 +130,7 @@ def explained() -> Iterator[None]:
 
 
 def progress(items: Sequence[T], what: str) -> Iterator[T]:
-    """Pass items on, with a bar on the terminal, or a line each minute in a log."""
+    """Iterate with a progress bar, or with a line each minute in a log."""
     from tqdm import tqdm
 
     pause = 0.5 if sys.stderr.isatty() else 60
@@ -138,11 +138,11 @@ def progress(items: Sequence[T], what: str) -> Iterator[T]:
 
 
 def need(what: str, *packages: str) -> None:
-    """End the program with a sentence, before minutes of work, where a package is missing.
+    """Exit with a message, before long work, if a package is missing.
 
     Args:
-        what: needs them, for the sentence.
-        packages: names to import, of train/requirements.txt; none for those that training takes.
+        what: the task, for the message.
+        packages: import names, from train/requirements.txt; by default Keras and its backend.
     """
     if not packages:
         backend = os.environ.get("KERAS_BACKEND", "tensorflow")

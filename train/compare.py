@@ -1,12 +1,12 @@
-"""Set runs side by side in one table: networks, filters, strategies, on the same pictures.
+"""Compare runs in one table: networks, filters or strategies, on the same images.
 
     python -m train.compare --data DIR --runs runs/predecessor-a runs/resnet50 models
     python -m train.compare --data DIR --runs runs/filter-* --into train/README.md --name filters
 
-Each run is asked about PublicTest as the app would ask it (flip averaging, temperature);
-PrivateTest is not read. A run that knows two emotions only is judged on those. Seconds an epoch are
-those of a run's fastest, in which other work on the machine counts least. With --into, the
-table replaces what stands between `<!-- compare NAME -->` and `<!-- end -->` in that file.
+Each run predicts PublicTest as the app does (flip averaging, temperature); PrivateTest is not read.
+A run of two emotions is evaluated on these only. Seconds an epoch are those of a run's fastest
+epoch, which is least affected by other load. With --into, the table replaces what stands between
+`<!-- compare NAME -->` and `<!-- end -->` in that file.
 """
 
 from pathlib import Path
@@ -17,7 +17,7 @@ from train.reporting.markdown import replace_marked
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """The command line."""
+    """Run the command line."""
     parser = command_parser("train.compare", __doc__)
     add_data_argument(parser)
     parser.add_argument(

@@ -1,13 +1,13 @@
-"""The errors of training and evaluation, each with one sentence for the person who typed a command.
+"""Errors of training and evaluation, each with one sentence for the user of a command.
 
 TrainError
 ├── DataError       data cannot be read
-├── RunError        a run cannot be begun or continued, or its folder not used
-├── SettingError    a config has no such field, or not with such a value
-├── FeatureError    there is nothing to show of a network
-└── PeerError       the package to compare with cannot be asked
+├── RunError        a run cannot be started or resumed, or its folder not be used
+├── SettingError    a field of a config does not exist, or has an invalid value
+├── FeatureError    a network has nothing to draw
+└── PeerError       the package to compare with cannot be run
 
-`train.cli.explained` turns them into the last line of a command.
+`train.cli.explained` prints them as the last line of a command.
 """
 
 
@@ -24,12 +24,12 @@ class RunError(TrainError):
 
 
 class SettingError(TrainError, ValueError):
-    """A config cannot be so; the message says which field and what it may be."""
+    """A config is invalid; the message names the field and its valid values."""
 
 
 class FeatureError(TrainError):
-    """There is nothing to show; the message says why."""
+    """There is nothing to draw; the message says why."""
 
 
 class PeerError(TrainError):
-    """The package cannot be asked; the message says why."""
+    """The package to compare with cannot be run; the message says why."""

@@ -1,41 +1,43 @@
-"""Measure a model as the app would answer: on photographs, and on FER2013 and FER+.
+"""Evaluate a model as the app uses it: on photographs, and on FER2013 and FER+.
 
     python -m train.evaluate --model models --photos DIR --photos DIR      photographs only
     python -m train.evaluate --model models --data DIR --photos DIR --json OUT
     python -m train.evaluate --model models --data DIR --report OUTDIR
     python -m train.evaluate --model runs/x --data DIR --public-only       for choosing
 
-`--photos DIR` names a folder of photographs with labels.csv: the columns file and label, and any
-others; the option may be given several times, and each set goes by its folder's name. The answer to
-the largest face is the app's own (`EmotionRecognizer.recognize`), "not sure" included. Measured are
+`--photos DIR` names a folder of photographs with labels.csv, which has the columns file and label,
+and any others; the option may be repeated, and each set is named by its folder. The largest face is
+predicted by the app's own code (`EmotionRecognizer.recognize`), "not sure" included. Metrics are
 the faces found, recall of each emotion and their mean, where a face that is not found counts as
-wrong, confusion, calibration, coverage, and 95 % bootstrap intervals, over people where there is a
-column person. With columns age, gender or ethnicity, groups are compared: how neutral and happy
-faces are read, and how often a neutral face is called angry or sad. Sets that the calibration was
-fitted on are recognized: where all of them are named, their answers are cross-validated.
+wrong, confusion, calibration, coverage, and 95 % bootstrap intervals, over people if there is a
+column person. With columns age, gender or ethnicity, groups are compared by their recall of neutral
+and happy faces, and by how often a neutral face is predicted as angry or sad. Sets that the
+calibration was fitted on are recognized by their digest: if all of them are named, their
+predictions are cross-validated.
 
 `--data DIR` names FER2013 and the FER+ votes. With `--photos` it may be left out: the dataset is
-then not read, even where FER_DATA is set. Its faces go through fer_core's preparation, flip
-averaging and temperature included. PrivateTest is for reporting: `--public-only` leaves it unread,
-and each reading of it belongs into experiments/private-test.toml (the entry is printed). Without
-FER+ votes there are no ferplus figures, and the answer is judged by FER2013's labels.
+then not read, even where FER_DATA is set. Its faces go through fer_core's preprocessing, flip
+averaging and calibration. PrivateTest is for reporting: `--public-only` leaves it unread, and each
+evaluation on it is to be logged in experiments/private-test.toml (the entry is printed). Without
+FER+ votes there are no ferplus metrics, and the reference labels are FER2013's.
 
-`--json OUT` writes every figure, those of photographs under `photos` by set; of the dataset
+`--json OUT` writes every metric, those of photographs under `photos` by set; of the dataset
 accuracy, precision, recall, F1 and AUC by class and averaged, confusion matrices, calibration,
-coverage, the scores without pictures that are also in Training, and intervals. `--report OUTDIR`
+coverage, the scores without images that are also in Training, and intervals. `--report OUTDIR`
 writes them as report.md with plots beside it: confusion, ROC curves, reliability, risk and
-coverage, the most confident mistakes, and the learning curves when the model's folder has a
-history.csv. It shows pictures of the data, which may not be passed on. The arithmetic and the
-drawing need train/requirements.txt.
+coverage, the most confident mistakes, and the learning curves if the model's folder has a
+history.csv. It shows images of the data, which must not be redistributed. Requires
+train/requirements.txt.
 
-A copy has equal pixels. With `--faults DIR`, what `python -m train.clean` wrote, there also are the
-scores without near copies: pictures of a photograph that Training shows too, cut or lit otherwise.
+A copy has equal pixels. With `--faults DIR`, the output of `python -m train.clean`, there are also
+scores without near copies: images of a photograph that also occurs in Training, with another crop
+or lighting.
 
 `--fer-python` names the Python of another environment with the `fer` package (how to make one:
-train/evaluation/peer_fer.py) and sets its answers to the same pictures beside ours.
+train/evaluation/peer_fer.py) and compares its predictions for the same images.
 
-A model that answers no better than chance, or whose answers fit other rows or other class names
-far better, gives a warning: labels and pictures are then out of step.
+A warning is printed if a model is no better than chance, or if its predictions fit other rows or
+class names far better: labels and images then do not match.
 """
 
 import argparse
@@ -75,7 +77,7 @@ from train.files import replace_file
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """The command line."""
+    """Run the command line."""
     from train.artifacts.model_folder import write_info
 
     options = _parse(arguments)
@@ -117,7 +119,7 @@ def main(arguments: list[str] | None = None) -> None:
         for path in _write(options, figures, by_split, photographs, origin):
             print(f"wrote {path}")
         if options.record:
-            # What was not measured this time stays: the same by_split gave it.
+            # Keep metrics that were not computed this time: they are of the same version.
             known = model.info.figures
             new = {name: {**known.get(name, {}), **row} for name, row in compact(figures).items()}
             write_info(options.model, replace(model.info, figures={**known, **new}))
@@ -127,7 +129,7 @@ def main(arguments: list[str] | None = None) -> None:
 def _held_out(
     info: ModelInfo, photographs: dict[str, PhotographPredictions]
 ) -> tuple[dict[str, PhotographPredictions], list[str]]:
-    """Cross-validate sets that the calibration was fitted on, or warn where some are missing."""
+    """Cross-validate sets that the calibration was fitted on, or warn if some are missing."""
     fitted, needed = sets_fitted_on(info, photographs), info.calibration.fitted_on
     if not fitted:
         return photographs, []
@@ -135,7 +137,7 @@ def _held_out(
         print(f"cross-validating the calibration on {', '.join(fitted)}", flush=True)
         return {**photographs, **held_out_predictions(info, photographs)}, []
     warning = (
-        f"The calibration was fitted on {', '.join(fitted)}, whose figures are too good here; name "
+        f"The calibration was fitted on {', '.join(fitted)}, whose metrics are too good here; name "
         f"all of {', '.join(needed)} to have them cross-validated."
     )
     return photographs, [warning]
@@ -169,7 +171,7 @@ def _write(
 
 
 def _origin(options: argparse.Namespace, info: ModelInfo) -> dict[str, str]:
-    """Which model was measured, when, by which code; without this machine's data folders."""
+    """Describe the model, date, code and command, without this machine's data folders."""
     from train.artifacts.provenance import git_commit
 
     words = [f"python -m train.evaluate --model {options.model}"]
@@ -193,8 +195,8 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     add_model_argument(parser)
     add_photos_argument(parser)
     add_data_argument(parser)
-    parser.add_argument("--faults", type=Path, metavar="DIR", help="what train.clean wrote")
-    parser.add_argument("--json", type=Path, metavar="OUT", help="write all figures to this file")
+    parser.add_argument("--faults", type=Path, metavar="DIR", help="output of train.clean")
+    parser.add_argument("--json", type=Path, metavar="OUT", help="write all metrics to this file")
     parser.add_argument(
         "--report", type=Path, metavar="OUTDIR", help="write report.md and its plots here"
     )
@@ -203,13 +205,13 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--public-only", action="store_true", help="leave PrivateTest unread")
     parser.add_argument(
-        "--record", action="store_true", help="also write the main figures into model.json"
+        "--record", action="store_true", help="also write the main metrics into model.json"
     )
     options = parser.parse_args(arguments)
     if not options.photos:
         options.data = data_dir(parser, options)
     if options.faults and options.data is None:
-        parser.error("--faults is about the faces of the dataset: name it with --data DIR")
+        parser.error("--faults needs the dataset: name it with --data DIR")
     return options
 
 

@@ -1,11 +1,11 @@
-"""From a training run to files that the app loads, and from there to models/.
+"""Publish the model of a training run, into models/ by default.
 
     python -m train.export --run runs/base --to models
 
-A run's folder holds two forms of its network: emotion.keras, to look into or to train on, and
-emotion.tflite, which the app runs, described by model.json with temperature and threshold fitted on
-PublicTest. `train.fit` writes them by itself; this command publishes them: it loads the run once
-more, with its checksum, and copies the files. `train.calibrate` fits the answer on photographs.
+A run's folder holds its network in two forms: emotion.keras, for inspection and further training,
+and emotion.tflite, which the app runs, described by model.json with temperature and threshold
+fitted on PublicTest. `train.fit` writes them; this command checks that they load, with their
+checksum, and copies them. `train.calibrate` fits the calibration on photographs.
 """
 
 from pathlib import Path
@@ -15,7 +15,7 @@ from train.cli import check_folder, command_parser, explained
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """The command line."""
+    """Run the command line."""
     parser = command_parser("train.export", __doc__)
     parser.add_argument("--run", type=Path, required=True, metavar="DIR", help="a training run")
     parser.add_argument(

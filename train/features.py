@@ -1,19 +1,18 @@
-"""Show what a network makes of one face, layer by layer.
+"""Draw the feature maps of a network for one face, layer by layer.
 
     python -m train.features --model models --picture FILE --out FILE.png
     python -m train.features --model models --picture FILE --out FILE.png --layers conv2d_8 ...
 
-The face is found and cut as the app does it; of several the largest is taken. The PNG shows the
-face, the network's input, and the places that speak for the answer, as the app draws them; below,
-for each layer, its strongest channels: the feature maps with the largest mean magnitude, strongest
-first, each over its number and on a scale of its own, from dark (its lowest value, or 0 where none
-is below) to bright (its highest).
+The face is detected and aligned as in the app; of several the largest is taken. The PNG shows the
+face, the network's input, and the class activation map of the predicted emotion; below, for each
+layer, the channels with the largest mean magnitude, strongest first, each over its number and on a
+color scale of its own, from its lowest value, or 0 if none is below, to its highest.
 
-Without --layers these are the last activations of each stage, a stage being what lies between two
-reductions of the picture. A name that the network does not have is answered with those that it has.
-A model that is the mean of several networks is shown by the first of them, or by that which
---member names; the answer and its places are those of the whole. Feature maps are of the face as it
-is, while the answer is also that of its mirror image. About ten seconds, most of them for loading.
+Without --layers these are the last activations of each stage, where each downsampling starts a new
+stage. For an unknown layer, the error lists all names. Of an ensemble, the first member is shown,
+or the one that --member names; prediction and class activation map are those of the ensemble.
+Feature maps are of the face as it is, while the prediction also averages its mirror image. Takes
+about ten seconds, most of them for loading.
 """
 
 import argparse
@@ -24,7 +23,7 @@ from train.evaluation.feature_figure import find_face, show_features
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """The command line."""
+    """Run the command line."""
     options = _parse(arguments)
     need("drawing features")
     need("drawing features", "matplotlib")
@@ -59,7 +58,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         "--layers", nargs="+", metavar="NAME", help="default: the last activation of each stage"
     )
     parser.add_argument(
-        "--member", type=int, default=1, metavar="N", help="which of several networks (default: 1)"
+        "--member", type=int, default=1, metavar="N", help="member of an ensemble (default: 1)"
     )
     options = parser.parse_args(arguments)
     if options.out.suffix.lower() != ".png":

@@ -1,4 +1,4 @@
-"""Files that are written in one step, so that a kill leaves the old or the new one."""
+"""Write files atomically, so that an interrupted process leaves the old or the new one."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,9 +8,9 @@ from typing import BinaryIO
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """Open a stream whose content takes the file's place once the block is left without error.
+    """Open a stream whose content replaces the file when the block ends without error.
 
-    The file's folder is made where it is missing.
+    The file's folder is created if it is missing.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".tmp")
@@ -20,6 +20,6 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 
 def replace_file(path: Path, text: str) -> None:
-    """Write a text in UTF-8 in the file's place."""
+    """Replace a file by a text in UTF-8, atomically."""
     with replacing(path) as stream:
         stream.write(text.encode())

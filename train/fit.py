@@ -1,15 +1,15 @@
-"""Train a network on FER2013 and the FER+ votes, and leave a folder that the app can load.
+"""Train a network on FER2013 and the FER+ votes, and write a model that the app can load.
 
     python -m train.fit --data DIR                 the first part of the shipped recipe, 1 hour
-    python -m train.fit --data DIR --out runs/x    the same command again goes on where it stopped;
-                                                   with --finish it ends with the epochs there are
+    python -m train.fit --data DIR --out runs/x    the same command again resumes the run; with
+                                                   --finish it exports the best finished epoch
     python -m train.fit --data DIR --init runs/x --preset continued      from another run's weights
-    python -m train.fit --data DIR --set augmentation.rotation=30 --out runs/y      one thing else
+    python -m train.fit --data DIR --set augmentation.rotation=30 --out runs/y     one other setting
     python -m train.fit --data DIR --set teacher_share=0.5 --teachers runs/x runs/y --out runs/z
-    python -m train.fit --smoke                    the whole way on generated faces, in a minute
+    python -m train.fit --smoke                    all steps on synthetic faces, in a minute
 
 At the end the run's folder holds the model of the best epoch by PublicTest:
-`EmotionRecognizer.load("runs/x")` serves it. PrivateTest is not looked at.
+`EmotionRecognizer.load("runs/x")` serves it. PrivateTest is not read.
 """
 
 import argparse
@@ -32,7 +32,7 @@ from train.training.fitting import fit
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """The command line."""
+    """Run the command line."""
     options = _parse(arguments)
     need("training")
     config = PRESETS["smoke" if options.smoke else options.preset]
@@ -61,7 +61,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def describe_command(options: argparse.Namespace) -> str:
-    """The command as another person would type it: without this machine's folders."""
+    """Return the command without this machine's folders."""
     words = ["python -m train.fit", "--smoke" if options.smoke else "--data DIR"]
     if options.preset != "base" and not options.smoke:
         words.append(f"--preset {options.preset}")
@@ -84,13 +84,13 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, metavar="DIR", help="the run (default: runs/PRESET)")
     parser.add_argument("--preset", choices=sorted(PRESETS), default="base", help="default: base")
     parser.add_argument(
-        "--init", type=Path, metavar="DIR", help="begin with the weights of this run or model"
+        "--init", type=Path, metavar="DIR", help="initialize with the weights of this run or model"
     )
     parser.add_argument(
         "--faults",
         type=Path,
         metavar="DIR",
-        help="what train.clean wrote, for --set cleaning=drop, weigh or strict",
+        help="output of train.clean, for --set cleaning=drop, weigh or strict",
     )
     parser.add_argument(
         "--teachers",
@@ -98,25 +98,25 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         nargs="+",
         default=[],
         metavar="DIR",
-        help="runs, models or files of answers to learn from, with --set teacher_share=SHARE",
+        help="runs, models or files of logits to distill, with --set teacher_share=SHARE",
     )
     parser.add_argument(
         "--unlabelled",
         type=Path,
         metavar="PATH",
-        help="folder of photographs with labels.csv, or a file of their faces, that the teachers "
-        "tell about, with --set unlabelled_share=SHARE",
+        help="folder of photographs with labels.csv, or a file of their faces, whose targets are "
+        "the teachers' predictions, with --set unlabelled_share=SHARE",
     )
     parser.add_argument("--epochs", type=int, help="instead of the preset's")
     parser.add_argument("--seed", type=int, help="instead of the preset's")
     add_set_argument(parser, "batch_size=32, augmentation.rotation=30")
     parser.add_argument(
-        "--smoke", action="store_true", help="generated faces and a miniature network"
+        "--smoke", action="store_true", help="synthetic faces and a miniature network"
     )
     parser.add_argument(
         "--finish",
         action="store_true",
-        help="train no further: write the model of the best of the epochs that there are",
+        help="train no further: export the best finished epoch",
     )
     options = parser.parse_args(arguments)
     if not options.smoke:

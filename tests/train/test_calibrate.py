@@ -213,7 +213,7 @@ class TestEvaluation:
     ) -> None:
         evaluate(["--model", str(calibrated), "--photos", str(posed)])
         printed = capsys.readouterr().out
-        assert "WARNING: The calibration was fitted on posed, whose figures are too good" in printed
+        assert "WARNING: The calibration was fitted on posed, whose metrics are too good" in printed
         assert "name all of posed, calm" in printed
 
     def test_other_photographs_are_read_as_the_app_reads_them(

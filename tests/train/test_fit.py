@@ -99,7 +99,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(smoke_run: Path, tmp_pa
                 process.send_signal(signal.SIGKILL)
     assert len(history(run)) == 3
     finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert "going on after epoch 3" in finished.stdout
+    assert "resuming after epoch 3" in finished.stdout
     uninterrupted, resumed = history(smoke_run), history(run)
     assert len(resumed) == len(uninterrupted)
     for expected, actual in zip(uninterrupted, resumed, strict=True):
@@ -178,7 +178,7 @@ def test_a_finished_run_is_not_repeated_on_other_data(
     write_synthetic_dataset(other, faces_per_split=(70, 35, 35))
     with pytest.raises(RunError, match="run holds a run on other data; name that or choose"):
         fit(config, other, run)
-    assert "going on" not in capsys.readouterr().out
+    assert "resuming" not in capsys.readouterr().out
     origin = json.loads((run / "origin.json").read_text())
     del origin["data"]  # a run that was begun before it was noted
     (run / "origin.json").write_text(json.dumps(origin))

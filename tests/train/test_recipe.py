@@ -126,7 +126,7 @@ def test_a_killed_recipe_goes_on(tmp_path: Path) -> None:
     finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert "teachers: plain: done before" in finished.stdout
     assert "answers: done before" in finished.stdout
-    assert "going on after epoch 1" in finished.stdout
+    assert "resuming after epoch 1" in finished.stdout
     assert (tmp_path / "out" / "student" / "model.json").exists()
 
 

@@ -156,12 +156,12 @@ def _train(
     print(f"training in {training.precision}", flush=True)
     if history:
         training.resume(out, len(history))
-        print(f"going on after epoch {len(history)}", flush=True)
+        print(f"resuming after epoch {len(history)}", flush=True)
     spec = config.preprocessing
     public_inputs = preprocess(prepare_dataset_faces(public_test.faces, spec), spec)
     while len(history) < config.epochs and not has_stopped(config, history):
         if until is not None and _would_end(history) > until:
-            print(f"stopping in time after epoch {len(history)}", flush=True)
+            print(f"stopping after epoch {len(history)}, to stay within the time", flush=True)
             return False
         epoch = len(history)
         print(f"epoch {epoch + 1}/{config.epochs}", flush=True)
