@@ -10,7 +10,7 @@ from train.data.dataset import Dataset
 from train.data.fer2013 import load_splits
 from train.data.synthetic import draw_face, write_synthetic_dataset
 from train.errors import RunError
-from train.inputs.batches import make_batches, make_table, steps_of
+from train.inputs.batches import make_batches, make_table, steps_of_epoch
 from train.inputs.targets import balance, select_faces, select_training_faces, training_targets
 from train.inputs.teachers import TeacherLogits
 from train.networks.blocks import HEAD_COLUMNS
@@ -163,7 +163,7 @@ def test_an_epoch_holds_each_face_once(splits: dict[str, Dataset]) -> None:
     config = replace(SMOKE, batch_size=20)
     table = make_table(splits["Training"], config)
     batches = make_batches(table, config, epoch=0)
-    assert len(batches) == steps_of(table, config) == 7
+    assert len(batches) == steps_of_epoch(table, config) == 7
     rows = np.concatenate([batches[index][0]["rows"] for index in range(len(batches))])
     assert sorted(rows) == list(range(140))
 
@@ -172,7 +172,7 @@ def test_an_epoch_of_several_passes_holds_each_face_as_often(splits: dict[str, D
     config = replace(SMOKE, batch_size=20, passes=3)
     table = make_table(splits["Training"], config)
     batches = make_batches(table, config, epoch=0)
-    assert len(batches) == steps_of(table, config) == 21
+    assert len(batches) == steps_of_epoch(table, config) == 21
     rows = np.stack([batches[index][0]["rows"] for index in range(len(batches))])
     for number in range(3):
         assert sorted(rows[7 * number : 7 * number + 7].ravel()) == list(range(140))

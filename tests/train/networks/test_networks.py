@@ -9,7 +9,7 @@ from fer_core.model import HEADS
 from fer_core.preprocessing import PreprocessingSpec
 from train.errors import SettingError
 from train.networks.build import NETWORKS, build_network
-from train.networks.freezing import freeze, freeze_stages, thaw
+from train.networks.freezing import freeze, freeze_stages, unfreeze
 
 
 @pytest.mark.parametrize("name", sorted(NETWORKS))
@@ -48,7 +48,7 @@ def test_a_pretrained_trunk_is_frozen_and_its_last_blocks_thaw(tmp_path: Path) -
     freeze(network)
     heads = {"ferplus", "fer2013"}
     assert {variable.path.split("/")[0] for variable in network.trainable_variables} == heads
-    thaw(network)
+    unfreeze(network)
     names = {variable.path.split("/")[0] for variable in network.trainable_variables} - heads
     assert names
     assert all(re.match(r"conv5_block\d_\d_conv", name) for name in names)
