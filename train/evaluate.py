@@ -72,7 +72,7 @@ from train.evaluation.predictions import (
     predict_splits,
     predict_with_fer,
 )
-from train.evaluation.tables import log_entry, side_by_side, summary
+from train.evaluation.tables import log_entry, summary
 from train.files import replace_file
 
 
@@ -110,8 +110,6 @@ def main(arguments: list[str] | None = None) -> None:
             figures["peers"] = {f"fer {version}": all_figures(of_faces, 0.0, of_photographs)}
         figures["file_bytes"] = (options.model / model.info.file).stat().st_size
         print(summary(figures))
-        if "peers" in figures:
-            print(side_by_side(figures))
         origin = _origin(options, model.info)
         if "PrivateTest" in by_split:
             print("PrivateTest was read; the entry for experiments/private-test.toml:")

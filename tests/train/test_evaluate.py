@@ -323,9 +323,9 @@ class TestPhotographs:
         assert groups["gender"]["male"]["neutral_recall"]["count"] == 1
         assert figures["photos"]["other"]["resampled"] == "photographs"
         output = capsys.readouterr().out
-        assert "people, 5 photographs of 5 people" in output
+        assert "| people: images | 5 photographs of 5 people |" in output
         assert "gender: male" in output
-        assert "other, 1 photograph\n" in output
+        assert "| other: images | 1 photograph |" in output
         assert "PrivateTest was read" not in output
         command = figures["origin"]["command"]
         assert "--photos people --photos other" in command
@@ -474,7 +474,7 @@ class TestPeer:
         output = capsys.readouterr().out
         assert "| PublicTest | ours | fer 9.9 |" in output
         assert "| one: mean recall |" in output
-        assert "| two: recall of sad |" in output
+        assert "| two: recall of sad (1) |" in output
 
     def test_photographs_alone_stand_in_a_table_of_their_own(
         self,
@@ -489,12 +489,15 @@ class TestPeer:
         lines = capsys.readouterr().out.splitlines()
         start = lines.index("| photographs | ours | fer 9.9 |")
         assert [line.split("|")[1].strip() for line in lines[start + 2 :]] == [
+            "one: images",
             "one: mean recall",
-            "one: recall of surprise",
+            "one: recall of surprise (1)",
             "one: face found",
             "one: expected calibration error",
+            "one: not “not sure”, faces found",
+            "one: accuracy of these",
         ]
-        assert lines[start + 3].split("|")[3].strip() == "1.000 [1.000, 1.000]"
+        assert lines[start + 4].split("|")[3].strip() == "1.000 [1.000, 1.000]"
 
 
 PRETENDER = """
@@ -669,7 +672,7 @@ class TestCommand:
         words = ["--model", str(smoke_run), "--data", str(data), "--report", str(tmp_path)]
         main([*words, "--public-only"])
         output, text = capsys.readouterr().out, (tmp_path / "report.md").read_text()
-        assert "fer2013_public" in output
+        assert "| PublicTest | ours |" in output
         assert "PublicTest by FER2013" in text
         assert "learning_curves.png" in text  # of the run's history
         assert "PrivateTest" not in output + text

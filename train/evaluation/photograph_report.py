@@ -24,36 +24,19 @@ SIDE = 240  # pixels, at most, of a face on the contact sheet
 MARGIN = 1.5  # side of the crop, in sides of the face's box
 
 
-def photo_lines(name: str, values: dict[str, Any]) -> list[str]:
-    """Format the metrics of one set for the terminal."""
-    recall = "  ".join(
-        f"{label} {number(share)} ({values['support'][label]})"
-        for label, share in values["recall"].items()
-    )
-    lines = [
-        f"{name}, {_size(values)}",
-        f"  face found        {number(values['found'])}",
-        f"  mean recall       {measured(values, 'mean_recall')}",
-        f"  recall            {recall}",
-        f"  calibration       ece {measured(values, 'ece')}",
-        f"  not “not sure”    {number(values['answered'])} of the faces found",
-        f"  accuracy of these {measured(values, 'accuracy_answered')}",
-    ]
-    if "groups" in values:
-        lines += [table(*_groups(values["groups"])), *values["group_notes"]]
-    return lines
-
-
 def photo_rows(name: str, columns: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
     """Format one set's metrics side by side: rows of a title and a cell for each program."""
     rows = [
+        ("images", [_size(values) for values in columns]),
         ("mean recall", [measured(values, "mean_recall") for values in columns]),
         *(
-            (f"recall of {label}", [_recall(values, label) for values in columns])
-            for label in columns[0]["recall"]
+            (f"recall of {label} ({count})", [_recall(values, label) for values in columns])
+            for label, count in columns[0]["support"].items()
         ),
         ("face found", [number(values["found"]) for values in columns]),
         ("expected calibration error", [measured(values, "ece") for values in columns]),
+        ("not “not sure”, faces found", [number(values["answered"]) for values in columns]),
+        ("accuracy of these", [measured(values, "accuracy_answered") for values in columns]),
     ]
     return [(f"{name}: {title}", *cells) for title, cells in rows]
 
@@ -90,14 +73,20 @@ def photo_section(name: str, values: dict[str, Any]) -> str:
         table(("", name), figures),
         table(("", "photographs", "not found", "recall", "most often mistaken for"), recalls),
     ]
-    if "groups" in values:
-        texts += [
-            "### Groups",
-            "Predictions for all faces with the label, their share, and its 95 % Wilson interval.",
-            table(*_groups(values["groups"])),
-            "\n".join(f"- {note}" for note in values["group_notes"]),
-        ]
-    return "\n\n".join(text for text in texts if text)
+    return "\n\n".join([*texts, *group_texts(values)])
+
+
+def group_texts(values: dict[str, Any]) -> list[str]:
+    """Format the groups of one set: a subsection, or nothing where there are none."""
+    if "groups" not in values:
+        return []
+    texts = [
+        "### Groups",
+        "Predictions for all faces with the label, their share, and its 95 % Wilson interval.",
+        table(*_groups(values["groups"])),
+        *(f"- {note}" for note in values["group_notes"]),
+    ]
+    return ["\n\n".join(texts)]
 
 
 def draw_photographs(

@@ -89,7 +89,6 @@ def _tables(figures: dict[str, Any]) -> list[str]:
             if f"answer{end}" in figures
         ),
         *(_classes(SETS[name], values, _labels(name)) for name, values in _sets(figures)),
-        _steps(figures),
     ]
 
 
@@ -277,28 +276,6 @@ def _classes(title: str, values: dict[str, Any], classes: Sequence[str]) -> str:
 def _labels(name: str) -> Sequence[str]:
     """Return the classes of one of the `SETS`."""
     return FERPLUS_LABELS if name.startswith("ferplus") else FER2013_LABELS
-
-
-def _steps(figures: dict[str, Any]) -> str:
-    rows = []
-    for name, values in _sets(figures):
-        step = values["in_step"]
-        names = step["better_permutation"] or {}
-        rows.append(
-            (
-                SETS[name],
-                number(values["accuracy"]),
-                f"{step['expected_by_chance']:.3f} ± {step['chance_deviation']:.3f}",
-                "-" if step["z"] is None else f"{step['z']:.1f}",
-                "-" if step["better_shift"] is None else f"{step['better_shift']:+d} rows",
-                ", ".join(f"{answer} as {label}" for answer, label in names.items()) or "-",
-            )
-        )
-    return (
-        "## Match of labels and images\n\nBy chance: the same predictions in random order; z: "
-        "standard deviations above it. Rows and names: what would fit far better."
-        "\n\n" + table(("", "accuracy", "by chance", "z", "labels moved by", "names read as"), rows)
-    )
 
 
 def _sets(figures: dict[str, Any]) -> Iterable[tuple[str, dict[str, Any]]]:

@@ -1,76 +1,66 @@
-"""Format the metrics of an evaluation as tables, for the terminal and for Markdown."""
+"""Format the metrics of an evaluation for the terminal, and for the log of PrivateTest."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from train.evaluation.figures import SETS
-from train.evaluation.photograph_report import photo_lines, photo_rows
+from train.evaluation.photograph_report import group_texts, photo_rows
 from train.reporting.markdown import measured, table
 
 
 def summary(figures: dict[str, Any]) -> str:
-    """Format the metrics for the terminal, warnings last."""
-    lines = []
-    sets = [name for name in SETS if name in figures]
-    if sets:
-        header = ("accuracy", "macro F1", "macro AUC", "no copies")
-        lines.append(f"{'':16}{''.join(f'{name:>11}' for name in header)}{'n':>7}")
-    for name in sets:
-        row = figures[name]
-        keys = ("accuracy", "macro_f1", "macro_auc", "accuracy_deduplicated")
-        cells = [f"{_number(row[key], 4):>11}" for key in keys]
-        lines.append(f"{name:16}{''.join(cells)}{row['n']:>7}")
-        lines.append(f"{'  recall':18}{_pairs(row['recall'])}")
-    for split, ending in (("PublicTest", "_public"), ("PrivateTest", "")):
-        if f"happy_sad{ending}" in figures:
-            answer, happy_sad, calibration, coverage = (
-                figures[f"{name}{ending}"]
-                for name in ("answer", "happy_sad", "calibration", "coverage")
-            )
-            of_answer = {key: answer[key] for key in ("accuracy", "macro_f1", "main_five_f1")}
-            shares = {k: v for k, v in coverage.items() if k.startswith("accuracy_at")}
-            measured = {key: calibration[key] for key in ("ece", "nll", "brier")}
-            lines += [
-                f"{split}, by {figures[f'reference{ending}']}",
-                f"  answer            {_pairs(of_answer)}",
-                f"  happy or sad      {_number(happy_sad['accuracy'], 4)} of {happy_sad['n']}",
-                f"  calibration       {_pairs(measured)}",
-                f"  coverage          {_pairs(shares)}",
-            ]
+    """Format the metrics of the model, beside those of its peers, as Markdown; warnings last."""
+    columns = {"ours": figures, **figures.get("peers", {})}
+    texts = [
+        table((split, *columns), _rows(list(columns.values()), suffix, ending))
+        for split, suffix, ending in (
+            ("PublicTest", "public", "_public"),
+            ("PrivateTest", "private", ""),
+        )
+        if f"answer{ending}" in figures
+    ]
+    if photos := figures.get("photos"):
+        rows = [
+            row
+            for name in photos
+            for row in photo_rows(name, [column["photos"][name] for column in columns.values()])
+        ]
+        texts.append(table(("photographs", *columns), rows))
     for name, values in figures.get("photos", {}).items():
-        lines += photo_lines(name, values)
-    return "\n".join([*lines, *(f"WARNING: {sentence}" for sentence in figures["warnings"])])
+        texts += [f"{name}:\n\n{text}" for text in group_texts(values)]
+    return "\n\n".join([*texts, *(f"WARNING: {sentence}" for sentence in figures["warnings"])])
 
 
-def side_by_side(figures: dict[str, Any]) -> str:
-    """Format our metrics beside those of each peer, with 95 % intervals, in Markdown."""
-    names = list(figures["peers"])
-    columns = [figures, *figures["peers"].values()]
-    ending = "" if "answer" in figures else "_public"
-    suffix = "private" if ending == "" else "public"
-    split = f"{suffix.capitalize()}Test"
-    rows = [
-        ("FER2013, accuracy", f"fer2013_{suffix}", "accuracy"),
-        ("without copies of training pictures", f"fer2013_{suffix}", "accuracy_deduplicated"),
-        ("without near copies", f"fer2013_{suffix}", "accuracy_without_near_copies"),
-        ("FER+, eight classes, accuracy", f"ferplus_{suffix}", "accuracy"),
-        ("without copies of training pictures", f"ferplus_{suffix}", "accuracy_deduplicated"),
-        ("without near copies", f"ferplus_{suffix}", "accuracy_without_near_copies"),
-        ("answer by FER+, accuracy", f"answer{ending}", "accuracy"),
+def _rows(columns: Sequence[dict[str, Any]], suffix: str, ending: str) -> list[tuple[str, ...]]:
+    """Format the metrics of one split: rows of a title and a cell for each program."""
+    ours = columns[0]
+    rows = [("FER2013", f"fer2013_{suffix}"), ("FER+, eight classes", f"ferplus_{suffix}")]
+    metrics = [
+        (f"{title}{of_images}", group, key)
+        for name, group in rows
+        for title, of_images, key in (
+            (f"{name}, accuracy", f" ({ours.get(group, {}).get('n', 0):,})", "accuracy"),
+            ("without copies of training images", "", "accuracy_deduplicated"),
+            ("without near copies", "", "accuracy_without_near_copies"),
+        )
+    ]
+    metrics += [
+        (f"prediction by {ours[f'reference{ending}']}, accuracy", f"answer{ending}", "accuracy"),
         ("macro F1", f"answer{ending}", "macro_f1"),
         ("mean F1 without disgust and fear", f"answer{ending}", "main_five_f1"),
         ("happy or sad, accuracy", f"happy_sad{ending}", "accuracy"),
         ("expected calibration error", f"calibration{ending}", "ece"),
-        ("accuracy of the most confident 70 %", f"coverage{ending}", "accuracy_at_70%"),
+        ("negative log-likelihood", f"calibration{ending}", "nll"),
+        ("Brier score", f"calibration{ending}", "brier"),
+        *(
+            (f"accuracy of the most confident {share}", f"coverage{ending}", f"accuracy_at_{share}")
+            for share in ("70%", "80%", "90%")
+        ),
     ]
-    told = [
+    return [
         (title, *(measured(column.get(group, {}), key) for column in columns))
-        for title, group, key in rows
-        if key in figures.get(group, {})
+        for title, group, key in metrics
+        if key in ours.get(group, {})
     ]
-    for name in figures.get("photos", {}):
-        told += photo_rows(name, [column["photos"][name] for column in columns])
-    first = split if f"fer2013_{suffix}" in figures else "photographs"
-    return table((first, "ours", *names), told)
 
 
 def log_entry(figures: dict[str, Any], origin: dict[str, str]) -> str:
@@ -89,11 +79,3 @@ def log_entry(figures: dict[str, Any], origin: dict[str, str]) -> str:
         'why = ""',
     ]
     return "\n".join(lines)
-
-
-def _number(value: float | None, digits: int) -> str:
-    return "-" if value is None else f"{value:.{digits}f}"
-
-
-def _pairs(values: dict[str, float | None]) -> str:
-    return "  ".join(f"{name} {_number(value, 3)}" for name, value in values.items())

@@ -11,7 +11,7 @@ from tests.train.evaluation.test_photograph_metrics import FIVE, answered
 from train.evaluation.photograph_metrics import photograph_figures
 from train.evaluation.photograph_report import (
     draw_photographs,
-    photo_lines,
+    group_texts,
     photo_rows,
     photo_section,
 )
@@ -48,12 +48,8 @@ def cells(text: str, first: str) -> list[str]:
     return [cell.strip() for cell in row.strip("|").split("|")]
 
 
-def test_the_terminal_has_the_main_figures_and_the_groups(said: PhotographPredictions) -> None:
-    lines = photo_lines("press", photograph_figures(said))
-    assert lines[0] == "press, 5 photographs of 3 people"
-    text = "\n".join(lines)
-    assert "angry 0.500 (2)  happy 0.667 (3)" in text
-    assert re.search(r"mean recall +0\.583 \[", text)
+def test_groups_have_a_table_and_notes(said: PhotographPredictions) -> None:
+    (text,) = group_texts(photograph_figures(said))
     assert re.search(r"gender: female \| 2 \| 1 of 1, 1\.000 \[0\.\d+, 1\.000\]", text)
     assert "gender: too few people to tell" in text
 
@@ -90,8 +86,9 @@ def test_side_by_side_each_program_has_a_cell(said: PhotographPredictions) -> No
     rows = photo_rows("press", [photograph_figures(said), photograph_figures(other)])
     assert all(len(row) == 3 for row in rows)
     by_title = {title: tuple(cell.split()[0] for cell in row) for title, *row in rows}
+    assert by_title["press: images"] == ("5", "5")
     assert by_title["press: mean recall"] == ("0.583", "0.500")
-    assert by_title["press: recall of angry"] == ("0.500", "0.000")
+    assert by_title["press: recall of angry (2)"] == ("0.500", "0.000")
     assert by_title["press: face found"] == ("0.800", "1.000")
 
 
