@@ -74,100 +74,71 @@ PHOTOGRAPHS = AugmentationConfig(
     cut_share=0.08,
     motion_share=0.08,
 )
+COMMON = TrainConfig(averaging=0.998, fer2013_weight=1.0, augmentation=PHOTOGRAPHS)
+TEACHER = replace(COMMON, passes=2, batch_size=128, dropout=0.3, mixup=0.2)
+STUDENT = replace(COMMON, prior_adjustment=1.0)
 
 RECIPES = {
     "product": Recipe(
         teachers={
             "plain": Teacher(
-                TrainConfig(
+                replace(
+                    TEACHER,
                     network="plain",
                     shape=NetworkShape(width=64, stages=4, depth=1, residual=True, squeeze=8),
                     epochs=30,
                     passes=3,
                     batch_size=256,
                     learning_rate=0.15,
-                    warmup_epochs=1.0,
-                    l2=2.5e-4,
-                    dropout=0.3,
-                    averaging=0.998,
-                    fer2013_weight=1.0,
-                    mixup=0.2,
                     seed=21,
-                    augmentation=PHOTOGRAPHS,
                 )
             ),
             "face": Teacher(
-                TrainConfig(
-                    network="face_resnet",
-                    epochs=15,
-                    passes=2,
-                    batch_size=128,
-                    learning_rate=0.04,
-                    warmup_epochs=1.0,
-                    dropout=0.3,
-                    averaging=0.998,
-                    fer2013_weight=1.0,
-                    mixup=0.2,
-                    seed=22,
-                    augmentation=PHOTOGRAPHS,
-                ),
+                replace(TEACHER, network="face_resnet", epochs=15, learning_rate=0.04, seed=22),
                 weights=DLIB,
             ),
             "lite": Teacher(
-                TrainConfig(
+                replace(
+                    TEACHER,
                     network="efficientnet_lite0",
                     frozen_epochs=1,
                     fine_tuning_rate=0.5,
                     epochs=16,
-                    passes=2,
-                    batch_size=128,
                     learning_rate=0.08,
                     warmup_epochs=0.5,
-                    dropout=0.3,
-                    averaging=0.998,
-                    fer2013_weight=1.0,
-                    mixup=0.2,
                     seed=23,
-                    augmentation=PHOTOGRAPHS,
                 ),
                 weights=IMAGENET,
             ),
         },
-        student=TrainConfig(
+        student=replace(
+            STUDENT,
             network="plain",
             shape=NetworkShape(width=60, stages=4, depth=2),
             epochs=50,
             passes=3,
             batch_size=256,
             learning_rate=0.15,
-            warmup_epochs=1.0,
             dropout=0.2,
-            averaging=0.998,
-            fer2013_weight=1.0,
             teacher_share=0.6,
             temperature=2.0,
             unlabelled_share=0.2,
-            prior_adjustment=1.0,
             seed=31,
-            augmentation=PHOTOGRAPHS,
         ),
     ),
     "fine-tune": Recipe(
         teachers={PUBLISHED: Teacher(weights=PUBLISHED)},
-        student=TrainConfig(
+        student=replace(
+            STUDENT,
             network="wide",
             epochs=6,
             batch_size=128,
             learning_rate=0.02,
             warmup_epochs=0.3,
             dropout=0.25,
-            averaging=0.998,
-            fer2013_weight=1.0,
             teacher_share=0.4,
             unlabelled_share=0.25,
-            prior_adjustment=1.0,
             seed=41,
-            augmentation=PHOTOGRAPHS,
         ),
         student_weights=PUBLISHED,
     ),

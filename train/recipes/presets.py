@@ -3,7 +3,12 @@
 A preset's comment states its command, time and score.
 """
 
+from dataclasses import replace
+
 from train.recipes.config import AugmentationConfig, TrainConfig
+
+# The predecessors' optimizer and loss.
+PREDECESSOR = TrainConfig(optimizer="adam", learning_rate=1e-3, l2=0.0, fer2013_weight=1.0)
 
 PRESETS = {
     # python -m train.fit --data DIR: 70 minutes on two cores of an AMD EPYC with other work beside;
@@ -29,49 +34,26 @@ PRESETS = {
     # The predecessors' networks, by our protocol: python -m train.fit --data DIR --preset NAME.
     # Scores are of PublicTest with flip averaging, by FER2013 and by FER+; train/README.md has all.
     # predecessor-a: 38 minutes with other work beside; .604 and .812.
-    "predecessor-a": TrainConfig(
-        network="predecessor_a",
-        epochs=15,
-        optimizer="adam",
-        learning_rate=1e-3,
-        l2=0.0,
-        dropout=0.3,
-        fer2013_weight=1.0,
-    ),
+    "predecessor-a": replace(PREDECESSOR, network="predecessor_a", epochs=15, dropout=0.3),
     # predecessor-b: 20 minutes; .616 and .827.
-    "predecessor-b": TrainConfig(
-        network="predecessor_b",
-        epochs=15,
-        optimizer="adam",
-        learning_rate=5e-4,
-        l2=0.0,
-        dropout=0.5,
-        fer2013_weight=1.0,
+    "predecessor-b": replace(
+        PREDECESSOR, network="predecessor_b", epochs=15, learning_rate=5e-4, dropout=0.5
     ),
     # happy-sad: a minute; .909 of the happy and sad faces, where the shipped model has .99.
-    "happy-sad": TrainConfig(
-        network="happy_sad",
-        emotions=("happy", "sad"),
-        epochs=20,
-        optimizer="adam",
-        learning_rate=1e-3,
-        l2=0.0,
-        dropout=0.0,
-        fer2013_weight=1.0,
+    "happy-sad": replace(
+        PREDECESSOR, network="happy_sad", emotions=("happy", "sad"), epochs=20, dropout=0.0
     ),
     # Half an hour for four epochs of 1,000 faces, beside other work; .369 FER+ from random weights,
     # the accuracy of always predicting neutral. Add --set pretrained=imagenet where the
     # network allows, or a path, and --set frozen_epochs=3 for its trunk to stay frozen so long.
-    "resnet50": TrainConfig(
+    "resnet50": replace(
+        PREDECESSOR,
         network="resnet50",
         faces=2000,
         epochs=5,
         batch_size=32,
-        optimizer="adam",
         learning_rate=5e-4,
-        l2=0.0,
         dropout=0.3,
-        fer2013_weight=1.0,
         class_weights="balanced",
     ),
     # The same idea on a network that two CPU cores can train: ImageNet's weights, first the heads,
