@@ -8,6 +8,7 @@ scikit-learn's.
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +53,30 @@ class Faces:
         return Faces(
             heads, self.labels[rows], self.sets[rows], self.people[rows], self.weights[rows]
         )
+
+
+class LabelledLogits(NamedTuple):
+    """Faces of one set of photographs: logits by head, (N,) labels, (N,) names of people."""
+
+    heads: Mapping[str, NDArray[np.floating]]
+    labels: IntArray
+    people: NDArray[np.str_]
+
+
+def join_sets(parts: Mapping[str, LabelledLogits], special: Mapping[str, float]) -> Faces:
+    """Join sets of photographs, by name; people of different sets are different.
+
+    Raises:
+        DataError: as `cell_weights`.
+    """
+    labels = np.concatenate([part.labels for part in parts.values()])
+    sets = np.repeat(list(parts), [len(part.labels) for part in parts.values()])
+    people = np.concatenate([np.char.add(f"{name}/", part.people) for name, part in parts.items()])
+    heads = {
+        head: np.concatenate([part.heads[head] for part in parts.values()])
+        for head in ("ferplus", "fer2013")
+    }
+    return Faces(heads, labels, sets, people, cell_weights(labels, sets, special))
 
 
 def cell_weights(

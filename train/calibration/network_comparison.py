@@ -12,7 +12,7 @@ import numpy as np
 from fer_core.calibration import Calibration, log_softmax, log_sum_exp
 from fer_core.emotions import FER2013_LABELS
 from fer_core.preprocessing import Float32Array
-from train.calibration.fitting import Faces, cell_weights, cross_validate, fit
+from train.calibration.fitting import Faces, LabelledLogits, cross_validate, fit, join_sets
 from train.calibration.photographs import NEUTRAL_WEIGHT
 from train.data.face_sets import FaceSet
 
@@ -39,34 +39,22 @@ def judged_faces(sets: Mapping[str, FaceSet], answers: "TeacherLogits") -> Faces
     Raises:
         RunError: the logits leave a face out.
     """
-    known = {name: np.isin(one.labels, FER2013_LABELS) for name, one in sets.items()}
-    if not any(rows.any() for rows in known.values()):
+    parts = {}
+    for name, one in sets.items():
+        heads, known = answers.select(one.faces), np.isin(one.labels, FER2013_LABELS)
+        people = [person or file for person, file in zip(one.people, one.files, strict=True)]
+        parts[name] = LabelledLogits(
+            {head: logits[known] for head, logits in heads.items()},
+            np.array(
+                [FER2013_LABELS.index(label) for label in np.array(one.labels)[known]], np.int64
+            ),
+            np.array(people, str)[known],
+        )
+    labels = {label for part in parts.values() for label in part.labels}
+    if not labels:
         return None
-    heads = {name: answers.select(one.faces) for name, one in sets.items()}
-    labels = np.concatenate(
-        [
-            [FER2013_LABELS.index(label) for label in np.asarray(one.labels)[known[name]]]
-            for name, one in sets.items()
-        ]
-    ).astype(np.int64)
-    names = np.repeat(list(sets), [rows.sum() for rows in known.values()])
-    people = [
-        f"{name}/{person or one.files[row]}"
-        for name, one in sets.items()
-        for row, person in enumerate(one.people)
-        if known[name][row]
-    ]
     special = {"neutral": NEUTRAL_WEIGHT} if FER2013_LABELS.index("neutral") in labels else {}
-    return Faces(
-        {
-            head: np.concatenate([heads[name][head][known[name]] for name in sets])
-            for head in ("ferplus", "fer2013")
-        },
-        labels,
-        names,
-        np.array(people),
-        cell_weights(labels, names, special),
-    )
+    return join_sets(parts, special)
 
 
 def discrimination(faces: Faces) -> dict[str, float]:

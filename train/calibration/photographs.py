@@ -27,11 +27,12 @@ from train.calibration.fitting import (
     Candidate,
     Faces,
     FloatArray,
-    cell_weights,
+    LabelledLogits,
     choose,
     compare,
     cross_validate,
     fit,
+    join_sets,
 )
 from train.data.dataset import Dataset
 from train.data.duplicates import connected_groups, near_pairs
@@ -59,32 +60,20 @@ def faces_of(sets: Sets, special: Mapping[str, float]) -> Faces:
     Raises:
         DataError: no face was found, or `special` names a cell that does not occur.
     """
-    found = {name: predictions.found for name, predictions in sets.items()}
-    if not any(rows.any() for rows in found.values()):
-        raise DataError("no face was found in the photographs; there is nothing to fit.")
-    labels = np.concatenate([predictions.labels[found[name]] for name, predictions in sets.items()])
-    names = np.repeat(list(sets), [rows.sum() for rows in found.values()])
-    people = np.concatenate(
-        [
-            np.char.add(f"{name}/", person_keys(predictions.photographs)[found[name]])
-            for name, predictions in sets.items()
-        ]
-    )
-    crops = np.concatenate(
-        [
-            predictions.crops[found[name]]
-            for name, predictions in sets.items()
-            if predictions.crops is not None
-        ]
-    )
-    heads = {
-        head: np.concatenate(
-            [predictions.logits[head][found[name]] for name, predictions in sets.items()]
+    parts, crops = {}, []
+    for name, predictions in sets.items():
+        found = predictions.found
+        parts[name] = LabelledLogits(
+            {head: logits[found] for head, logits in predictions.logits.items()},
+            predictions.labels[found],
+            person_keys(predictions.photographs)[found],
         )
-        for head in ("ferplus", "fer2013")
-    }
-    weights = cell_weights(labels, names, special)
-    return Faces(heads, labels, names, join_copies(people, crops), weights)
+        if predictions.crops is not None:
+            crops.append(predictions.crops[found])
+    if not any(len(part.labels) for part in parts.values()):
+        raise DataError("no face was found in the photographs; there is nothing to fit.")
+    faces = join_sets(parts, special)
+    return replace(faces, people=join_copies(faces.people, np.concatenate(crops)))
 
 
 def join_copies(people: NDArray[np.str_], crops: UInt8Array) -> NDArray[np.str_]:
