@@ -55,14 +55,12 @@ def _figures(
     recipe_run: RecipeRun, answers: "TeacherLogits", public: "Dataset"
 ) -> dict[str, float]:
     from train.calibration.network_comparison import cross_validated, discrimination, judged_faces
+    from train.training.trainer import head_accuracies
 
-    logits = answers.select(public.faces)
-    judged = public.reference >= 0
+    accuracy = head_accuracies(answers.select(public.faces), public)
     figures = {
-        "PublicTest by FER2013": float((logits["fer2013"].argmax(axis=1) == public.labels).mean()),
-        "PublicTest by FER+": float(
-            (logits["ferplus"].argmax(axis=1) == public.reference)[judged].mean()
-        ),
+        "PublicTest by FER2013": accuracy["fer2013"],
+        "PublicTest by FER+": accuracy["ferplus"],
     }
     photographs = judged_faces(read_face_sets(recipe_run), answers)
     if photographs is not None:
