@@ -75,8 +75,7 @@ def classification_figures(
     if near_copies is not None:
         new = fresh & ~near_copies[judged]
         without_near = {
-            "accuracy_without_near_copies": mean(right[new]),
-            "accuracy_without_near_copies_interval": mean_interval(right[new]),
+            **accuracy("accuracy_without_near_copies", right[new]),
             "n_without_near_copies": int(new.sum()),
         }
     occurring = np.unique(labels)
@@ -95,10 +94,8 @@ def classification_figures(
     }
     auc = class_aucs(probabilities, labels, classes)
     return {
-        "accuracy": float(right.mean()),
-        "accuracy_interval": mean_interval(right),
-        "accuracy_deduplicated": mean(right[fresh]),
-        "accuracy_deduplicated_interval": mean_interval(right[fresh]),
+        **accuracy("accuracy", right),
+        **accuracy("accuracy_deduplicated", right[fresh]),
         "n": len(labels),
         "n_deduplicated": int(fresh.sum()),
         **without_near,
@@ -159,8 +156,7 @@ def answer_figures(
             "main_five_f1_interval": macro_f1_interval(labels, chosen.argmax(axis=1), five),
         },
         "happy_sad": {
-            "accuracy": mean(reads_right),
-            "accuracy_interval": mean_interval(reads_right),
+            **accuracy("accuracy", reads_right),
             "auc": _auc(is_happy, happy),
             "n": int(binary.sum()),
         },
@@ -227,6 +223,13 @@ def roc_curves(
         # At a false positive rate of 0 the curves rise vertically; the mean starts at (0, 0), too.
         curves["macro"] = np.append(0.0, CURVE_GRID), np.append(0.0, average)
     return curves
+
+
+def accuracy(
+    name: str, right: NDArray[np.bool_], people: NDArray[Any] | None = None
+) -> dict[str, Any]:
+    """Compute the mean of `right` and its interval, by `name` and `name`_interval."""
+    return {name: mean(right), f"{name}_interval": mean_interval(right, people)}
 
 
 def mean(values: Sequence[float] | NDArray[Any]) -> float | None:

@@ -14,8 +14,8 @@ from sklearn.metrics import confusion_matrix
 from fer_core.calibration import expected_calibration_error, reliability, risk_coverage
 from fer_core.emotions import FER2013_LABELS
 from train.data.photographs import person_keys
-from train.evaluation.bootstrap import ece_interval, interval, mean_interval, ratio, resampled_sums
-from train.evaluation.metrics import COVERAGES, mean
+from train.evaluation.bootstrap import ece_interval, interval, ratio, resampled_sums
+from train.evaluation.metrics import COVERAGES, accuracy, mean
 from train.evaluation.photograph_groups import group_figures
 from train.evaluation.predictions import PhotographPredictions
 
@@ -64,8 +64,7 @@ def photograph_figures(predictions: PhotographPredictions) -> dict[str, Any]:
         **_calibration(predictions, people),
         "answered": mean(answered[found]),
         "n_answered": int(answered.sum()),
-        "accuracy_answered": mean(right[answered]),
-        "accuracy_answered_interval": mean_interval(right[answered], people[answered]),
+        **accuracy("accuracy_answered", right[answered], people[answered]),
         **group_figures(predictions),
     }
 

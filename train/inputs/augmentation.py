@@ -100,15 +100,15 @@ def augment(
     if config.gamma_share:
         low, high = config.gamma
         exponent = ops.exp(_between(drawn["gamma_value"], math.log(low), math.log(high)))
-        exponent = _where(drawn["gamma"] < config.gamma_share, exponent, 1.0)
+        exponent = ops.where(drawn["gamma"] < config.gamma_share, exponent, 1.0)
         faces = 255 * ops.power(ops.clip(faces, 0, 255) / 255, exponent[:, None, None])
     if config.contrast_share:
         factor = _between(drawn["contrast_value"], *config.contrast)
-        factor = _where(drawn["contrast"] < config.contrast_share, factor, 1.0)
+        factor = ops.where(drawn["contrast"] < config.contrast_share, factor, 1.0)
         faces = ops.clip(128 + factor[:, None, None] * (faces - 128), 0, 255)
     if config.noise_share:
         sigma = config.noise * drawn["noise_sigma"]
-        sigma = _where(drawn["noise"] < config.noise_share, sigma, 0.0)
+        sigma = ops.where(drawn["noise"] < config.noise_share, sigma, 0.0)
         faces = faces + sigma[:, None, None] * _noise(side, drawn)
     faces = ops.round(ops.clip(faces, 0, 255))
     if config.jpeg_share:
@@ -120,12 +120,6 @@ def augment(
 
 def _between(drawn: Tensor, low: float, high: float) -> Tensor:
     return low + (high - low) * drawn
-
-
-def _where(chosen: Tensor, value: Tensor, otherwise: Tensor) -> Tensor:
-    from keras import ops
-
-    return ops.where(chosen, value, otherwise)
 
 
 def _places(side: int) -> Float32Array:
@@ -175,14 +169,14 @@ def _cover(
     pane = ops.abs((off_center - 0.185) / width) ** 4 + ops.abs((y - level) / height) ** 4 < 1
     bar = (ops.abs(y - level + 0.03) < 0.012) & (off_center < 0.45)
     kind = draw["cover_kind"]
-    shape = _where(kind < 1 / 3, mask, _where(kind < 2 / 3, hand, pane | bar))
+    shape = ops.where(kind < 1 / 3, mask, ops.where(kind < 2 / 3, hand, pane | bar))
     shape = shape & (draw["cover"] < config.cover_share)
     # Shaded surfaces: a hand about as bright as the face, a mask of any level, dark glasses.
     mean = ops.mean(faces, axis=(1, 2), keepdims=True)
-    light = _where(
+    light = ops.where(
         kind < 1 / 3,
         _between(draw["cover_level"], 0, 255),
-        _where(
+        ops.where(
             kind < 2 / 3,
             mean + _between(draw["cover_level"], -50, 60),
             _between(draw["cover_level"], 0, 70),
@@ -209,7 +203,7 @@ def _warp(
     columns, rows, hidden = _grid(side, drawn, config)
     angle = math.radians(config.rotation) * _between(drawn["rotation"], -1, 1)
     scale = ops.exp(-math.log1p(config.scale) * _between(drawn["scale"], -1, 1))
-    mirror = _where(drawn["flip"] < 0.5, -1.0, 1.0)
+    mirror = ops.where(drawn["flip"] < 0.5, -1.0, 1.0)
     cosine, sine = scale * ops.cos(angle), scale * ops.sin(angle)
     from_x = columns - (center + side * config.shift * _between(drawn["shift_x"], -1, 1))[:, None]
     from_y = rows - (center + side * config.shift * _between(drawn["shift_y"], -1, 1))[:, None]
@@ -233,9 +227,9 @@ def _grid(
     if not config.cut_share:
         return places, places, 0.0
     depth = side * _between(drawn["cut_depth"], *config.cut)
-    depth = _where(drawn["cut"] < config.cut_share, depth, 0.0)
+    depth = ops.where(drawn["cut"] < config.cut_share, depth, 0.0)
     quarter = ops.floor(4 * drawn["cut_side"])
-    depths = [ops.round(_where(quarter == number, depth, 0.0))[:, None] for number in range(4)]
+    depths = [ops.round(ops.where(quarter == number, depth, 0.0))[:, None] for number in range(4)]
     left, right, top, bottom = depths
     columns = ops.minimum(ops.maximum(places, left), side - 1 - right)
     rows = ops.minimum(ops.maximum(places, top), side - 1 - bottom)
@@ -278,7 +272,7 @@ def _light_from_a_side(
     across = ops.convert_to_tensor(np.linspace(-1.0, 1.0, faces.shape[1], dtype=np.float32))
     angle = (2 * math.pi * drawn["light_angle"])[:, None, None]
     loss = config.light * drawn["light_loss"]
-    loss = _where(drawn["light"] < config.light_share, loss, 0.0)[:, None, None]
+    loss = ops.where(drawn["light"] < config.light_share, loss, 0.0)[:, None, None]
     along = (ops.cos(angle) * across[None, None] + ops.sin(angle) * across[None, :, None]) / 2**0.5
     return faces * (1 - loss * (along + 1) / 2)
 
@@ -296,18 +290,18 @@ def _blur(
     side = faces.shape[1]
     maps, first_size, sizes = _blur_maps(side, config.motion)
     size = first_size + ops.floor(sizes * drawn["soften_size"])
-    index = _where(drawn["soften"] < config.soften_share, size, 0.0)
+    index = ops.where(drawn["soften"] < config.soften_share, size, 0.0)
     moved = drawn["motion"] < config.motion_share
     path = side * config.motion * drawn["motion_length"]
     angle = math.pi * drawn["motion_angle"]
     along_x = ops.round(path * ops.abs(ops.cos(angle)))
     along_y = ops.round(path * ops.sin(angle))
-    row_maps = ops.take(maps, ops.cast(_where(moved, along_y, index), "int32"), axis=0)
-    column_maps = ops.take(maps, ops.cast(_where(moved, along_x, index), "int32"), axis=0)
+    row_maps = ops.take(maps, ops.cast(ops.where(moved, along_y, index), "int32"), axis=0)
+    column_maps = ops.take(maps, ops.cast(ops.where(moved, along_x, index), "int32"), axis=0)
     blurred = ops.matmul(ops.matmul(row_maps, faces), ops.transpose(column_maps, (0, 2, 1)))
     low, high = BLUR_THAT_HIDES
     hidden = ops.clip((path / side - low) / (high - low), 0, 1)
-    return blurred, _where(moved, hidden, 0.0)
+    return blurred, ops.where(moved, hidden, 0.0)
 
 
 @cache
