@@ -1,11 +1,13 @@
 """Build every network by its name."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from fer_core.preprocessing import PreprocessingSpec
 from train.networks.blocks import Regularization
 from train.networks.efficientnet_lite import efficientnet_lite0
-from train.networks.ours import face_resnet, plain, small, tiny, vgg, wide
+from train.networks.ours import WIDTHS, face_resnet, plain, staged_network
 from train.networks.predecessors import happy_sad, predecessor_a, predecessor_b, resnet50
 from train.recipes.config import NetworkShape
 
@@ -48,12 +50,9 @@ def build_network(
     return NETWORKS[name](spec, how)
 
 
-NETWORKS = {
+NETWORKS: "dict[str, Callable[..., keras.Model]]" = {
     "plain": plain,
-    "vgg": vgg,
-    "wide": wide,
-    "small": small,
-    "tiny": tiny,
+    **{name: partial(staged_network, name, widths) for name, widths in WIDTHS.items()},
     "face_resnet": face_resnet,
     "efficientnet_lite0": efficientnet_lite0,
     "predecessor_a": predecessor_a,

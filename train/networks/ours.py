@@ -26,6 +26,13 @@ FACE_BLOCKS = (
     *[(128, True), (128, False), (128, False)],
     *[(256, True), (256, False), (256, False)],
 )
+WIDTHS = {
+    "vgg": (32, 64, 128, 256),  # 1.2 M parameters
+    "wide": (44, 88, 176, 352),  # 2.2 M parameters
+    "small": (16, 32, 64, 128),  # 0.3 M parameters, to compare training options
+    "tiny": (8, 16, 32),  # 0.02 M parameters, for the smoke run
+}
+"""Channels of each stage of the networks that differ in these alone."""
 
 
 def plain(
@@ -34,27 +41,7 @@ def plain(
     """Build 3x3 convolutions in stages of any number and width."""
     shape = shape or NetworkShape()
     widths = tuple(shape.width << stage for stage in range(shape.stages))
-    return _plain_network("plain", widths, spec, how, shape)
-
-
-def vgg(spec: PreprocessingSpec, how: Regularization) -> "keras.Model":
-    """Build 3x3 convolutions in four stages of 32, 64, 128 and 256 channels; 1.2 M parameters."""
-    return _plain_network("vgg", (32, 64, 128, 256), spec, how)
-
-
-def wide(spec: PreprocessingSpec, how: Regularization) -> "keras.Model":
-    """Build `vgg` three eighths wider: 44, 88, 176 and 352 channels; 2.2 M parameters."""
-    return _plain_network("wide", (44, 88, 176, 352), spec, how)
-
-
-def small(spec: PreprocessingSpec, how: Regularization) -> "keras.Model":
-    """Build `vgg` at half the width, to compare training options; 0.3 M parameters."""
-    return _plain_network("small", (16, 32, 64, 128), spec, how)
-
-
-def tiny(spec: PreprocessingSpec, how: Regularization) -> "keras.Model":
-    """Build a miniature of `vgg` for the smoke run; 0.02 M parameters."""
-    return _plain_network("tiny", (8, 16, 32), spec, how)
+    return staged_network("plain", widths, spec, how, shape)
 
 
 def face_resnet(spec: PreprocessingSpec, how: Regularization) -> "keras.Model":
@@ -76,14 +63,22 @@ def face_resnet(spec: PreprocessingSpec, how: Regularization) -> "keras.Model":
     return with_heads("face_resnet", inputs, x, how)
 
 
-def _plain_network(
+def staged_network(
     name: str,
     widths: tuple[int, ...],
     spec: PreprocessingSpec,
     how: Regularization,
     shape: NetworkShape | None = None,
 ) -> "keras.Model":
-    """Build the stages; dropout between them is a quarter of that before the heads."""
+    """Build 3x3 convolutions in stages, with max pooling between them and a quarter of the dropout.
+
+    Args:
+        name: of the network.
+        widths: channels of each stage.
+        spec: with the input's shape.
+        how: regularization; `dropout` is the rate before the heads.
+        shape: depth and kind of the stages; None for the defaults.
+    """
     from keras import Input, layers
 
     shape = shape or NetworkShape()
