@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fer_core.calibration import Calibration, log_softmax, log_sum_exp
+from fer_core.calibration import log_softmax, log_sum_exp
 from fer_core.emotions import FER2013_LABELS
 from fer_core.preprocessing import Float32Array
-from train.calibration.fitting import Faces, LabelledLogits, cross_validate, fit, join_sets
+from train.calibration.fitting import Faces, LabelledLogits, cross_validate, join_sets
 from train.calibration.photographs import NEUTRAL_WEIGHT
 from train.data.face_sets import FaceSet
 
@@ -77,11 +77,6 @@ def discrimination(faces: Faces) -> dict[str, float]:
             score = logits[chosen, wanted] / 2 - log_sum_exp(logits[chosen][:, columns] / 2)[:, 0]
             areas[f"{one} against {', '.join(others)}"] = float(roc_auc_score(is_one, score))
     return areas
-
-
-def fit_calibration(faces: Faces) -> Calibration:
-    """Fit the calibration that is applied to the logits of unlabelled photographs."""
-    return fit(FORM, STRENGTH, faces)
 
 
 def cross_validated(faces: Faces) -> dict[str, float]:

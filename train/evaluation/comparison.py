@@ -16,10 +16,6 @@ REPORTED = {
     "efficientnet_lite0": "48 %, by ResNet50",
 }
 """The accuracy that a predecessor's authors reported."""
-COLUMNS = (
-    "run", "network", "parameters", "trained on", "epochs", "seconds an epoch", "FER+", "FER2013",
-    "happy or sad", "reported by its authors",
-)  # fmt: skip
 
 
 def compare(runs: Sequence[Path], data: Path) -> list[dict[str, str]]:
@@ -55,19 +51,17 @@ def _row(run: Path, splits: dict[str, Any]) -> dict[str, str]:
         for name, key in (("FER+", "ferplus_public"), ("FER2013", "fer2013_public"))
     }
     happy_sad = figures["happy_sad_public"]["accuracy"]
-    cells = (
-        run.name + _differences(config),
-        network,
-        f"{training.get('parameters', 0):,}",
-        f"{len(faces):,} {'faces' if not emotions else ' and '.join(emotions) + ' faces'}",
-        f"{len(history)}" if history else "-",
-        _fastest(history),
-        scores["FER+"],
-        scores["FER2013"],
-        "-" if happy_sad is None else f"{happy_sad:.3f}",
-        REPORTED.get(network, "-"),
-    )
-    return dict(zip(COLUMNS, cells, strict=True))
+    return {
+        "run": run.name + _differences(config),
+        "network": network,
+        "parameters": f"{training.get('parameters', 0):,}",
+        "trained on": f"{len(faces):,} {' and '.join(emotions) + ' ' if emotions else ''}faces",
+        "epochs": f"{len(history)}" if history else "-",
+        "seconds an epoch": _fastest(history),
+        **scores,
+        "happy or sad": "-" if happy_sad is None else f"{happy_sad:.3f}",
+        "reported by its authors": REPORTED.get(network, "-"),
+    }
 
 
 def _fastest(history: Sequence[dict[str, Any]]) -> str:
@@ -88,5 +82,5 @@ def _differences(config: dict[str, Any]) -> str:
 
 def markdown(rows: Sequence[dict[str, str]]) -> str:
     """Format the rows as a Markdown table without the columns that are empty."""
-    columns = [name for name in COLUMNS if any(row[name] != "-" for row in rows)]
+    columns = [name for name in rows[0] if any(row[name] != "-" for row in rows)]
     return table(columns, [[row[name] for name in columns] for row in rows])

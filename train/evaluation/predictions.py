@@ -126,21 +126,6 @@ def predict_splits(
     return by_split
 
 
-def peer_predictions(
-    by_split: dict[str, SplitPredictions], probabilities: dict[str, NDArray[np.float64]]
-) -> dict[str, SplitPredictions]:
-    """Replace probabilities by the (N, 7) of another program, which has no contempt."""
-    return {
-        split: replace(
-            by_split[split],
-            fer2013=seven,
-            ferplus=np.pad(seven, ((0, 0), (0, len(FERPLUS_LABELS) - len(FER2013_LABELS)))),
-            seven=seven,
-        )
-        for split, seven in probabilities.items()
-    }
-
-
 def predict_photographs(
     recognizer: EmotionRecognizer, photographs: Sequence[Photograph]
 ) -> PhotographPredictions:
@@ -201,7 +186,7 @@ def predict_with_fer(
         of_faces, {split: predictions.dataset for split, predictions in by_split.items()}
     )
     by_set = _divide(of_photographs, photographs)
-    told = {
+    of_sets = {
         name: PhotographPredictions(
             tuple(photographs[name]),
             seven,
@@ -211,7 +196,17 @@ def predict_with_fer(
         )
         for name, seven in by_set.items()
     }
-    return version, peer_predictions(by_split, scores), told
+    contempt = len(FERPLUS_LABELS) - len(FER2013_LABELS)  # which the package does not predict
+    of_splits = {
+        split: replace(
+            by_split[split],
+            fer2013=seven,
+            ferplus=np.pad(seven, ((0, 0), (0, contempt))),
+            seven=seven,
+        )
+        for split, seven in scores.items()
+    }
+    return version, of_splits, of_sets
 
 
 def _divide(

@@ -191,7 +191,8 @@ def _collect_answers(recipe_run: RecipeRun) -> None:
 def _calibrated_on_unlabelled(recipe_run: RecipeRun, answers: "TeacherLogits") -> "TeacherLogits":
     """Calibrate the logits of unlabelled faces on the photographs."""
     from fer_core.calibration import softmax
-    from train.calibration.network_comparison import fit_calibration, judged_faces
+    from train.calibration.fitting import fit
+    from train.calibration.network_comparison import FORM, STRENGTH, judged_faces
     from train.data.dataset import digests
     from train.data.face_sets import read_face_set
     from train.inputs.teachers import TeacherLogits
@@ -199,7 +200,7 @@ def _calibrated_on_unlabelled(recipe_run: RecipeRun, answers: "TeacherLogits") -
     judged = judged_faces(read_face_sets(recipe_run), answers)
     if judged is None:
         return answers
-    calibration = fit_calibration(judged)
+    calibration = fit(FORM, STRENGTH, judged)
     wanted = set(digests(read_face_set(recipe_run.faces).faces))
     rows = np.flatnonzero([digest in wanted for digest in answers.digests])
     heads = {head: values[rows] for head, values in answers.logits.items()}
