@@ -23,7 +23,7 @@ from train.artifacts.model_folder import load_network
 from train.errors import FeatureError
 from train.evaluation.feature_figure import (
     EVIDENCE_SIZE,
-    evidence_picture,
+    evidence_image,
     find_face,
     show_features,
 )
@@ -258,7 +258,7 @@ def test_a_network_whose_heads_read_no_pooled_maps_is_shown_without_evidence(
 ) -> None:
     network = plain_network()
     model = EmotionModel(network.predict_on_batch, recognizer.model.info)
-    assert evidence_picture(model, face) is None
+    assert evidence_image(model, face) is None
     assert list(show_features(model, network, face, tmp_path / "x.png")) == ["second", "third"]
     (axes,) = drawn[0].axes
     assert len(axes.images) == 2 + 4 + 5

@@ -52,7 +52,7 @@ def claim(
     Args:
         out: the folder.
         config: of the run.
-        command: that begins it.
+        command: that starts it.
         teachers: name and version of each, since a folder may later hold another model; None to
             skip the check.
         data: digest of the dataset; None to skip the check.
@@ -126,7 +126,7 @@ def read_weights(network: "keras.Model", path: Path) -> None:
         network.load_weights(path)
     except (OSError, ValueError, KeyError) as error:
         raise RunError(
-            f"{path} is missing or damaged, so the run cannot go on; choose another --out."
+            f"{path} is missing or damaged, so the run cannot be resumed; choose another --out."
         ) from error
 
 
@@ -153,7 +153,7 @@ def load_weights(network: "keras.Model", folder: Path) -> None:
                 network.set_weights(weights)
                 return
     else:
-        raise RunError(f"{folder} holds neither a finished epoch nor a model to begin with.")
+        raise RunError(f"{folder} holds neither a finished epoch nor a model.")
     raise RunError(
         f"{folder} holds the weights of another network than {network.name}; name the one it has."
     )

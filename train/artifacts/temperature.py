@@ -30,12 +30,12 @@ def floor_threshold(threshold: float) -> float:
 
 def with_version(info: ModelInfo) -> ModelInfo:
     """Set the version of a model: the date, and a digest of all that predictions depend on."""
-    answers = {
+    served = {
         name: value
         for name, value in info.to_dict().items()
         if name not in ("name", "version", "figures", "training")
     }
-    digest = hashlib.sha256(json.dumps(answers, sort_keys=True).encode()).hexdigest()
+    digest = hashlib.sha256(json.dumps(served, sort_keys=True).encode()).hexdigest()
     return replace(info, version=f"{datetime.now(UTC):%Y.%m.%d}+{digest[:8]}")
 
 

@@ -31,7 +31,7 @@ FORM, STRENGTH = "matrix", 0.01
 Heads = Mapping[str, Float32Array]
 
 
-def judged_faces(sets: Mapping[str, FaceSet], answers: "TeacherLogits") -> Faces | None:
+def judged_faces(sets: Mapping[str, FaceSet], teacher_logits: "TeacherLogits") -> Faces | None:
     """Collect the photographs with a known emotion and their logits; None if there are none.
 
     Neutral faces weigh as in the shipped calibration.
@@ -41,7 +41,7 @@ def judged_faces(sets: Mapping[str, FaceSet], answers: "TeacherLogits") -> Faces
     """
     parts = {}
     for name, one in sets.items():
-        heads, known = answers.select(one.faces), np.isin(one.labels, FER2013_LABELS)
+        heads, known = teacher_logits.select(one.faces), np.isin(one.labels, FER2013_LABELS)
         people = [person or file for person, file in zip(one.people, one.files, strict=True)]
         parts[name] = LabelledLogits(
             {head: logits[known] for head, logits in heads.items()},
@@ -86,15 +86,15 @@ def cross_validated(faces: Faces) -> dict[str, float]:
         For each set `NAME mean recall`, `NAME log loss` (each emotion weighing the same) and
         `NAME recall of EMOTION`.
     """
-    answers = cross_validate(FORM, STRENGTH, faces)
+    probabilities = cross_validate(FORM, STRENGTH, faces)
     figures: dict[str, float] = {}
     for name in dict.fromkeys(faces.sets.tolist()):
         recalls, losses = {}, []
         for index, emotion in enumerate(FER2013_LABELS):
             chosen = (faces.sets == name) & (faces.labels == index)
             if chosen.any():
-                recalls[emotion] = float((answers[chosen].argmax(axis=1) == index).mean())
-                losses.append(-np.log(np.maximum(answers[chosen, index], 1e-12)).mean())
+                recalls[emotion] = float((probabilities[chosen].argmax(axis=1) == index).mean())
+                losses.append(-np.log(np.maximum(probabilities[chosen, index], 1e-12)).mean())
         figures[f"{name} mean recall"] = float(np.mean(list(recalls.values())))
         figures[f"{name} log loss"] = float(np.mean(losses))
         figures |= {f"{name} recall of {key}": value for key, value in recalls.items()}

@@ -1,8 +1,4 @@
-"""Calibrate a model on photographs, and evaluate the calibration by cross-validation.
-
-Here photographs with their answers (`train.evaluation.predictions.PhotographPredictions`) meet the
-fitting of `train.calibration`.
-"""
+"""Calibrate a model on photographs, and evaluate the calibration by cross-validation."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -130,13 +126,13 @@ def _with_probabilities(
 ) -> dict[str, PhotographPredictions]:
     """Replace the probabilities of the faces found, row by row."""
     ends = np.cumsum([predictions.found.sum() for predictions in sets.values()])[:-1]
-    answers = {}
+    replaced = {}
     for (name, predictions), rows in zip(sets.items(), np.split(probabilities, ends), strict=True):
         full = np.full((len(predictions.found), len(FER2013_LABELS)), np.nan)
         full[predictions.found] = rows
         unsure = (np.nan_to_num(full).max(axis=1) < threshold) | ~predictions.reliable
-        answers[name] = replace(predictions, probabilities=full, uncertain=unsure)
-    return answers
+        replaced[name] = replace(predictions, probabilities=full, uncertain=unsure)
+    return replaced
 
 
 def choose_threshold(sets: Sets, probabilities: FloatArray) -> float:
@@ -188,10 +184,10 @@ def calibrate_on_photographs(
     candidates = compare(faces, forms)
     best = choose(candidates)
     threshold = floor_threshold(choose_threshold(sets, best.held_out))
-    answers = _with_probabilities(sets, best.held_out, threshold)
+    replaced = _with_probabilities(sets, best.held_out, threshold)
     figures = {
         name: compact_photographs(photograph_figures(predictions))
-        for name, predictions in answers.items()
+        for name, predictions in replaced.items()
     }
     counts = dict(zip(*np.unique(faces.sets, return_counts=True), strict=True))
     calibration = replace(
@@ -241,9 +237,9 @@ def trade_off(
     rows = []
     for weight in TRADE_OFF:
         faces = faces_of(sets, {**special, "neutral": weight})
-        answers = _with_probabilities(sets, cross_validate(form, strength, faces), 0.0)
+        replaced = _with_probabilities(sets, cross_validate(form, strength, faces), 0.0)
         row: dict[str, Any] = {"weight of neutral": weight}
-        for name, predictions in answers.items():
+        for name, predictions in replaced.items():
             told = photograph_figures(predictions)
             recall = told["recall"]
             if len(recall) >= MANY_EMOTIONS:

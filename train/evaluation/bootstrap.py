@@ -80,10 +80,10 @@ def macro_f1_interval(
     F1 is 2 hits / (labels + predicted), so three sums a class are all that a resample needs.
     """
     of_label = (labels[:, None] == classes).astype(np.float64)
-    of_answer = (predicted[:, None] == classes).astype(np.float64)
+    of_prediction = (predicted[:, None] == classes).astype(np.float64)
     if not of_label.any():
         return None
-    sums = resampled_sums(np.hstack([of_label, of_answer, of_label * of_answer]))
+    sums = resampled_sums(np.hstack([of_label, of_prediction, of_label * of_prediction]))
     labelled, answered, hits = np.split(sums, 3, axis=1)
     f1 = 2 * hits / np.maximum(labelled + answered, 1)
     occurs = labelled > 0

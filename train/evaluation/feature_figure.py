@@ -19,7 +19,7 @@ CHANNELS_A_ROW = 8
 EVIDENCE_SIZE = 240  # pixels
 
 
-def evidence_picture(model: EmotionModel, face: FaceResult) -> UInt8Array | None:
+def evidence_image(model: EmotionModel, face: FaceResult) -> UInt8Array | None:
     """Draw the class activation map of the predicted emotion, as the app does.
 
     Returns (240, 240, 3) uint8 RGB, or None where the network has no such map.
@@ -81,7 +81,7 @@ def show_features(
     maps = feature_maps(chosen, inputs, layers or stage_layers(chosen))
     suffix = f", network {member} of {len(members)}" if len(members) > 1 else ""
     title = f"{model.info.name} {model.info.version}{suffix}"
-    evidence = evidence_picture(model, face)
+    evidence = evidence_image(model, face)
     _draw(face, inputs[0, ..., 0], evidence, maps, path=path, title=title)
     return maps
 

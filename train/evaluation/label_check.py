@@ -57,7 +57,7 @@ def check_labels(labels: IntArray, predicted: IntArray, classes: Sequence[str]) 
         "better_shift": shift,
         "better_shift_accuracy": shift_accuracy,
         "better_permutation": permutation
-        and {classes[answer]: classes[label] for answer, label in permutation.items()},
+        and {classes[name]: classes[label] for name, label in permutation.items()},
         "better_permutation_accuracy": permutation_accuracy,
     }
 
@@ -72,11 +72,11 @@ def chance_agreement(counts: IntArray) -> tuple[float, float]:
     Args:
         counts: (C, C) images by label (row) and prediction (column).
     """
-    pictures = counts.sum()
-    of_label, of_answer = counts.sum(axis=1) / pictures, counts.sum(axis=0) / pictures
-    expected = float(of_label @ of_answer)
-    centered = np.eye(len(counts)) - of_answer[:, None] - of_label[None, :] + expected
-    variance = of_label @ centered**2 @ of_answer / max(pictures - 1, 1)
+    images = counts.sum()
+    of_label, of_prediction = counts.sum(axis=1) / images, counts.sum(axis=0) / images
+    expected = float(of_label @ of_prediction)
+    centered = np.eye(len(counts)) - of_prediction[:, None] - of_label[None, :] + expected
+    variance = of_label @ centered**2 @ of_prediction / max(images - 1, 1)
     return expected, math.sqrt(variance)
 
 
@@ -121,20 +121,20 @@ def _better_shift(
 
 
 def _better_permutation(counts: IntArray) -> tuple[dict[int, int] | None, float | None]:
-    pictures, classes = counts.sum(), len(counts)
+    images, classes = counts.sum(), len(counts)
     # Only what exceeds chance: a model that always predicts one class must not be renamed.
-    excess = counts - np.outer(counts.sum(axis=1), counts.sum(axis=0)) / pictures
-    stay = IDENTITY_BONUS * pictures * np.eye(classes)
+    excess = counts - np.outer(counts.sum(axis=1), counts.sum(axis=0)) / images
+    stay = IDENTITY_BONUS * images * np.eye(classes)
     label_of = np.empty(classes, np.int64)
     rows, columns = linear_sum_assignment(excess + stay, maximize=True)
     label_of[columns] = rows
     moved = np.flatnonzero(label_of != np.arange(classes))
     gained, lost = counts[label_of[moved], moved].sum(), counts[moved, moved].sum()
     above_chance = excess[label_of[moved], moved].sum() - excess[moved, moved].sum()
-    if min(gained - lost, above_chance) < MIN_GAIN * pictures:
+    if min(gained - lost, above_chance) < MIN_GAIN * images:
         return None, None
     # McNemar 1947: images that are right under only one of the two orders.
     if gained - lost < corrected_z(math.factorial(classes)) * math.sqrt(gained + lost):
         return None, None
-    permutation = {int(answer): int(label_of[answer]) for answer in moved}
-    return permutation, float((np.trace(counts) + gained - lost) / pictures)
+    permutation = {int(index): int(label_of[index]) for index in moved}
+    return permutation, float((np.trace(counts) + gained - lost) / images)

@@ -62,7 +62,7 @@ def predict(
         except OSError as error:
             raise PeerError(f"{python} cannot be run: {error.strerror}.") from error
         except subprocess.TimeoutExpired as error:
-            raise PeerError(f"fer did not answer within {MINUTES} minutes.") from error
+            raise PeerError(f"fer did not finish within {MINUTES} minutes.") from error
         except subprocess.CalledProcessError as error:
             last = (error.stderr.strip().splitlines() or ["it predictions nothing"])[-1]
             raise PeerError(f"fer failed in {python}: {last}") from error

@@ -24,7 +24,7 @@ def photograph_figures(predictions: PhotographPredictions) -> dict[str, Any]:
     """Compute recall, calibration and coverage of one set of photographs.
 
     Args:
-        predictions: the answers to at least one photograph.
+        predictions: of at least one photograph.
 
     Returns:
         Of all photographs, where a face that is not found counts as wrong:
@@ -40,10 +40,10 @@ def photograph_figures(predictions: PhotographPredictions) -> dict[str, Any]:
         "photographs".
         groups and group_notes as `group_figures`, where labels.csv has such columns.
     """
-    labels, answers, found = predictions.labels, predictions.predicted, predictions.found
+    labels, predicted, found = predictions.labels, predictions.predicted, predictions.found
     people = person_keys(predictions.photographs)
     known = any(photograph.person for photograph in predictions.photographs)
-    right = labels == answers
+    right = labels == predicted
     recall, recall_interval, mean_recall_interval = _recalls(labels, right, people)
     answered = found & ~predictions.uncertain
     return {
@@ -59,7 +59,9 @@ def photograph_figures(predictions: PhotographPredictions) -> dict[str, Any]:
         "recall_interval": recall_interval,
         "mean_recall": float(np.mean(list(recall.values()))),
         "mean_recall_interval": mean_recall_interval,
-        "confusion": confusion_matrix(labels, answers, labels=range(len(FER2013_LABELS))).tolist(),
+        "confusion": confusion_matrix(
+            labels, predicted, labels=range(len(FER2013_LABELS))
+        ).tolist(),
         "n_found": int(found.sum()),
         **_calibration(predictions, people),
         "answered": mean(answered[found]),

@@ -64,7 +64,7 @@ def write_report(
         split = list(by_split)[-1]
         drawn = [
             *_plots_of_heads(folder, figures, split, by_split[split]),
-            *_plots_of_answer(folder, figures, split, by_split[split]),
+            *_plots_of_prediction(folder, figures, split, by_split[split]),
         ]
         plots += drawn
         sections += [*_tables(figures), f"## Plots of {split}"]
@@ -82,9 +82,9 @@ def _tables(figures: dict[str, Any]) -> list[str]:
     """Format the sections of the dataset's splits."""
     return [
         _scores(figures),
-        _answer(figures),
+        _prediction(figures),
         *(
-            _classes(f"The answer on {split}", figures[f"answer{end}"], FER2013_LABELS)
+            _classes(f"Calibrated prediction on {split}", figures[f"answer{end}"], FER2013_LABELS)
             for split, end in ENDINGS.items()
             if f"answer{end}" in figures
         ),
@@ -121,7 +121,7 @@ def _plots_of_heads(
     return [*drawn, Plot("ROC curves", text, path)]
 
 
-def _plots_of_answer(
+def _plots_of_prediction(
     folder: Path, figures: dict[str, Any], split: str, predictions: "SplitPredictions"
 ) -> list[Plot]:
     from train.evaluation import metrics
@@ -138,7 +138,7 @@ def _plots_of_answer(
     confidence = predictions.seven.max(axis=1)
     drawn = [
         Plot(
-            "Confusion of the answer",
+            "Confusion of the calibrated prediction",
             "Per cent of each row; the diagonal is the recall.",
             plots.confusion_matrix(
                 answer["confusion"],
@@ -195,11 +195,11 @@ def _scores(figures: dict[str, Any]) -> str:
         )
         for name, values in _sets(figures)
     ]
-    columns = ["", "pictures", "accuracy", "macro F1", "weighted F1", "macro AUC"]
-    columns += ["accuracy without copies", "pictures without copies"]
+    columns = ["", "images", "accuracy", "macro F1", "weighted F1", "macro AUC"]
+    columns += ["accuracy without copies", "images without copies"]
     note = "Without copies: on the images that are not also in Training."
     if any("n_without_near_copies" in values for _, values in _sets(figures)):
-        columns += ["accuracy without near copies", "pictures without near copies"]
+        columns += ["accuracy without near copies", "images without near copies"]
         note += " Without near copies: on those whose photograph does not occur in Training."
     return f"## Scores\n\n{note}\n\n" + table(columns, rows)
 
@@ -211,19 +211,19 @@ def _without_near_copies(values: dict[str, Any]) -> tuple[str, ...]:
     return accuracy, f"{values['n_without_near_copies']:,}"
 
 
-def _answer(figures: dict[str, Any]) -> str:
+def _prediction(figures: dict[str, Any]) -> str:
     splits = [(split, end) for split, end in ENDINGS.items() if f"calibration{end}" in figures]
     answer, happy_sad, calibration, coverage = (
         [figures[f"{name}{end}"] for _, end in splits]
         for name in ("answer", "happy_sad", "calibration", "coverage")
     )
     rows = [
-        ("judged by", *(figures[f"reference{end}"] for _, end in splits)),
-        ("pictures", *(f"{values['n']:,}" for values in calibration)),
+        ("reference labels", *(figures[f"reference{end}"] for _, end in splits)),
+        ("images", *(f"{values['n']:,}" for values in calibration)),
         ("accuracy", *(measured(values, "accuracy") for values in answer)),
         ("macro F1", *(measured(values, "macro_f1") for values in answer)),
         ("mean F1 without disgust and fear", *(measured(v, "main_five_f1") for v in answer)),
-        ("happy or sad: pictures", *(f"{values['n']:,}" for values in happy_sad)),
+        ("happy or sad: images", *(f"{values['n']:,}" for values in happy_sad)),
         ("happy or sad: accuracy", *(measured(values, "accuracy") for values in happy_sad)),
         ("happy or sad: AUC", *(number(values["auc"]) for values in happy_sad)),
         ("expected calibration error", *(measured(values, "ece") for values in calibration)),
@@ -245,7 +245,9 @@ def _answer(figures: dict[str, Any]) -> str:
     )
     if any(row != "FER+ majority" for row in rows[0][1:]):
         note += " There are no FER+ votes for these images; the labels are those of FER2013."
-    return f"## The answer\n\n{note}\n\n" + table(("", *(split for split, _ in splits)), rows)
+    return f"## Calibrated prediction\n\n{note}\n\n" + table(
+        ("", *(split for split, _ in splits)), rows
+    )
 
 
 def _classes(title: str, values: dict[str, Any], classes: Sequence[str]) -> str:
@@ -253,12 +255,12 @@ def _classes(title: str, values: dict[str, Any], classes: Sequence[str]) -> str:
         (
             BY_NAME[name].title,
             *(number(values[column].get(name)) for column in CLASS_COLUMNS),
-            f"{pictures:,}",
+            f"{count:,}",
             mistaken_for(
                 name, dict(zip(classes, values["confusion"][classes.index(name)], strict=True))
             ),
         )
-        for name, pictures in values["support"].items()
+        for name, count in values["support"].items()
     ]
     rows += [
         (
@@ -269,7 +271,7 @@ def _classes(title: str, values: dict[str, Any], classes: Sequence[str]) -> str:
         )
         for kind in ("macro", "weighted")
     ]
-    columns = ("", "precision", "recall", "F1", "AUC (one against the rest)", "pictures")
+    columns = ("", "precision", "recall", "F1", "AUC (one against the rest)", "images")
     return f"## {title}\n\n" + table((*columns, "most often mistaken for"), rows)
 
 

@@ -54,7 +54,7 @@ def make_table(
     faces: Dataset,
     config: TrainConfig,
     weights: Float32Array | None = None,
-    answers: TeacherLogits | None = None,
+    teacher_logits: TeacherLogits | None = None,
     unlabelled: UInt8Array | None = None,
 ) -> TrainingTable:
     """Assemble the faces with the targets that the config asks for.
@@ -63,7 +63,7 @@ def make_table(
         faces: to train on, all with labels.
         config: of the run.
         weights: (N,) of the faces in the loss; None for 1.
-        answers: teachers' logits of all these faces, for a config with a teacher_share.
+        teacher_logits: teachers' logits of all these faces, for a config with a teacher_share.
         unlabelled: (U, 48, 48) uint8 grey faces without labels, for a config with an
             unlabelled_share; the teachers' logits are their only targets.
 
@@ -74,17 +74,19 @@ def make_table(
     counts = np.ones(len(faces), np.float32) if weights is None else weights
     if config.class_weights == "balanced":
         counts = counts * balance(faces.labels)
-    share = config.teacher_share if answers else 0.0
+    share = config.teacher_share if teacher_logits else 0.0
     labels = _weighted(targets, (1 - share) * counts, config)
     crops = faces.faces
     soft_targets = offsets = None
-    if answers is not None:
-        soft_targets = _weighted(_soft_targets(answers, crops, config), share * counts, config)
+    if teacher_logits is not None:
+        soft_targets = _weighted(
+            _soft_targets(teacher_logits, crops, config), share * counts, config
+        )
     if unlabelled is not None and len(unlabelled):
-        assert answers is not None
+        assert teacher_logits is not None
         assert soft_targets is not None
         one = np.ones(len(unlabelled), np.float32)
-        more = _weighted(_soft_targets(answers, unlabelled, config), one, config)
+        more = _weighted(_soft_targets(teacher_logits, unlabelled, config), one, config)
         soft_targets = np.concatenate([soft_targets, more])
         labels = np.concatenate([labels, np.zeros_like(more)])
         crops = np.concatenate([crops, unlabelled])
@@ -111,14 +113,14 @@ def _weighted(
 
 
 def _soft_targets(
-    answers: TeacherLogits, faces: UInt8Array, config: TrainConfig
+    teacher_logits: TeacherLogits, faces: UInt8Array, config: TrainConfig
 ) -> dict[str, Float32Array]:
     """Compute the teachers' probabilities at the config's temperature, by head."""
     from fer_core.calibration import softmax
 
     return {
         head: softmax(logits, config.temperature).astype(np.float32)
-        for head, logits in answers.select(faces).items()
+        for head, logits in teacher_logits.select(faces).items()
     }
 
 

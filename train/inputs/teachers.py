@@ -62,7 +62,7 @@ class TeacherLogits:
         wanted = digests(faces)
         if missing := sum(digest not in rows for digest in wanted):
             raise RunError(
-                f"the teachers' answers leave out {missing} of {len(wanted)} faces; make them from "
+                f"the teachers' logits leave out {missing} of {len(wanted)} faces; make them from "
                 "the same data."
             )
         chosen = [rows[digest] for digest in wanted]
@@ -92,10 +92,10 @@ class TeacherLogits:
                 known = [digest.tobytes() for digest in archive["digests"]]
                 teachers = tuple(str(name) for name in archive["teachers"])
         except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-            raise RunError(f"{path} holds no answers of teachers; make it again.") from error
+            raise RunError(f"{path} holds no logits of teachers; make it again.") from error
         shapes = [values.shape for values in logits.values()]
         if shapes != [(len(known), classes) for classes in HEADS.values()]:
-            raise RunError(f"{path} holds answers of another shape; make it again.")
+            raise RunError(f"{path} holds logits of another shape; make it again.")
         return cls(known, logits, teachers)
 
 
@@ -152,9 +152,9 @@ def predict_views(
         for _ in range(views):
             changed, _ = augment(levels, draw_uniform(rng, size), VIEWS)
             seen.append(ops.convert_to_numpy(standardize(changed, spec)))
-        answers = [network.predict_on_batch(view) for view in seen]
+        outputs = [network.predict_on_batch(view) for view in seen]
         for head, values in parts.items():
-            mean = np.mean([np.asarray(answer[head]) for answer in answers], axis=0)
+            mean = np.mean([np.asarray(output[head]) for output in outputs], axis=0)
             values.append(mean[:count].astype(np.float32))
     return {
         head: np.concatenate(values) if values else np.zeros((0, HEADS[head]), np.float32)
@@ -170,7 +170,7 @@ def teacher_names(path: Path) -> list[str]:
 
     Raises:
         ModelLoadError: the folder holds no model.
-        RunError: the file holds no answers.
+        RunError: the file holds no logits.
     """
     from fer_core.model import read_info
 

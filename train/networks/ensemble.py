@@ -15,14 +15,14 @@ def build_ensemble(networks: "Sequence[keras.Model]") -> "keras.Model":
 
     inputs = keras.Input(networks[0].input_shape[1:], name="faces")
     # Keras requires a distinct name for each layer.
-    answers = [
+    member_logits = [
         keras.Model(member.inputs, member.output, name=f"member_{number}")(inputs)
         for number, member in enumerate(
             (member for network in networks for member in members_of(network)), 1
         )
     ]
     outputs = {
-        head: keras.layers.Average(name=head)([answer[head] for answer in answers])
+        head: keras.layers.Average(name=head)([logits[head] for logits in member_logits])
         for head in HEADS
     }
     return keras.Model(inputs, outputs, name="mean")

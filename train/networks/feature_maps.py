@@ -90,8 +90,8 @@ def _maps_within(part: Any, inputs: Any, names: set[str]) -> dict[str, Float32Ar
     outputs = {layer.name: layer.output for layer in part.layers if layer.name in names}
     found: dict[str, Float32Array] = {}
     if outputs:
-        answers = keras.Model(part.inputs, outputs)([inputs], training=False)
-        found = {name: np.asarray(maps, np.float32)[0] for name, maps in answers.items()}
+        activations = keras.Model(part.inputs, outputs)([inputs], training=False)
+        found = {name: np.asarray(maps, np.float32)[0] for name, maps in activations.items()}
     # A trunk that is called as a layer has a graph of its own, with its own input.
     for before, trunk in zip(part.operations, part.operations[1:], strict=False):
         if isinstance(trunk, keras.Model) and names & map_layers(trunk).keys():

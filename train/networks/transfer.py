@@ -140,8 +140,8 @@ def _statistics(
     sums = [np.zeros((2, layer.output.shape[-1])) for layer in layers]
     for start in range(0, len(inputs), BATCH):
         part = inputs[start : start + BATCH]
-        for index, answer in enumerate(inner.predict_on_batch(part)):
-            values = np.asarray(answer, np.float64)
+        for index, activations in enumerate(inner.predict_on_batch(part)):
+            values = np.asarray(activations, np.float64)
             moments = np.stack([values.mean(axis=(0, 1, 2)), (values**2).mean(axis=(0, 1, 2))])
             sums[index] += moments * len(part) / len(inputs)
     means = [total[0].astype(np.float32) for total in sums]

@@ -97,15 +97,15 @@ class DistributedSteps:
 
     def predict(self, inputs: Any) -> dict[str, Any]:
         """Predict the logits of both heads; `predict_on_batch` fails under a strategy."""
-        answers = self._model.network(inputs, training=False)
-        return {head: values.numpy() for head, values in answers.items()}
+        predictions = self._model.network(inputs, training=False)
+        return {head: values.numpy() for head, values in predictions.items()}
 
     def _of_replica(self, batch: Any) -> Any:
         model = self._model
         with self._tf.GradientTape() as tape:
-            answers = model(batch, training=True)
+            predictions = model(batch, training=True)
             # Divided, so that the sum over all replicas is the batch's mean.
-            loss = model.compute_loss(y_pred=answers) / self._strategy.num_replicas_in_sync
+            loss = model.compute_loss(y_pred=predictions) / self._strategy.num_replicas_in_sync
         gradients = tape.gradient(loss, model.trainable_variables)
         model.optimizer.apply(gradients, model.trainable_variables)
         return loss

@@ -114,11 +114,11 @@ def _table(
     from train.inputs.teachers import collect_logits
 
     others = None if unlabelled is None else read_face_set(unlabelled).faces
-    answers = None
+    teacher_logits = None
     if teachers:
         asked = faces.faces if others is None else np.concatenate([faces.faces, others])
-        answers = collect_logits(teachers, asked)
-    table = make_table(faces, config, weights, answers, others)
+        teacher_logits = collect_logits(teachers, asked)
+    table = make_table(faces, config, weights, teacher_logits, others)
     if steps_of_epoch(table, config) < 1:
         raise RunError(f"fewer training faces than one batch of {config.batch_size}.")
     return table

@@ -56,10 +56,10 @@ def train(
         history = network.fit(inputs, {OUTPUT: labels}, batch_size=BATCH, verbose=0)
         print(f"epoch {epoch + 1} of {epochs}: loss {history.history['loss'][0]:.4f}", flush=True)
     faces, labels = make_epoch(dataset, photographs, drawn, rng)
-    answers = network.predict(preprocess(faces, SPEC), verbose=0)[OUTPUT]
-    told = np.asarray(answers).argmax(axis=1)
+    predictions = network.predict(preprocess(faces, SPEC), verbose=0)[OUTPUT]
+    predicted = np.asarray(predictions).argmax(axis=1)
     recall = {
-        name: round(float((told == index)[labels == index].mean()), 4)
+        name: round(float((predicted == index)[labels == index].mean()), 4)
         for index, name in enumerate(CLASSES)
     }
     return network, recall

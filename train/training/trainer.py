@@ -120,17 +120,17 @@ class Training:
         if self.average is not None:
             self.average.swap()
         predict = self._distributed.predict if self._distributed else self.network.predict_on_batch
-        answers = []
+        outputs = []
         for start in range(0, len(inputs), SCORED):
             part = inputs[start : start + SCORED]
             # Padded to one shape, because a backend may compile for each.
             filled = np.concatenate([part, np.zeros_like(inputs[: SCORED - len(part)])])
-            answers.append(
+            outputs.append(
                 {head: np.asarray(one)[: len(part)] for head, one in predict(filled).items()}
             )
         if self.average is not None:
             self.average.swap()
-        logits = {head: np.concatenate([answer[head] for answer in answers]) for head in answers[0]}
+        logits = {head: np.concatenate([one[head] for one in outputs]) for head in outputs[0]}
         accuracy = head_accuracies(logits, dataset)
         return {
             **{f"public_{head}": value for head, value in accuracy.items()},

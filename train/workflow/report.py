@@ -45,24 +45,27 @@ def write_report(recipe_run: RecipeRun) -> None:
         network = load_best(recipe_run.student, config)
         logits = predict_views(network, asked, config.preprocessing)
         columns["student"] = TeacherLogits(digests(asked), logits, ("student",))
-    figures = {name: _figures(recipe_run, answers, public) for name, answers in columns.items()}
+    figures = {
+        name: _figures(recipe_run, teacher_logits, public)
+        for name, teacher_logits in columns.items()
+    }
     text = _table(figures)
     replace_file(recipe_run.out / "report.md", text)
     print(text, flush=True)
 
 
 def _figures(
-    recipe_run: RecipeRun, answers: "TeacherLogits", public: "Dataset"
+    recipe_run: RecipeRun, teacher_logits: "TeacherLogits", public: "Dataset"
 ) -> dict[str, float]:
     from train.calibration.network_comparison import cross_validated, discrimination, judged_faces
     from train.training.trainer import head_accuracies
 
-    accuracy = head_accuracies(answers.select(public.faces), public)
+    accuracy = head_accuracies(teacher_logits.select(public.faces), public)
     figures = {
         "PublicTest by FER2013": accuracy["fer2013"],
         "PublicTest by FER+": accuracy["ferplus"],
     }
-    photographs = judged_faces(read_face_sets(recipe_run), answers)
+    photographs = judged_faces(read_face_sets(recipe_run), teacher_logits)
     if photographs is not None:
         figures |= {f"{name}, area": area for name, area in discrimination(photographs).items()}
         figures |= cross_validated(photographs)

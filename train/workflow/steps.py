@@ -188,7 +188,9 @@ def _collect_answers(recipe_run: RecipeRun) -> None:
     print(f"answers: {recipe_run.answers} of {', '.join(pooled.teachers)}", flush=True)
 
 
-def _calibrated_on_unlabelled(recipe_run: RecipeRun, answers: "TeacherLogits") -> "TeacherLogits":
+def _calibrated_on_unlabelled(
+    recipe_run: RecipeRun, teacher_logits: "TeacherLogits"
+) -> "TeacherLogits":
     """Calibrate the logits of unlabelled faces on the photographs."""
     from fer_core.calibration import softmax
     from train.calibration.fitting import fit
@@ -197,20 +199,20 @@ def _calibrated_on_unlabelled(recipe_run: RecipeRun, answers: "TeacherLogits") -
     from train.data.face_sets import read_face_set
     from train.inputs.teachers import TeacherLogits
 
-    judged = judged_faces(read_face_sets(recipe_run), answers)
+    judged = judged_faces(read_face_sets(recipe_run), teacher_logits)
     if judged is None:
-        return answers
+        return teacher_logits
     calibration = fit(FORM, STRENGTH, judged)
     wanted = set(digests(read_face_set(recipe_run.faces).faces))
-    rows = np.flatnonzero([digest in wanted for digest in answers.digests])
-    heads = {head: values[rows] for head, values in answers.logits.items()}
+    rows = np.flatnonzero([digest in wanted for digest in teacher_logits.digests])
+    heads = {head: values[rows] for head, values in teacher_logits.logits.items()}
     seven = calibration.probabilities(heads)
     contempt = softmax(heads["ferplus"])[:, -1:]
     eight = np.concatenate([(1 - contempt) * seven, contempt], axis=1)
-    logits = {head: values.copy() for head, values in answers.logits.items()}
+    logits = {head: values.copy() for head, values in teacher_logits.logits.items()}
     logits["ferplus"][rows] = np.log(np.maximum(eight, 1e-6))
     logits["fer2013"][rows] = np.log(np.maximum(seven, 1e-6))
-    return TeacherLogits(answers.digests, logits, answers.teachers)
+    return TeacherLogits(teacher_logits.digests, logits, teacher_logits.teachers)
 
 
 def _all_faces(recipe_run: RecipeRun) -> "UInt8Array":

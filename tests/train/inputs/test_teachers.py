@@ -45,9 +45,9 @@ def test_a_face_that_nobody_was_asked_about_is_told(faces: np.ndarray) -> None:
 def test_another_file_is_told(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "answers.npz"
     path.write_bytes(content)
-    with pytest.raises(RunError, match="holds no answers of teachers"):
+    with pytest.raises(RunError, match="holds no logits of teachers"):
         TeacherLogits.load(path)
-    with pytest.raises(RunError, match="holds no answers of teachers"):
+    with pytest.raises(RunError, match="holds no logits of teachers"):
         TeacherLogits.load(tmp_path / "missing.npz")
 
 
