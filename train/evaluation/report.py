@@ -9,7 +9,8 @@ from train.data.dataset import is_judged
 from train.evaluation.calibration_plots import draw_calibration
 from train.evaluation.figures import SETS
 from train.evaluation.photograph_report import draw_photographs, photo_section
-from train.reporting.markdown import Plot, figure, measured, mistaken_for, number, table
+from train.evaluation.tables import split_tables
+from train.reporting.markdown import Plot, figure, mistaken_for, number, table
 
 if TYPE_CHECKING:
     from train.evaluation.predictions import PhotographPredictions, SplitPredictions
@@ -19,7 +20,9 @@ MISTAKES = 24
 INTERVALS = (
     "In brackets: 95 % intervals of the percentile bootstrap, 1,000 resamples of the images, or of "
     "people where these are known, with a fixed seed. They show how much a metric depends on the "
-    "choice of images, not how much it would vary between training runs."
+    "choice of images, not how much it would vary between training runs. Resampling adds noise to "
+    "the calibration error, so its interval is biased upwards. Copies are images that are also in "
+    "Training, near copies other images of a photograph in Training."
 )
 CLASS_COLUMNS = ("precision", "recall", "f1", "auc")
 
@@ -81,8 +84,8 @@ def write_report(
 def _tables(figures: dict[str, Any]) -> list[str]:
     """Format the sections of the dataset's splits."""
     return [
-        _scores(figures),
-        _prediction(figures),
+        "## Scores",
+        *split_tables(figures),
         *(
             _classes(f"Calibrated prediction on {split}", figures[f"answer{end}"], FER2013_LABELS)
             for split, end in ENDINGS.items()
@@ -179,75 +182,6 @@ def _learning_curves(folder: Path, history: list[dict[str, Any]]) -> Plot:
     plots.learning_curves(history, best(history)["epoch"], path)
     text = "PublicTest after each epoch, without flip averaging. The best epoch is evaluated."
     return Plot("Learning curves", text, path)
-
-
-def _scores(figures: dict[str, Any]) -> str:
-    rows = [
-        (
-            SETS[name],
-            f"{values['n']:,}",
-            measured(values, "accuracy"),
-            measured(values, "macro_f1"),
-            *(number(values[key]) for key in ("weighted_f1", "macro_auc")),
-            measured(values, "accuracy_deduplicated"),
-            f"{values['n_deduplicated']:,}",
-            *_without_near_copies(values),
-        )
-        for name, values in _sets(figures)
-    ]
-    columns = ["", "images", "accuracy", "macro F1", "weighted F1", "macro AUC"]
-    columns += ["accuracy without copies", "images without copies"]
-    note = "Without copies: on the images that are not also in Training."
-    if any("n_without_near_copies" in values for _, values in _sets(figures)):
-        columns += ["accuracy without near copies", "images without near copies"]
-        note += " Without near copies: on those whose photograph does not occur in Training."
-    return f"## Scores\n\n{note}\n\n" + table(columns, rows)
-
-
-def _without_near_copies(values: dict[str, Any]) -> tuple[str, ...]:
-    if "n_without_near_copies" not in values:
-        return ()
-    accuracy = measured(values, "accuracy_without_near_copies")
-    return accuracy, f"{values['n_without_near_copies']:,}"
-
-
-def _prediction(figures: dict[str, Any]) -> str:
-    splits = [(split, end) for split, end in ENDINGS.items() if f"calibration{end}" in figures]
-    answer, happy_sad, calibration, coverage = (
-        [figures[f"{name}{end}"] for _, end in splits]
-        for name in ("answer", "happy_sad", "calibration", "coverage")
-    )
-    rows = [
-        ("reference labels", *(figures[f"reference{end}"] for _, end in splits)),
-        ("images", *(f"{values['n']:,}" for values in calibration)),
-        ("accuracy", *(measured(values, "accuracy") for values in answer)),
-        ("macro F1", *(measured(values, "macro_f1") for values in answer)),
-        ("mean F1 without disgust and fear", *(measured(v, "main_five_f1") for v in answer)),
-        ("happy or sad: images", *(f"{values['n']:,}" for values in happy_sad)),
-        ("happy or sad: accuracy", *(measured(values, "accuracy") for values in happy_sad)),
-        ("happy or sad: AUC", *(number(values["auc"]) for values in happy_sad)),
-        ("expected calibration error", *(measured(values, "ece") for values in calibration)),
-        ("negative log-likelihood", *(number(values["nll"]) for values in calibration)),
-        ("Brier score", *(number(values["brier"]) for values in calibration)),
-        *(
-            (
-                f"accuracy of the most confident {share}",
-                *(number(values[f"accuracy_at_{share}"]) for values in coverage),
-            )
-            for share in ("70%", "80%", "90%")
-        ),
-        ("answered, not “not sure”", *(number(values["answered"]) for values in coverage)),
-        ("accuracy of these", *(number(values["accuracy_answered"]) for values in coverage)),
-    ]
-    note = (
-        "The seven calibrated probabilities, as in the app. Resampling adds noise to the "
-        "calibration error, so its interval is biased upwards."
-    )
-    if any(row != "FER+ majority" for row in rows[0][1:]):
-        note += " There are no FER+ votes for these images; the labels are those of FER2013."
-    return f"## Calibrated prediction\n\n{note}\n\n" + table(
-        ("", *(split for split, _ in splits)), rows
-    )
 
 
 def _classes(title: str, values: dict[str, Any], classes: Sequence[str]) -> str:

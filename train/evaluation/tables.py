@@ -10,14 +10,7 @@ from train.reporting.markdown import measured, table
 def summary(figures: dict[str, Any]) -> str:
     """Format the metrics of the model, beside those of its peers, as Markdown; warnings last."""
     columns = {"ours": figures, **figures.get("peers", {})}
-    texts = [
-        table((split, *columns), _rows(list(columns.values()), suffix, ending))
-        for split, suffix, ending in (
-            ("PublicTest", "public", "_public"),
-            ("PrivateTest", "private", ""),
-        )
-        if f"answer{ending}" in figures
-    ]
+    texts = split_tables(figures)
     if photos := figures.get("photos"):
         rows = [
             row
@@ -28,6 +21,19 @@ def summary(figures: dict[str, Any]) -> str:
     for name, values in figures.get("photos", {}).items():
         texts += [f"{name}:\n\n{text}" for text in group_texts(values)]
     return "\n\n".join([*texts, *(f"WARNING: {sentence}" for sentence in figures["warnings"])])
+
+
+def split_tables(figures: dict[str, Any]) -> list[str]:
+    """Format a table for each split, with a column for the model and for each of its peers."""
+    columns = {"ours": figures, **figures.get("peers", {})}
+    return [
+        table((split, *columns), _rows(list(columns.values()), suffix, ending))
+        for split, suffix, ending in (
+            ("PublicTest", "public", "_public"),
+            ("PrivateTest", "private", ""),
+        )
+        if f"answer{ending}" in figures
+    ]
 
 
 def _rows(columns: Sequence[dict[str, Any]], suffix: str, ending: str) -> list[tuple[str, ...]]:
@@ -48,6 +54,7 @@ def _rows(columns: Sequence[dict[str, Any]], suffix: str, ending: str) -> list[t
         ("macro F1", f"answer{ending}", "macro_f1"),
         ("mean F1 without disgust and fear", f"answer{ending}", "main_five_f1"),
         ("happy or sad, accuracy", f"happy_sad{ending}", "accuracy"),
+        ("happy or sad, AUC", f"happy_sad{ending}", "auc"),
         ("expected calibration error", f"calibration{ending}", "ece"),
         ("negative log-likelihood", f"calibration{ending}", "nll"),
         ("Brier score", f"calibration{ending}", "brier"),
@@ -55,6 +62,8 @@ def _rows(columns: Sequence[dict[str, Any]], suffix: str, ending: str) -> list[t
             (f"accuracy of the most confident {share}", f"coverage{ending}", f"accuracy_at_{share}")
             for share in ("70%", "80%", "90%")
         ),
+        ("not “not sure”", f"coverage{ending}", "answered"),
+        ("accuracy of these", f"coverage{ending}", "accuracy_answered"),
     ]
     return [
         (title, *(measured(column.get(group, {}), key) for column in columns))

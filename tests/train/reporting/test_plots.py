@@ -125,7 +125,7 @@ class TestReport:
         said = made_up_answers(dataset)
         text, _ = report(tmp_path, "PublicTest", said)
         right = (said.fer2013.argmax(axis=1) == dataset.labels).mean()
-        assert f"| PublicTest by FER2013 | 300 | {right:.3f} [" in text
+        assert f"| FER2013, accuracy (300) | {right:.3f} [" in text
         angry = dataset.labels == 0
         recall = (said.fer2013.argmax(axis=1) == 0)[angry].mean()
         _, by_fer2013 = text.split("## PublicTest by FER2013")
@@ -156,7 +156,7 @@ class TestReport:
             dataset.faces, dataset.labels, np.zeros_like(dataset.votes), dataset.rejections
         )
         text, written = report(tmp_path, "PublicTest", made_up_answers(without))
-        assert "There are no FER+ votes" in text
+        assert "| prediction by FER2013 label, accuracy |" in text
         assert "PublicTest by FER+" not in text
         assert tmp_path / "confusion_ferplus.png" not in written
 
