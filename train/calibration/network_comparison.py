@@ -11,7 +11,6 @@ import numpy as np
 
 from fer_core.calibration import log_softmax, log_sum_exp
 from fer_core.emotions import FER2013_LABELS
-from fer_core.preprocessing import Float32Array
 from train.calibration.fitting import Faces, LabelledLogits, cross_validate, join_sets
 from train.calibration.photographs import NEUTRAL_WEIGHT
 from train.data.face_sets import FaceSet
@@ -27,8 +26,6 @@ CONFUSED = (
 """An emotion, and those that it is often confused with."""
 # One form for all networks, so that they can be compared; `train.calibrate` chooses what ships.
 FORM, STRENGTH = "matrix", 0.01
-
-Heads = Mapping[str, Float32Array]
 
 
 def judged_faces(sets: Mapping[str, FaceSet], teacher_logits: "TeacherLogits") -> Faces | None:

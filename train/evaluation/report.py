@@ -1,6 +1,6 @@
 """Write the report of an evaluation, report.md, with its tables and plots."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,15 +83,15 @@ def write_report(
 
 def _tables(figures: dict[str, Any]) -> list[str]:
     """Format the sections of the dataset's splits."""
+    titles = {f"answer{end}": f"Calibrated prediction on {name}" for name, end in ENDINGS.items()}
     return [
         "## Scores",
         *split_tables(figures),
         *(
-            _classes(f"Calibrated prediction on {split}", figures[f"answer{end}"], FER2013_LABELS)
-            for split, end in ENDINGS.items()
-            if f"answer{end}" in figures
+            _classes(title, figures[name])
+            for name, title in {**titles, **SETS}.items()
+            if name in figures
         ),
-        *(_classes(SETS[name], values, _labels(name)) for name, values in _sets(figures)),
     ]
 
 
@@ -184,7 +184,8 @@ def _learning_curves(folder: Path, history: list[dict[str, Any]]) -> Plot:
     return Plot("Learning curves", text, path)
 
 
-def _classes(title: str, values: dict[str, Any], classes: Sequence[str]) -> str:
+def _classes(title: str, values: dict[str, Any]) -> str:
+    classes = FERPLUS_LABELS[: len(values["confusion"])]  # the first seven are FER2013's
     rows = [
         (
             BY_NAME[name].title,
@@ -207,12 +208,3 @@ def _classes(title: str, values: dict[str, Any], classes: Sequence[str]) -> str:
     ]
     columns = ("", "precision", "recall", "F1", "AUC (one against the rest)", "images")
     return f"## {title}\n\n" + table((*columns, "most often mistaken for"), rows)
-
-
-def _labels(name: str) -> Sequence[str]:
-    """Return the classes of one of the `SETS`."""
-    return FERPLUS_LABELS if name.startswith("ferplus") else FER2013_LABELS
-
-
-def _sets(figures: dict[str, Any]) -> Iterable[tuple[str, dict[str, Any]]]:
-    return ((name, figures[name]) for name in SETS if name in figures)

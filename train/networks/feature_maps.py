@@ -21,13 +21,11 @@ def map_layers(member: Any) -> dict[str, Any]:
     for layer in member.layers:
         if isinstance(layer, keras.Model):
             found |= map_layers(layer)
-        elif not isinstance(layer, keras.layers.InputLayer) and _is_map(layer.output):
+        elif not isinstance(layer, keras.layers.InputLayer) and (
+            len(getattr(layer.output, "shape", ())) == 4
+        ):
             found[layer.name] = layer
     return found
-
-
-def _is_map(output: Any) -> bool:
-    return len(getattr(output, "shape", ())) == 4
 
 
 def stage_layers(member: Any) -> list[str]:

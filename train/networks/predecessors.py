@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     import keras
 
 RESNET_SIDE = 224  # pixels, as in its training on ImageNet
-IMAGENET = "imagenet"
 
 
 def predecessor_a(spec: PreprocessingSpec, how: Regularization) -> "keras.Model":
