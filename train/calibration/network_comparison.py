@@ -38,20 +38,19 @@ def judged_faces(sets: Mapping[str, FaceSet], teacher_logits: "TeacherLogits") -
     """
     parts = {}
     for name, one in sets.items():
-        heads, known = teacher_logits.select(one.faces), np.isin(one.labels, FER2013_LABELS)
-        people = [person or file for person, file in zip(one.people, one.files, strict=True)]
-        parts[name] = LabelledLogits(
-            {head: logits[known] for head, logits in heads.items()},
-            np.array(
-                [FER2013_LABELS.index(label) for label in np.array(one.labels)[known]], np.int64
-            ),
-            np.array(people, str)[known],
-        )
-    labels = {label for part in parts.values() for label in part.labels}
-    if not labels:
+        known = np.isin(one.labels, FER2013_LABELS)
+        if known.any():
+            people = [person or file for person, file in zip(one.people, one.files, strict=True)]
+            parts[name] = LabelledLogits(
+                teacher_logits.select(one.faces[known]),
+                np.array([FER2013_LABELS.index(label) for label in np.array(one.labels)[known]]),
+                np.array(people)[known],
+            )
+    if not parts:
         return None
-    special = {"neutral": NEUTRAL_WEIGHT} if FER2013_LABELS.index("neutral") in labels else {}
-    return join_sets(parts, special)
+    neutral = FER2013_LABELS.index("neutral")
+    has_neutral = any(neutral in part.labels for part in parts.values())
+    return join_sets(parts, {"neutral": NEUTRAL_WEIGHT} if has_neutral else {})
 
 
 def discrimination(faces: Faces) -> dict[str, float]:

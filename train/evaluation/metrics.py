@@ -65,9 +65,8 @@ def classification_figures(
         train.evaluation.bootstrap; in_step, from `check_labels`.
     """
     predicted, judged = probabilities.argmax(axis=1), labels >= 0
-    alignment = check_labels(
-        labels, predicted, classes
-    )  # shifts need the rows that are not judged, too
+    # Shifts need the rows without a label, too.
+    alignment = check_labels(labels, predicted, classes)
     predicted = predicted[judged]
     labels, probabilities, fresh = labels[judged], probabilities[judged], ~copies[judged]
     right = predicted == labels
