@@ -16,12 +16,7 @@ T = TypeVar("T")
 
 
 def command_parser(module: str, doc: str | None) -> argparse.ArgumentParser:
-    """Create the parser of `python -m MODULE`.
-
-    Args:
-        module: dotted name of the command.
-        doc: its docstring, which `--help` shows verbatim.
-    """
+    """Create the parser of `python -m MODULE`, whose docstring `--help` shows verbatim."""
     return argparse.ArgumentParser(
         prog=f"python -m {module}",
         description=doc,
@@ -52,12 +47,7 @@ def add_photos_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def add_set_argument(parser: argparse.ArgumentParser, example: str) -> None:
-    """Add `--set`, which changes a field of a config and may be repeated.
-
-    Args:
-        parser: of the command.
-        example: of such settings, for the help.
-    """
+    """Add `--set`, which changes a field of a config and may be repeated."""
     parser.add_argument(
         "--set",
         action="append",

@@ -1,4 +1,4 @@
-"""Define the recipes of `python -m train.recipe`: teachers, whom a student is distilled from.
+"""Define the recipes of `python -m train.recipe`: teachers and a student distilled from them.
 
     python -m train.recipe product --data DIR --photos DIR --photos DIR --unlabelled DIR \
         --face-weights FILE --imagenet-weights FILE --out runs/product
