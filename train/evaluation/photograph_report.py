@@ -128,10 +128,11 @@ def _draw_mistakes(path: Path, name: str, predictions: "PhotographPredictions") 
     rows = sure_mistakes(predictions, MISTAKES)
     if not len(rows):
         return []
+    labels, predicted = predictions.labels, predictions.predicted
     tiles = [
         Tile(
             _face(load_photograph(predictions.photographs[row]), predictions.boxes[row]),
-            f"{EMOTIONS[predictions.labels[row]].title} predicted as {EMOTIONS[predictions.predicted[row]].title}\n"
+            f"{EMOTIONS[labels[row]].title} predicted as {EMOTIONS[predicted[row]].title}\n"
             f"{_confidence(predictions.confidence[row])}, {predictions.photographs[row].path.name}",
         )
         for row in rows

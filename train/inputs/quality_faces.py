@@ -22,7 +22,7 @@ from fer_core.quality import CLASSES
 from fer_core.results import FaceDetection
 from train.cli import progress
 from train.data.drawings import draw_words
-from train.data.photographs import Photograph, cut_photographs
+from train.data.photographs import Photograph, crop_photographs
 from train.errors import DataError
 from train.inputs.imitated_faults import FAULTS, vary
 from train.inputs.jpeg import jpeg
@@ -80,7 +80,7 @@ def collect_photographs(detector: FaceDetector, folders: Sequence[Path]) -> UInt
         for path in sorted(folder.rglob("*"))
         if path.suffix.lower() in IMAGE_SUFFIXES
     ]
-    crops, found = cut_photographs(detector, photographs, SPEC)
+    crops, found = crop_photographs(detector, photographs, SPEC)
     if not found.any():
         raise DataError("there is no photograph of a face; name folders with --faces.")
     return crops[found]
