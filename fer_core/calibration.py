@@ -18,6 +18,16 @@ IntArray = NDArray[np.integer]
 ECE_BINS = 15  # as Guo et al. 2017
 TEMPERATURE_RANGE = (0.05, 20.0)
 
+CALIBRATION_SHAPES = {
+    "ferplus": (len(FER2013_LABELS), len(FERPLUS_LABELS)),
+    "fer2013": (len(FER2013_LABELS), len(FER2013_LABELS)),
+    "bias": (len(FER2013_LABELS),),
+}
+"""Names and shapes of a calibration's arrays, in model.json as lists of numbers."""
+FEATURES = "features"
+"""Name of the array that not every calibration has, and of the network's output that it weighs."""
+NO_FEATURES = (len(FER2013_LABELS), 0)
+
 
 def softmax(logits: FloatArray, temperature: float = 1.0) -> NDArray[np.float64]:
     """Compute the softmax of logits / temperature over the last axis, float64."""
@@ -47,13 +57,16 @@ class Calibration:
 
     The linear layer is multinomial logistic regression on the heads' log-probabilities, known as
     matrix or Dirichlet calibration (Guo et al. 2017, section 4.2; Kull et al. 2019). Temperature
-    scaling of a weighted mean of both heads is the special case of two scaled identities.
+    scaling of a weighted mean of both heads is the special case of two scaled identities. Of the
+    form "features" the features that both heads are computed from are inputs, too: what the
+    network sees and the labels of its dataset did not ask for.
 
     Attributes:
-        form: how the numbers were fitted: "temperature", "bias", "vector" or "matrix".
+        form: how the numbers were fitted: "temperature", "bias", "vector", "matrix" or "features".
         ferplus: (7, 8) weights of the log-softmax of the ferplus head; a row for each emotion.
         fer2013: (7, 7) weights of the log-softmax of the fer2013 head.
         bias: (7,) added to the seven.
+        features: (7, c) weights of the network's features; (7, 0) where these are not used.
         fitted_on: number of faces by name of each set that it was fitted on.
         figures: metrics on these sets, by cross-validation.
     """
@@ -62,6 +75,7 @@ class Calibration:
     ferplus: NDArray[np.float64]
     fer2013: NDArray[np.float64]
     bias: NDArray[np.float64]
+    features: NDArray[np.float64] = field(default_factory=lambda: np.zeros(NO_FEATURES))
     fitted_on: Mapping[str, int] = field(default_factory=dict)
     figures: Mapping[str, Any] = field(default_factory=dict)
 
@@ -69,7 +83,10 @@ class Calibration:
         shapes = {name: getattr(self, name).shape for name in CALIBRATION_SHAPES}
         if shapes != CALIBRATION_SHAPES:
             raise ValueError(f"a calibration has the shapes {CALIBRATION_SHAPES}, got {shapes}")
-        if not all(np.isfinite(getattr(self, name)).all() for name in CALIBRATION_SHAPES):
+        if self.features.ndim != 2 or len(self.features) != len(FER2013_LABELS):
+            raise ValueError(f"a calibration has (7, c) features, got {self.features.shape}")
+        arrays = (*CALIBRATION_SHAPES, FEATURES)
+        if not all(np.isfinite(getattr(self, name)).all() for name in arrays):
             raise ValueError("a calibration's weights must be finite numbers")
 
     @classmethod
@@ -100,22 +117,30 @@ class Calibration:
         """Compute the calibrated probabilities of the seven emotions.
 
         Args:
-            heads: "ferplus" (N, 8) and "fer2013" (N, 7) logits.
+            heads: "ferplus" (N, 8) and "fer2013" (N, 7) logits, and "features" (N, c) where the
+                calibration uses them.
 
         Returns:
             (N, 7), each row with sum 1.
         """
-        return softmax(
+        logits = (
             log_softmax(heads["ferplus"]) @ self.ferplus.T
             + log_softmax(heads["fer2013"]) @ self.fer2013.T
             + self.bias
         )
+        if self.features.size:
+            logits = logits + np.asarray(heads[FEATURES], np.float64) @ self.features.T
+        return softmax(logits)
 
     def to_dict(self) -> dict[str, Any]:
         """Convert to plain values for model.json."""
+        used = (FEATURES,) if self.features.size else ()
         return {
             "form": self.form,
-            **{name: np.round(getattr(self, name), 4).tolist() for name in CALIBRATION_SHAPES},
+            **{
+                name: np.round(getattr(self, name), 4).tolist()
+                for name in (*CALIBRATION_SHAPES, *used)
+            },
             "fitted_on": dict(self.fitted_on),
             "figures": dict(self.figures),
         }
@@ -130,17 +155,10 @@ class Calibration:
         return cls(
             form=str(values["form"]),
             **{name: np.array(values[name], np.float64) for name in CALIBRATION_SHAPES},
+            features=np.array(values.get(FEATURES, np.zeros(NO_FEATURES)), np.float64),
             fitted_on=dict(values["fitted_on"]),
             figures=dict(values["figures"]),
         )
-
-
-CALIBRATION_SHAPES = {
-    "ferplus": (len(FER2013_LABELS), len(FERPLUS_LABELS)),
-    "fer2013": (len(FER2013_LABELS), len(FER2013_LABELS)),
-    "bias": (len(FER2013_LABELS),),
-}
-"""Names and shapes of a calibration's arrays, in model.json as lists of numbers."""
 
 
 def negative_log_likelihood(probabilities: FloatArray, labels: IntArray) -> float:

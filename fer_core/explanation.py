@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_core.calibration import FloatArray, log_sum_exp
+from fer_core.calibration import FEATURES, FloatArray, log_sum_exp
 from fer_core.emotions import FER2013_LABELS
 from fer_core.filters import blur, contours, denoise, sharpen
 from fer_core.model import EmotionModel
@@ -46,11 +46,11 @@ def _coarse_maps(model: EmotionModel, face: UInt8Array) -> FloatArray:
     maps, logits = model.maps(inputs), model.logits(inputs[np.newaxis])
     calibration = model.info.calibration
     # The log-softmax subtracts one number from all logits of a head.
-    return np.asarray(
-        (maps["ferplus"] - log_sum_exp(logits["ferplus"])) @ calibration.ferplus.T
-        + (maps["fer2013"] - log_sum_exp(logits["fer2013"])) @ calibration.fer2013.T,
-        np.float64,
-    )
+    coarse = (maps["ferplus"] - log_sum_exp(logits["ferplus"])) @ calibration.ferplus.T
+    coarse += (maps["fer2013"] - log_sum_exp(logits["fer2013"])) @ calibration.fer2013.T
+    if calibration.features.size:
+        coarse += maps[FEATURES] @ calibration.features.T
+    return np.asarray(coarse, np.float64)
 
 
 def evidence_for(

@@ -10,22 +10,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_core.assets import read_verified
-from fer_core.calibration import Calibration, softmax
+from fer_core.calibration import FEATURES, Calibration, softmax
 from fer_core.emotions import CONTEMPT, FER2013_LABELS, FERPLUS_LABELS
 from fer_core.errors import ModelLoadError
 from fer_core.inference import Network
 from fer_core.preprocessing import Float32Array, PreprocessingSpec
 
 MODEL_JSON = "model.json"
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
+READABLE_VERSIONS = (3, 4)
+"""In 3, a calibration has no weights of features."""
 CONVERTIBLE_VERSION = 2
 """Has temperature and fer2013_share instead of `calibration`."""
 HEADS = {"ferplus": FERPLUS_LABELS, "fer2013": FER2013_LABELS}
 MAPS = "_maps"
-"""Suffix of the output with a head's class activation maps, which not every network has."""
+"""Suffix of the outputs with the class activation maps of a head, and with the last feature maps,
+whose mean the features are; not every network has them."""
 
 Forward = Callable[[Float32Array], Mapping[str, NDArray[np.float32]]]
-"""(N, h, w, 1) float32 -> {"ferplus": (N, 8), "fer2013": (N, 7)} logits, and maps of some."""
+"""(N, h, w, 1) float32 -> {"ferplus": (N, 8), "fer2013": (N, 7)} logits, and of some networks
+"features": (N, c) and maps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,7 @@ class ModelInfo:
         sha256: of that file.
         preprocessing: how a face becomes the network's input.
         flip_averaging: whether logits are averaged over the face and its mirror image.
-        calibration: computes the seven probabilities from both heads.
+        calibration: computes the seven probabilities from both heads and the features.
         abstention_threshold: the confidence, 0..1, below which a prediction is uncertain.
         figures: metrics by evaluation set.
         training: command, commit and config of the training run.
@@ -81,7 +85,7 @@ class ModelInfo:
             KeyError, TypeError, ValueError: a field is missing or does not fit this code.
         """
         version = values["format_version"]
-        if version != FORMAT_VERSION:
+        if version not in READABLE_VERSIONS:
             convert = (
                 "; convert the folder: python -m train.calibrate --convert --model DIR"
                 if version == CONVERTIBLE_VERSION
@@ -137,7 +141,7 @@ class EmotionModel:
         content = read_verified(directory / info.file, info.sha256)
         try:
             model = cls(Network(content).run, info)
-            model.logits(np.zeros((1, *info.preprocessing.input_shape), np.float32))
+            model.answer(np.zeros((1, *info.preprocessing.input_shape), np.float32))
         except (ValueError, KeyError) as error:
             raise ModelLoadError(f"{info.file} cannot be loaded: {error}.") from error
         return model
@@ -149,7 +153,8 @@ class EmotionModel:
             inputs: (N, h, w, 1) float32, from `preprocessing.preprocess`.
 
         Returns:
-            {"ferplus": (N, 8), "fer2013": (N, 7)} float32, before calibration.
+            {"ferplus": (N, 8), "fer2013": (N, 7)} float32, before calibration, and "features":
+            (N, c), which the heads are linear in, of a network that gives them.
 
         Raises:
             ValueError: another shape.
@@ -159,21 +164,26 @@ class EmotionModel:
             raise ValueError(f"inputs must be (N, *{expected}), got {inputs.shape}")
         # Face by face: one allocated input shape is faster than batches of varying size.
         answers = [self._forward_both(face[np.newaxis]) for face in inputs]
+        widths = {head: len(labels) for head, labels in HEADS.items()}
+        features = answers[0].get(FEATURES) if answers else self.info.calibration.features
+        if features is not None and features.size:
+            widths[FEATURES] = features.shape[-1]
         return {
-            head: np.array([answer[head].mean(axis=0) for answer in answers], np.float32).reshape(
-                len(inputs), len(labels)
+            name: np.array([answer[name].mean(axis=0) for answer in answers], np.float32).reshape(
+                len(inputs), width
             )
-            for head, labels in HEADS.items()
+            for name, width in widths.items()
         }
 
     def maps(self, face: Float32Array) -> dict[str, Float32Array]:
-        """Compute each head's logits at each position of the last feature maps, without the bias.
+        """Compute the last feature maps, and at each position each head's logits without the bias.
 
         Args:
             face: (h, w, 1) float32, from `preprocessing.preprocess`.
 
         Returns:
-            {"ferplus": (h', w', 8), "fer2013": (h', w', 7)} float32, flip-averaged as the logits.
+            {"ferplus": (h', w', 8), "fer2013": (h', w', 7)} float32, flip-averaged as the logits,
+            and "features": (h', w', c) of a network that gives them.
 
         Raises:
             ValueError: the network has no such maps.
@@ -181,7 +191,7 @@ class EmotionModel:
         answer = self._forward_both(face[np.newaxis])
         if any(head + MAPS not in answer for head in HEADS):
             raise ValueError("this network's heads are not linear in its last feature maps")
-        maps = {head: answer[head + MAPS] for head in HEADS}
+        maps = {name: answer[name + MAPS] for name in (*HEADS, FEATURES) if name + MAPS in answer}
         if self.info.flip_averaging:
             return {head: (both[0] + both[1, :, ::-1]) / 2 for head, both in maps.items()}
         return {head: one[0] for head, one in maps.items()}

@@ -3,15 +3,13 @@
 import tempfile
 from typing import TYPE_CHECKING, Any
 
+from fer_core.calibration import FEATURES  # also the name of the global average pooling
 from fer_core.model import MAPS
 from train.networks.blocks import HEADS
 from train.networks.ensemble import members_of
 
 if TYPE_CHECKING:
     import keras
-
-FEATURES = "features"
-"""Name of the global average pooling in networks whose heads read it directly."""
 
 
 def to_tflite(network: "keras.Model") -> bytes:
@@ -22,7 +20,8 @@ def to_tflite(network: "keras.Model") -> bytes:
 
     Where each head is linear in the mean of the last feature maps, and these have one size, class
     activation maps are outputs, too, named head and `MAPS`: (N, h, w, classes), a head's logits at
-    each position without bias. Their mean plus the bias are the logits.
+    each position without bias. Their mean plus the bias are the logits. A single network also gives
+    its `features`, (N, c), and the maps that these are the mean of.
 
     Args:
         network: on Keras's TensorFlow backend; may be an ensemble.
@@ -38,7 +37,14 @@ def to_tflite(network: "keras.Model") -> bytes:
         if not linear:
             return dict(network(faces, training=False))
         answers = [_linear_outputs(part, faces) for part in parts]
-        return {name: sum(answer[name] for answer in answers) / len(answers) for name in answers[0]}
+        outputs = {
+            name: sum(answer[name] for answer in answers) / len(answers)
+            for head in HEADS
+            for name in (head, head + MAPS)
+        }
+        if len(answers) == 1:  # features of several networks have no common meaning
+            outputs |= answers[0]
+        return outputs
 
     shape = tf.TensorSpec((None, *network.input_shape[1:]), name="faces")
     concrete = tf.function(answer, input_signature=[shape]).get_concrete_function()
@@ -75,7 +81,7 @@ def _linear_outputs(member: Any, faces: Any) -> dict[str, Any]:
 
     trunk = keras.Model(member.inputs, member.get_layer(FEATURES).input)
     features = trunk(faces, training=False)
-    outputs = {}
+    outputs = {FEATURES + MAPS: features, FEATURES: keras.ops.mean(features, axis=(1, 2))}
     for head in HEADS:
         layer = member.get_layer(head)
         maps = keras.ops.matmul(features, layer.kernel)

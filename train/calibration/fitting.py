@@ -1,6 +1,6 @@
 """Fit the calibration that turns both heads into seven probabilities.
 
-A model without photographs gets temperature scaling on PublicTest. With photographs, four forms of
+A model without photographs gets temperature scaling on PublicTest. With photographs, five forms of
 a linear layer are compared by cross-validation; see `choose`. The solver is SciPy's, the folds are
 scikit-learn's.
 """
@@ -8,12 +8,12 @@ scikit-learn's.
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_core.calibration import CALIBRATION_SHAPES, Calibration, log_softmax
+from fer_core.calibration import CALIBRATION_SHAPES, FEATURES, Calibration, log_softmax
 from fer_core.emotions import FER2013_LABELS, FERPLUS_LABELS
 from train.errors import DataError
 
@@ -21,10 +21,13 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 
-FORMS = ("temperature", "bias", "vector", "matrix")
-"""From the simplest to the one with most parameters: 2, 9, 21 and 112."""
+FORMS = ("temperature", "bias", "vector", "matrix", "features")
+"""From the simplest to the one with most parameters: 2, 9, 21, 112, and 112 with 7 a feature."""
 STRENGTHS = (0.001, 0.003, 0.01, 0.03, 0.1)
 """Weights of the L2 penalty that are tried for each form but "temperature"."""
+FEATURE_SCALE = 0.3
+"""Standard deviation to which features are scaled beside log-probabilities, whose spread is some
+five times as wide: the penalty leaves less to a feature than to a head."""
 FOLDS, REPEATS, SEED = 5, 4, 2013
 SEVEN, EIGHT = len(FER2013_LABELS), len(FERPLUS_LABELS)
 
@@ -34,7 +37,8 @@ class Faces:
     """Faces of photographs on which a calibration is fitted or evaluated, row by row.
 
     Attributes:
-        heads: "ferplus" (N, 8) and "fer2013" (N, 7) logits.
+        heads: "ferplus" (N, 8) and "fer2013" (N, 7) logits, and "features" (N, c) of a network that
+            gives them.
         labels: (N,) indices into `FER2013_LABELS`.
         sets: (N,) name of the set that a face belongs to.
         people: (N,) keys, equal for faces of one person; folds keep them together.
@@ -72,10 +76,9 @@ def join_sets(parts: Mapping[str, LabelledLogits], special: Mapping[str, float])
     labels = np.concatenate([part.labels for part in parts.values()])
     sets = np.repeat(list(parts), [len(part.labels) for part in parts.values()])
     people = np.concatenate([np.char.add(f"{name}/", part.people) for name, part in parts.items()])
-    heads = {
-        head: np.concatenate([part.heads[head] for part in parts.values()])
-        for head in ("ferplus", "fer2013")
-    }
+    # A network whose calibration does not use its features gives none for no faces.
+    counted = [part.heads for part in parts.values() if len(part.labels)]
+    heads = {name: np.concatenate([part[name] for part in counted]) for name in counted[0]}
     return Faces(heads, labels, sets, people, cell_weights(labels, sets, special))
 
 
@@ -125,17 +128,40 @@ def fit(form: str, strength: float, faces: Faces) -> Calibration:
     """
     inputs = np.hstack([log_softmax(faces.heads["ferplus"]), log_softmax(faces.heads["fer2013"])])
     start = _minimize(_basis("temperature"), np.ones(2), 0.0, inputs, faces)
+    if form == "features":
+        return _fit_with_features(start, strength, inputs, faces)
     if form != "temperature":
         basis = _basis(form)
         origin = np.asarray(np.linalg.lstsq(basis, start, rcond=None)[0], np.float64)
         start = _minimize(basis, origin, strength, inputs, faces)
-    weights = start[: SEVEN * (EIGHT + SEVEN)].reshape(SEVEN, EIGHT + SEVEN)
+    weights, bias = _weights_and_bias(start)
+    return Calibration(form, weights[:, :EIGHT], weights[:, EIGHT:], bias)
+
+
+def _fit_with_features(
+    start: FloatArray, strength: float, inputs: FloatArray, faces: Faces
+) -> Calibration:
+    """Fit the matrix and the weights of the features together, from (112,) numbers."""
+    from scipy.sparse import eye_array
+
+    features = np.asarray(faces.heads[FEATURES], np.float64)
+    mean = features.mean(axis=0)
+    scale = FEATURE_SCALE / np.maximum(features.std(axis=0), 1e-3)  # some features are always 0
+    inputs = np.hstack([inputs, (features - mean) * scale])
+    weights, bias = _weights_and_bias(start)
+    unused = np.zeros((SEVEN, features.shape[1]))
+    origin = np.concatenate([np.hstack([weights, unused]).ravel(), bias])
+    fitted = _minimize(eye_array(len(origin)), origin, strength, inputs, faces)
+    weights, bias = _weights_and_bias(fitted)
+    heads, of_features = weights[:, : EIGHT + SEVEN], weights[:, EIGHT + SEVEN :] * scale
     return Calibration(
-        form=form,
-        ferplus=weights[:, :EIGHT],
-        fer2013=weights[:, EIGHT:],
-        bias=start[SEVEN * (EIGHT + SEVEN) :],
+        "features", heads[:, :EIGHT], heads[:, EIGHT:], bias - of_features @ mean, of_features
     )
+
+
+def _weights_and_bias(numbers: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """(7, inputs) weights, row by row, then (7,) biases."""
+    return numbers[:-SEVEN].reshape(SEVEN, -1), numbers[-SEVEN:]
 
 
 def cross_validate(form: str, strength: float, faces: Faces) -> FloatArray:
@@ -179,12 +205,15 @@ class Candidate:
 def compare(faces: Faces, forms: Iterable[str] = FORMS) -> list[Candidate]:
     """Cross-validate every form with every strength, the simplest form first.
 
+    The form "features" takes part where the network gives them.
+
     Raises:
         DataError: there are too few faces or people.
     """
     tried = [
         (form, strength, cross_validate(form, strength, faces))
         for form in forms
+        if form != "features" or FEATURES in faces.heads
         for strength in ((0.0,) if form == "temperature" else STRENGTHS)
     ]
     rows = np.arange(len(faces.labels))
@@ -241,19 +270,26 @@ def _basis(form: str) -> FloatArray:
 
 
 def _minimize(
-    basis: FloatArray, origin: FloatArray, strength: float, inputs: FloatArray, faces: Faces
+    basis: Any, origin: FloatArray, strength: float, inputs: FloatArray, faces: Faces
 ) -> FloatArray:
-    """Return the (112,) numbers of least loss, a linear function of the parameters."""
+    """Find the weights and biases of least loss, a linear function of other numbers.
+
+    Args:
+        basis: matrix, dense or sparse, from these numbers to weights and biases.
+        origin: where these numbers begin and the penalty pulls them.
+        strength: of the penalty.
+        inputs: (N, c) of the linear layer.
+        faces: N, with their labels and weights.
+    """
     from scipy.optimize import minimize
     from threadpoolctl import threadpool_limits
 
     rows, labels = np.arange(len(inputs)), faces.labels
     weights = faces.weights / faces.weights.sum()
-    count = SEVEN * (EIGHT + SEVEN)
 
     def loss(numbers: FloatArray) -> tuple[float, FloatArray]:
-        full = basis @ numbers
-        logs = log_softmax(inputs @ full[:count].reshape(SEVEN, -1).T + full[count:])
+        of_inputs, bias = _weights_and_bias(basis @ numbers)
+        logs = log_softmax(inputs @ of_inputs.T + bias)
         residuals = np.exp(logs)
         residuals[rows, labels] -= 1
         residuals *= weights[:, None]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fer_core.calibration import softmax
 from fer_core.emotions import FER2013_LABELS, FERPLUS_LABELS
-from fer_core.model import HEADS, EmotionModel
+from fer_core.model import EmotionModel
 from fer_core.preprocessing import DATASET_FACE_SIZE, preprocess
 from fer_core.recognizer import EmotionRecognizer
 from train.artifacts.temperature import dataset_logits
@@ -54,8 +54,8 @@ class PhotographPredictions:
         reliable: (N,) bool, `FaceQuality.reliable` of the face.
         crops: (N, h, w) uint8, as `FaceResult.aligned`, black where no face was found; None for a
             peer.
-        logits: of both heads, "ferplus" (N, 8) and "fer2013" (N, 7) float32, rows of zeros where no
-            face was found; empty for a peer.
+        logits: of both heads, "ferplus" (N, 8) and "fer2013" (N, 7) float32, and "features" (N, c)
+            of a network that gives them; rows of zeros where no face was found; empty for a peer.
     """
 
     photographs: Sequence[Photograph]
@@ -140,7 +140,6 @@ def predict_photographs(
     reliable, model = np.zeros(count, bool), recognizer.model
     size = model.info.preprocessing.crop_size
     crops = np.zeros((count, size, size), np.uint8)
-    logits = {head: np.zeros((count, len(names)), np.float32) for head, names in HEADS.items()}
     for row, photograph in enumerate(progress(photographs, "photographs")):
         faces = recognizer.recognize(load_photograph(photograph)).faces
         if faces:
@@ -150,8 +149,10 @@ def predict_photographs(
             boxes[row] = box.x_min, box.y_min, box.x_max, box.y_max
             reliable[row], crops[row] = faces[0].quality.reliable, faces[0].aligned
     found = ~np.isnan(probabilities[:, 0])
-    for head, values in model.logits(preprocess(crops[found], model.info.preprocessing)).items():
-        logits[head][found] = values
+    logits = {}
+    for name, values in model.logits(preprocess(crops[found], model.info.preprocessing)).items():
+        logits[name] = np.zeros((count, values.shape[1]), np.float32)
+        logits[name][found] = values
     return PhotographPredictions(
         tuple(photographs), probabilities, uncertain, boxes, reliable, crops, logits
     )
