@@ -47,9 +47,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from fer_core.model import ModelInfo
+from fer_core.model import EmotionModel, ModelInfo
 from fer_core.recognizer import EmotionRecognizer
-from train.calibration.photographs import held_out_predictions, sets_fitted_on
+from train.calibration.photographs import (
+    DATASET,
+    dataset_faces,
+    held_out_predictions,
+    sets_fitted_on,
+)
 from train.cli import (
     add_data_argument,
     add_model_argument,
@@ -61,6 +66,7 @@ from train.cli import (
     explained,
     need,
 )
+from train.data.dataset import Dataset
 from train.data.fer2013 import load_splits
 from train.data.label_faults import load_faults
 from train.data.photographs import read_photograph_sets
@@ -101,7 +107,8 @@ def main(arguments: list[str] | None = None) -> None:
         photographs = {
             name: predict_photographs(recognizer, of_set) for name, of_set in sets.items()
         }
-        photographs, too_good = _held_out(model.info, photographs)
+        public = splits["PublicTest"] if options.data is not None else None
+        photographs, too_good = _held_out(model, photographs, public)
         figures = all_figures(by_split, model.info.abstention_threshold, photographs)
         figures["warnings"] += too_good
         if options.fer_python is not None:
@@ -125,18 +132,23 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _held_out(
-    info: ModelInfo, photographs: dict[str, PhotographPredictions]
+    model: EmotionModel, photographs: dict[str, PhotographPredictions], public: Dataset | None
 ) -> tuple[dict[str, PhotographPredictions], list[str]]:
     """Cross-validate sets that the calibration was fitted on, or warn if some are missing."""
-    fitted, needed = sets_fitted_on(info, photographs), info.calibration.fitted_on
+    fitted, fitted_on = sets_fitted_on(model.info, photographs), model.info.calibration.fitted_on
     if not fitted:
         return photographs, []
-    if len(fitted) == len(needed):
+    needed = [name for name in fitted_on if name != DATASET]
+    if len(fitted) == len(needed) and (public is not None or DATASET not in fitted_on):
         print(f"cross-validating the calibration on {', '.join(fitted)}", flush=True)
-        return {**photographs, **held_out_predictions(info, photographs)}, []
+        dataset = None
+        if public is not None and DATASET in fitted_on:
+            dataset = dataset_faces(model, public)
+        return {**photographs, **held_out_predictions(model.info, photographs, dataset)}, []
+    also = " with --data" if DATASET in fitted_on else ""
     warning = (
         f"The calibration was fitted on {', '.join(fitted)}, whose metrics are too good here; name "
-        f"all of {', '.join(needed)} to have them cross-validated."
+        f"all of {', '.join(needed)}{also} to have them cross-validated."
     )
     return photographs, [warning]
 

@@ -236,12 +236,12 @@ def compare(faces: Faces, forms: Iterable[str] = FORMS) -> list[Candidate]:
 
 
 def choose(candidates: Sequence[Candidate]) -> Candidate:
-    """Choose the simplest form whose best strength is within one standard error of the best."""
-    by_form = {
-        form: min((c for c in candidates if c.form == form), key=lambda c: c.loss)
-        for form in dict.fromkeys(candidate.form for candidate in candidates)
-    }
-    return next(one for one in by_form.values() if one.behind <= one.error)
+    """Choose the simplest form within one standard error of the best, with its strongest penalty.
+
+    The one-standard-error rule of Breiman et al. 1984, for candidates as `compare` orders them.
+    """
+    as_good = [candidate for candidate in candidates if candidate.behind <= candidate.error]
+    return [candidate for candidate in as_good if candidate.form == as_good[0].form][-1]
 
 
 def _basis(form: str) -> FloatArray:

@@ -1,18 +1,20 @@
 """Calibrate a model on photographs, and evaluate the calibration by cross-validation."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_core.calibration import Calibration, risk_coverage
+from fer_core.calibration import expected_calibration_error, risk_coverage
 from fer_core.emotions import FER2013_LABELS
-from fer_core.model import ModelInfo
+from fer_core.model import EmotionModel, ModelInfo
 from fer_core.preprocessing import DATASET_FACE_SIZE, UInt8Array
 from train.artifacts.temperature import (
+    dataset_logits,
     floor_threshold,
     head_metrics,
     round_calibration,
@@ -30,7 +32,7 @@ from train.calibration.fitting import (
     fit,
     join_sets,
 )
-from train.data.dataset import Dataset
+from train.data.dataset import Dataset, need_judged
 from train.data.duplicates import connected_groups, near_pairs
 from train.data.photographs import digest, person_keys
 from train.errors import DataError
@@ -47,11 +49,59 @@ ANSWERED = 0.75
 MANY_EMOTIONS = 5
 """Labels of the sets that decide the threshold; posed neutral faces alone are too easy."""
 
+DATASET = "PublicTest"
+"""Set of the dataset's faces that take part in the fit, by the FER+ majority."""
+DATASET_WEIGHT = 0.5
+"""Of each of its cells. Features of the faces in a few sets of photographs say also which set a
+face is from; among the many more faces of FER2013 that is of no use."""
+
 Sets = Mapping[str, PhotographPredictions]
 
 
-def faces_of(sets: Sets, special: Mapping[str, float]) -> Faces:
-    """Collect the faces found in sets of photographs.
+@dataclass(frozen=True, eq=False)
+class DatasetFaces:
+    """Faces of PublicTest on which the annotators of FER+ agree, beside the photographs.
+
+    Attributes:
+        logits: (N, ...) with their labels.
+        crops: (N, h, w) uint8 grey.
+    """
+
+    logits: LabelledLogits
+    crops: UInt8Array
+
+
+def dataset_faces(model: EmotionModel, public: Dataset) -> DatasetFaces:
+    """Predict the faces of PublicTest with a majority among the seven emotions.
+
+    Raises:
+        DataError: there is none.
+    """
+    judged = public.subset(need_judged(public.reference, DATASET))
+    people = np.arange(len(judged)).astype(str)
+    logits = LabelledLogits(dataset_logits(model, judged), judged.reference, people)
+    return DatasetFaces(logits, judged.faces)
+
+
+def default_weights(sets: Sets, dataset: DatasetFaces | None) -> dict[str, float]:
+    """Make the weights of cells that are not 1 by default: of neutral and of the dataset's faces.
+
+    Returns:
+        By "LABEL" or "SET/LABEL", as in `cell_weights`.
+    """
+    labels = np.concatenate([one.labels[one.found] for one in sets.values()])
+    neutral = FER2013_LABELS.index("neutral")
+    weights = {"neutral": NEUTRAL_WEIGHT} if (labels == neutral).any() else {}
+    if dataset is not None:
+        for label in np.unique(dataset.logits.labels):
+            weights[f"{DATASET}/{FER2013_LABELS[label]}"] = DATASET_WEIGHT
+    return weights
+
+
+def faces_of(
+    sets: Sets, special: Mapping[str, float], dataset: DatasetFaces | None = None
+) -> Faces:
+    """Collect the faces found in sets of photographs, and behind them those of the dataset.
 
     Raises:
         DataError: no face was found, or `special` names a cell that does not occur.
@@ -68,18 +118,21 @@ def faces_of(sets: Sets, special: Mapping[str, float]) -> Faces:
             crops.append(predictions.crops[found])
     if not any(len(part.labels) for part in parts.values()):
         raise DataError("no face was found in the photographs; there is nothing to fit.")
+    if dataset is not None:
+        parts[DATASET] = dataset.logits
+        crops.append(dataset.crops)
     faces = join_sets(parts, special)
-    return replace(faces, people=join_copies(faces.people, np.concatenate(crops)))
+    return replace(faces, people=join_copies(faces.people, [*chain.from_iterable(crops)]))
 
 
-def join_copies(people: NDArray[np.str_], crops: UInt8Array) -> NDArray[np.str_]:
+def join_copies(people: NDArray[np.str_], crops: Sequence[UInt8Array]) -> NDArray[np.str_]:
     """Give faces of one photograph, however cropped or printed, the same person's key.
 
     Otherwise a fold would be evaluated on photographs that its calibration was fitted on.
 
     Args:
         people: (N,) keys.
-        crops: (N, h, w) uint8 grey.
+        crops: N of (h, w) uint8 grey.
 
     Returns:
         (N,) keys, equal where people or photographs are the same, transitively.
@@ -104,19 +157,22 @@ def sets_fitted_on(info: ModelInfo, sets: Sets) -> list[str]:
     ]
 
 
-def held_out_predictions(info: ModelInfo, sets: Sets) -> dict[str, PhotographPredictions]:
+def held_out_predictions(
+    info: ModelInfo, sets: Sets, dataset: DatasetFaces | None = None
+) -> dict[str, PhotographPredictions]:
     """Predict photographs by calibrations that were fitted without the same people.
 
     Args:
         info: with a calibration fitted on photographs.
         sets: all those that it was fitted on, by name.
+        dataset: faces of PublicTest, if it was fitted on them, too.
 
     Returns:
         The same with other probabilities.
     """
     calibration = info.calibration
-    fitted = {name: sets[name] for name in calibration.fitted_on}
-    faces = faces_of(fitted, calibration.figures["weights"])
+    fitted = {name: sets[name] for name in calibration.fitted_on if name != DATASET}
+    faces = faces_of(fitted, calibration.figures["weights"], dataset)
     probabilities = cross_validate(calibration.form, calibration.figures["strength"], faces)
     return _with_probabilities(fitted, probabilities, info.abstention_threshold)
 
@@ -124,10 +180,11 @@ def held_out_predictions(info: ModelInfo, sets: Sets) -> dict[str, PhotographPre
 def _with_probabilities(
     sets: Sets, probabilities: FloatArray, threshold: float
 ) -> dict[str, PhotographPredictions]:
-    """Replace the probabilities of the faces found, row by row."""
-    ends = np.cumsum([predictions.found.sum() for predictions in sets.values()])[:-1]
+    """Replace the probabilities of the faces found, row by row; further rows are left over."""
+    ends = np.cumsum([predictions.found.sum() for predictions in sets.values()])
     replaced = {}
-    for (name, predictions), rows in zip(sets.items(), np.split(probabilities, ends), strict=True):
+    parts = np.split(probabilities, ends)[: len(ends)]
+    for (name, predictions), rows in zip(sets.items(), parts, strict=True):
         full = np.full((len(predictions.found), len(FER2013_LABELS)), np.nan)
         full[predictions.found] = rows
         unsure = (np.nan_to_num(full).max(axis=1) < threshold) | ~predictions.reliable
@@ -161,7 +218,11 @@ def choose_threshold(sets: Sets, probabilities: FloatArray) -> float:
 
 
 def calibrate_on_photographs(
-    info: ModelInfo, sets: Sets, special: Mapping[str, float], forms: Sequence[str] = FORMS
+    info: ModelInfo,
+    sets: Sets,
+    special: Mapping[str, float],
+    dataset: DatasetFaces | None = None,
+    forms: Sequence[str] = FORMS,
 ) -> tuple[ModelInfo, list[Candidate]]:
     """Choose, fit and evaluate a calibration on photographs.
 
@@ -169,6 +230,7 @@ def calibrate_on_photographs(
         info: of the model that gave the logits.
         sets: from `predict_photographs`, by name.
         special: weights of cells, as in `cell_weights`.
+        dataset: faces of PublicTest to fit on, too.
         forms: that compete.
 
     Returns:
@@ -180,19 +242,22 @@ def calibrate_on_photographs(
     """
     from train.evaluation.photograph_metrics import photograph_figures
 
-    faces = faces_of(sets, special)
+    faces = faces_of(sets, special, dataset)
     candidates = compare(faces, forms)
     best = choose(candidates)
-    threshold = floor_threshold(choose_threshold(sets, best.held_out))
+    found = sum(int(predictions.found.sum()) for predictions in sets.values())
+    threshold = floor_threshold(choose_threshold(sets, best.held_out[:found]))
     replaced = _with_probabilities(sets, best.held_out, threshold)
     figures = {
         name: compact_photographs(photograph_figures(predictions))
         for name, predictions in replaced.items()
     }
+    if dataset is not None:
+        figures[DATASET] = majority_figures(dataset, best.held_out[found:])
     counts = dict(zip(*np.unique(faces.sets, return_counts=True), strict=True))
     calibration = replace(
         round_calibration(fit(best.form, best.strength, faces)),
-        fitted_on={name: int(counts[name]) for name in sets if name in counts},
+        fitted_on={name: int(counts[name]) for name in (*sets, DATASET) if name in counts},
         figures={
             "strength": best.strength,
             "weights": dict(special),
@@ -216,7 +281,7 @@ def trade_off(
     info: ModelInfo,
     sets: Sets,
     special: Mapping[str, float],
-    public: tuple[Dataset, Mapping[str, Any]] | None,
+    dataset: DatasetFaces | None,
 ) -> list[dict[str, Any]]:
     """Evaluate several weights of neutral faces, with form and strength of a calibration.
 
@@ -224,7 +289,7 @@ def trade_off(
         info: with a calibration fitted on photographs.
         sets: the photographs that it was fitted on.
         special: weights of cells; that of "neutral" is varied.
-        public: PublicTest and its logits, to be compared with the FER+ majority, or None.
+        dataset: faces of PublicTest, if it was fitted on them, too.
 
     Returns:
         For each weight, cross-validated: mean recall of sets with `MANY_EMOTIONS`, that of the
@@ -234,10 +299,12 @@ def trade_off(
     from train.evaluation.photograph_metrics import photograph_figures
 
     form, strength = info.calibration.form, info.calibration.figures["strength"]
+    found = sum(int(predictions.found.sum()) for predictions in sets.values())
     rows = []
     for weight in TRADE_OFF:
-        faces = faces_of(sets, {**special, "neutral": weight})
-        replaced = _with_probabilities(sets, cross_validate(form, strength, faces), 0.0)
+        faces = faces_of(sets, {**special, "neutral": weight}, dataset)
+        probabilities = cross_validate(form, strength, faces)
+        replaced = _with_probabilities(sets, probabilities, 0.0)
         row: dict[str, Any] = {"weight of neutral": weight}
         for name, predictions in replaced.items():
             told = photograph_figures(predictions)
@@ -249,24 +316,31 @@ def trade_off(
                 row[f"{name}: {', '.join(RAREST)}"] = rare
             if "neutral" in recall:
                 row[f"{name}: neutral"] = recall["neutral"]
-        if public is not None:
-            dataset, heads = public
-            row |= judge_on_dataset(fit(form, strength, faces), dataset, heads)
+        if dataset is not None:
+            told = majority_figures(dataset, probabilities[found:])
+            row[f"{DATASET}: accuracy"] = told["accuracy"]
+            row[f"{DATASET}: mean recall"] = told["mean_recall"]
+            row[f"{DATASET}: neutral"] = told["recall"].get("neutral", float("nan"))
         rows.append(row)
     return rows
 
 
-def judge_on_dataset(
-    calibration: Calibration, dataset: Dataset, heads: Mapping[str, Any]
-) -> dict[str, float]:
-    """Compare predictions with the FER+ majority: accuracy, mean recall, recall of neutral."""
-    from train.evaluation.metrics import answer_figures
+def majority_figures(dataset: DatasetFaces, probabilities: FloatArray) -> dict[str, Any]:
+    """Compare (N, 7) probabilities with the FER+ majority, which is that of all faces here.
 
-    no_copies = np.zeros(len(dataset), bool)
-    probabilities = calibration.probabilities(heads)
-    answer = answer_figures(probabilities, dataset.reference, 0.0, no_copies)["answer"]
+    Returns:
+        `n`, `accuracy`, `mean_recall`, `ece`, and `recall` by emotion, rounded to four digits.
+    """
+    labels = dataset.logits.labels
+    correct = probabilities.argmax(axis=1) == labels
+    recall = {
+        FER2013_LABELS[label]: round(float(correct[labels == label].mean()), 4)
+        for label in np.unique(labels)
+    }
     return {
-        "PublicTest: accuracy": answer["accuracy"],
-        "PublicTest: mean recall": answer["macro_recall"],
-        "PublicTest: neutral": answer["recall"].get("neutral", float("nan")),
+        "n": len(labels),
+        "accuracy": round(float(correct.mean()), 4),
+        "mean_recall": round(float(np.mean(list(recall.values()))), 4),
+        "ece": round(expected_calibration_error(probabilities, labels), 4),
+        "recall": recall,
     }

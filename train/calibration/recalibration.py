@@ -3,15 +3,14 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from fer_core.emotions import FER2013_LABELS
 from fer_core.model import MODEL_JSON, EmotionModel, ModelInfo
 from fer_core.recognizer import EmotionRecognizer
 from train.artifacts.model_folder import write_info
-from train.artifacts.temperature import calibrate_on_dataset, dataset_logits
+from train.artifacts.temperature import calibrate_on_dataset
 from train.calibration.photographs import (
-    NEUTRAL_WEIGHT,
     calibrate_on_photographs,
-    judge_on_dataset,
+    dataset_faces,
+    default_weights,
     trade_off,
 )
 from train.data.dataset import Dataset
@@ -40,7 +39,7 @@ def recalibrate(
 
     Args:
         model: its folder.
-        public: PublicTest: to fit on without photographs, to evaluate on with them.
+        public: PublicTest, to fit on: alone, or with a lower weight beside photographs.
         photos: folders of photographs with labels.csv, to fit on.
         weights: of the photographs of a cell, by "LABEL" or "SET/LABEL", instead of 1.
         trade_off_figure: PNG for the effect of the weight of neutral faces; None for no plot.
@@ -65,7 +64,7 @@ def recalibrate(
 
 def _on_photographs(
     model: Path,
-    public_split: Dataset | None,
+    public: Dataset | None,
     photos: Sequence[Path],
     weights: Mapping[str, float],
     trade_off_figure: Path | None,
@@ -73,15 +72,12 @@ def _on_photographs(
     folders = read_photograph_sets(photos)
     recognizer = EmotionRecognizer.load(model)
     sets = {name: predict_photographs(recognizer, of_set) for name, of_set in folders.items()}
-    special = dict(weights)
-    neutral = FER2013_LABELS.index("neutral")
-    if any(
-        (predictions.labels[predictions.found] == neutral).any() for predictions in sets.values()
-    ):
-        special = {"neutral": NEUTRAL_WEIGHT, **special}
-    elif trade_off_figure:
+    dataset = None if public is None else dataset_faces(recognizer.model, public)
+    special = default_weights(sets, dataset)
+    if trade_off_figure and "neutral" not in special:
         raise DataError("--trade-off needs photographs of neutral faces.")
-    info, candidates = calibrate_on_photographs(recognizer.model.info, sets, special)
+    special |= weights
+    info, candidates = calibrate_on_photographs(recognizer.model.info, sets, special, dataset)
     rows = [
         (one.form, f"{one.strength:g}", f"{one.loss:.4f}", f"{one.behind:.4f}", f"{one.error:.4f}")
         for one in candidates
@@ -94,14 +90,8 @@ def _on_photographs(
         shown = {key: f"{told[key]:.3f}" if key in told else "-" for key in SHOWN}
         words = ", ".join(f"{SHOWN[key]} {value}" for key, value in shown.items())
         print(f"{name}, cross-validated: {words}\n  {recalls}")
-    public = None
-    if public_split is not None:
-        heads = dataset_logits(recognizer.model, public_split)
-        public = public_split, heads
-        told = judge_on_dataset(info.calibration, public_split, heads)
-        print(", ".join(f"{key} {value:.3f}" for key, value in told.items()))
     if trade_off_figure:
-        lines = trade_off(info, sets, special, public)
+        lines = trade_off(info, sets, special, dataset)
         print(table(list(lines[0]), [[f"{value:.3f}" for value in row.values()] for row in lines]))
         from train.reporting import plots
 
