@@ -91,6 +91,15 @@ def random_calibration(seed=0):
     return Calibration("matrix", **arrays, fitted_on={"press": 3}, figures={"loss": 0.5})
 
 
+def with_features(calibration, count=5, seed=1):
+    weights = np.random.default_rng(seed).normal(0, 1, (7, count))
+    return replace(calibration, form="features", features=weights)
+
+
+def random_features(count=6, features=5, seed=2):
+    return np.random.default_rng(seed).normal(0, 1, (count, features)).astype(np.float32)
+
+
 class TestCalibration:
     @pytest.mark.parametrize(
         ("temperature", "share"), [(1.0, 0.0), (0.605, 0.25), (2.0, 0.5), (0.5, 1.0)]
@@ -179,6 +188,82 @@ class TestCalibration:
     def test_numbers_are_written_with_four_decimals(self):
         values = random_calibration().to_dict()
         assert values["bias"] == np.round(random_calibration().bias, 4).tolist()
+
+
+class TestFeatures:
+    def test_they_are_weighted_beside_the_log_probabilities(self):
+        heads = {**random_heads(), "features": random_features()}
+        calibration = with_features(random_calibration())
+        linear = (
+            np.einsum("nc,ec->ne", log_softmax(heads["ferplus"]), calibration.ferplus)
+            + np.einsum("nc,ec->ne", log_softmax(heads["fer2013"]), calibration.fer2013)
+            + np.einsum("nc,ec->ne", heads["features"].astype(float), calibration.features)
+            + calibration.bias
+        )
+        expected = np.exp(linear) / np.exp(linear).sum(axis=1, keepdims=True)
+        np.testing.assert_allclose(calibration.probabilities(heads), expected, rtol=1e-9)
+
+    def test_a_weight_is_of_its_row_s_emotion(self):
+        weights = np.zeros((7, 3))
+        weights[4, 2] = np.log(2)  # sad from the third feature
+        nothing = Calibration("features", np.zeros((7, 8)), np.zeros((7, 7)), np.zeros(7), weights)
+        heads = {**random_heads(1), "features": np.array([[5.0, 7.0, 1.0]])}
+        expected = np.where(np.arange(7) == 4, 2, 1) / 8
+        np.testing.assert_allclose(nothing.probabilities(heads), [expected])
+
+    def test_a_calibration_without_weights_of_features_ignores_them(self):
+        calibration, heads = random_calibration(), random_heads()
+        given = {**heads, "features": random_features()}
+        expected = calibration.probabilities(heads)
+        np.testing.assert_array_equal(calibration.probabilities(given), expected)
+
+    def test_a_calibration_with_weights_of_features_needs_them(self):
+        with pytest.raises(KeyError, match="features"):
+            with_features(random_calibration()).probabilities(random_heads())
+
+    def test_features_of_another_number_are_refused(self):
+        heads = {**random_heads(), "features": random_features(features=4)}
+        with pytest.raises(ValueError, match="4"):
+            with_features(random_calibration(), 5).probabilities(heads)
+
+    def test_no_faces_have_no_probabilities(self):
+        heads = {**random_heads(0), "features": random_features(0)}
+        assert with_features(random_calibration()).probabilities(heads).shape == (0, 7)
+
+    def test_by_default_there_are_none(self):
+        assert random_calibration().features.shape == (7, 0)
+
+    def test_a_calibration_without_them_writes_no_key(self):
+        assert "features" not in random_calibration().to_dict()
+
+    def test_they_are_written_with_four_decimals(self):
+        calibration = with_features(random_calibration())
+        expected = np.round(calibration.features, 4).tolist()
+        assert calibration.to_dict()["features"] == expected
+
+    def test_they_survive_the_way_through_json(self):
+        calibration = with_features(random_calibration())
+        loaded = Calibration.from_dict(json.loads(json.dumps(calibration.to_dict())))
+        assert loaded.form == "features"
+        assert loaded.to_dict() == calibration.to_dict()
+        np.testing.assert_allclose(loaded.features, calibration.features, atol=5.1e-5)
+
+    def test_values_without_the_key_are_of_a_calibration_without_them(self):
+        values = with_features(random_calibration()).to_dict()
+        del values["features"]
+        assert Calibration.from_dict(values).features.shape == (7, 0)
+
+    @pytest.mark.parametrize("shape", [(), (7,), (6, 5), (8, 5), (5, 7), (7, 5, 1)], ids=str)
+    def test_an_array_of_another_shape_is_refused(self, shape):
+        with pytest.raises(ValueError, match=r"\(7, c\) features"):
+            replace(random_calibration(), features=np.zeros(shape))
+
+    @pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])
+    def test_a_number_that_is_not_finite_is_refused(self, number):
+        weights = np.zeros((7, 5))
+        weights[6, 4] = number
+        with pytest.raises(ValueError, match="finite"):
+            replace(random_calibration(), features=weights)
 
 
 class TestNegativeLogLikelihood:

@@ -28,6 +28,30 @@ CALIBRATIONS = {
 }
 
 
+def model_with_features(calibration: Calibration) -> EmotionModel:
+    """A network of 6x6 feature maps, in whose mean the heads are linear, without biases."""
+    rng = np.random.default_rng(1)
+    projection = rng.normal(0, 0.3, (64, calibration.features.shape[1]))
+    kernels = {
+        head: rng.normal(0, 1, (len(projection.T), classes))
+        for head, classes in (("ferplus", 8), ("fer2013", 7))
+    }
+
+    def forward(inputs: np.ndarray) -> dict[str, np.ndarray]:
+        cells = inputs.reshape(-1, 6, 8, 6, 8).swapaxes(2, 3).reshape(-1, 6, 6, 64)
+        features = np.maximum(cells @ projection, 0)
+        maps = {"features": features}
+        maps |= {head: features @ kernel for head, kernel in kernels.items()}
+        return {
+            name: values.astype(np.float32)
+            for key, one in maps.items()
+            for name, values in ((f"{key}_maps", one), (key, one.mean(axis=(1, 2))))
+        }
+
+    info = ModelInfo("fake", "0", "none", "", PreprocessingSpec(), True, calibration, 0.5)
+    return EmotionModel(forward, info)
+
+
 @pytest.fixture(scope="module")
 def face(recognizer: EmotionRecognizer) -> UInt8Array:
     return recognizer.recognize(EXAMPLES / "happy_f_asian_01.jpg").faces[0].aligned
@@ -57,6 +81,22 @@ class TestEvidence:
         np.testing.assert_allclose(
             evidence_maps(model, face).mean(axis=(1, 2)), means(face), atol=0.25
         )
+
+    def test_its_mean_counts_the_features_that_the_calibration_weighs(
+        self, face: UInt8Array
+    ) -> None:
+        weights = np.random.default_rng(2).normal(0, 1, (7, 9))
+        calibration = replace(CALIBRATIONS["matrix"], form="features", features=weights)
+        model = model_with_features(calibration)
+        outputs = model.logits(preprocess(face[np.newaxis], model.info.preprocessing))
+        expected = (
+            calibration.ferplus @ log_softmax(outputs["ferplus"])[0]
+            + calibration.fer2013 @ log_softmax(outputs["fer2013"])[0]
+            + calibration.features @ outputs["features"][0]
+        )
+        means = _coarse_maps(model, face).mean(axis=(0, 1))
+        np.testing.assert_allclose(means, expected, atol=1e-4)
+        assert np.abs(calibration.features @ outputs["features"][0]).min() > 0.01
 
     def test_a_mirrored_face_has_a_mirrored_map(
         self, recognizer: EmotionRecognizer, face: UInt8Array

@@ -16,7 +16,7 @@ from fer_core.assets import MODELS_DIR
 from fer_core.calibration import CALIBRATION_SHAPES, softmax
 from fer_core.emotions import FER2013_LABELS
 from fer_core.errors import ModelLoadError
-from fer_core.model import EmotionModel, read_info
+from fer_core.model import FORMAT_VERSION, READABLE_VERSIONS, EmotionModel, read_info
 from tests.conftest import EXAMPLES, PORTRAITS
 from train.artifacts.model_folder import convert
 from train.calibrate import main
@@ -329,7 +329,7 @@ class TestConvert:
         with pytest.raises(ModelLoadError, match=r"python -m train\.calibrate --convert"):
             EmotionModel.load(format_2)
         main(["--model", str(format_2), "--convert"])
-        assert "format 3" in capsys.readouterr().out
+        assert f"format {FORMAT_VERSION}" in capsys.readouterr().out
         model = EmotionModel.load(format_2)
         inputs = np.random.default_rng(0).normal(size=(20, 48, 48, 1)).astype(np.float32)
         seven, _ = model.answer(inputs)
@@ -355,9 +355,15 @@ class TestConvert:
             CALIBRATION_SHAPES.values()
         )
 
-    def test_a_folder_of_format_3_is_left_as_it_is(self, folder: Path) -> None:
-        before = (folder / "model.json").read_bytes()
-        with pytest.raises(SystemExit, match="has format 3; only format 2 can be converted"):
+    @pytest.mark.parametrize("version", READABLE_VERSIONS)
+    def test_a_folder_of_a_readable_format_is_left_as_it_is(
+        self, folder: Path, version: int
+    ) -> None:
+        path = folder / "model.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), "format_version": version}))
+        before = path.read_bytes()
+        said = f"has format {version}; only format 2 can be converted to {FORMAT_VERSION}"
+        with pytest.raises(SystemExit, match=said):
             main(["--model", str(folder), "--convert"])
         assert (folder / "model.json").read_bytes() == before
 

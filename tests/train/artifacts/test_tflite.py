@@ -1,10 +1,13 @@
 """What the app runs is what was trained."""
 
+from collections.abc import Mapping
+
 import keras
 import numpy as np
 import pytest
 
 from fer_core.assets import MODELS_DIR
+from fer_core.calibration import FEATURES
 from fer_core.emotions import FER2013_LABELS
 from fer_core.inference import Network
 from fer_core.model import MAPS
@@ -23,6 +26,18 @@ def inputs() -> np.ndarray:
     rng = np.random.default_rng(0)
     faces = np.stack([draw_face(FER2013_LABELS[index % 7], rng) for index in range(28)])
     return preprocess(prepare_dataset_faces(faces, spec), spec)
+
+
+@pytest.fixture(scope="module")
+def tiny() -> keras.Model:
+    keras.utils.set_random_seed(2)
+    return build_network("tiny", PreprocessingSpec())
+
+
+@pytest.fixture(scope="module")
+def of_tiny(tiny: keras.Model, inputs: np.ndarray) -> Mapping[str, np.ndarray]:
+    """What its TFLite file gives."""
+    return Network(to_tflite(tiny)).run(inputs)
 
 
 def test_the_served_network_answers_as_the_trained_one(inputs: np.ndarray) -> None:
@@ -52,9 +67,41 @@ def test_only_networks_with_linear_heads_have_maps(
     answers = Network(to_tflite(network)).run(inputs[:4])
     expected = network.predict_on_batch(inputs[:4])
     assert (f"ferplus{MAPS}" in answers) == has_maps
+    assert (FEATURES in answers) == has_maps
+    assert (FEATURES + MAPS in answers) == has_maps
     for head in HEADS:
         limit = 0.03 * np.ptp(expected[head], axis=1).max()
         np.testing.assert_allclose(answers[head], expected[head], atol=limit)
+
+
+def test_features_are_the_mean_of_their_maps(of_tiny: Mapping[str, np.ndarray]) -> None:
+    means = of_tiny[FEATURES + MAPS].mean(axis=(1, 2))
+    np.testing.assert_allclose(of_tiny[FEATURES], means, atol=1e-5)
+
+
+def test_features_are_those_of_the_trained_network(
+    tiny: keras.Model, of_tiny: Mapping[str, np.ndarray], inputs: np.ndarray
+) -> None:
+    pooled = keras.Model(tiny.inputs, tiny.get_layer(FEATURES).output).predict_on_batch(inputs)
+    np.testing.assert_allclose(of_tiny[FEATURES], pooled, atol=0.03 * np.ptp(pooled))
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_heads_are_linear_in_the_features(
+    tiny: keras.Model, of_tiny: Mapping[str, np.ndarray], head: str
+) -> None:
+    layer = tiny.get_layer(head)
+    expected = of_tiny[FEATURES] @ np.asarray(layer.kernel) + np.asarray(layer.bias)
+    limit = 0.03 * np.ptp(expected, axis=1).max()
+    np.testing.assert_allclose(of_tiny[head], expected, atol=limit)
+
+
+def test_an_ensemble_gives_maps_of_its_heads_but_no_features(
+    tiny: keras.Model, inputs: np.ndarray
+) -> None:
+    other = build_network("tiny", PreprocessingSpec())
+    answers = Network(to_tflite(build_ensemble([tiny, other]))).run(inputs[:4])
+    assert set(answers) == {name for head in HEADS for name in (head, head + MAPS)}
 
 
 def test_a_mean_of_means_counts_each_network_once() -> None:

@@ -5,6 +5,7 @@ import pytest
 
 from fer_core.calibration import (
     CALIBRATION_SHAPES,
+    FEATURES,
     Calibration,
     log_softmax,
     negative_log_likelihood,
@@ -27,11 +28,13 @@ from train.calibration.fitting import (
     STRENGTHS,
     Candidate,
     Faces,
+    LabelledLogits,
     cell_weights,
     choose,
     compare,
     cross_validate,
     fit,
+    join_sets,
 )
 from train.data.dataset import Dataset
 from train.data.fer2013 import load_splits
@@ -42,7 +45,8 @@ ANGRY, HAPPY, NEUTRAL = (FER2013_LABELS.index(name) for name in ("angry", "happy
 
 
 def numbers(calibration: Calibration) -> np.ndarray:
-    return np.concatenate([getattr(calibration, name).ravel() for name in CALIBRATION_SHAPES])
+    names = (*CALIBRATION_SHAPES, FEATURES)
+    return np.concatenate([getattr(calibration, name).ravel() for name in names])
 
 
 def known_layer(form: str) -> Calibration:
@@ -52,24 +56,70 @@ def known_layer(form: str) -> Calibration:
     ferplus, fer2013, bias = temperature.ferplus, temperature.fer2013, temperature.bias
     if form != "temperature":
         bias = rng.normal(0, 0.8, 7)
-    if form in ("vector", "matrix"):
+    if form in ("vector", "matrix", "features"):
         ferplus = ferplus * rng.uniform(0.6, 1.4, (7, 1))
         fer2013 = fer2013 * rng.uniform(0.6, 1.4, (7, 1))
-    if form == "matrix":
+    if form in ("matrix", "features"):
         ferplus = ferplus + rng.normal(0, 0.1, (7, 8))
         fer2013 = fer2013 + rng.normal(0, 0.1, (7, 7))
-    return Calibration(form, ferplus, fer2013, bias)
+    weights = rng.normal(0, 1.5, (7, 6)) if form == "features" else np.zeros((7, 0))
+    return Calibration(form, ferplus, fer2013, bias, weights)
 
 
 def made_faces(count: int, layer: Calibration, seed: int = 0, per_person: int = 1) -> Faces:
-    """Faces whose labels come out as often as a layer on their logits says."""
+    """Faces whose labels come out as often as a layer on their logits and features says."""
     rng = np.random.default_rng(seed)
     heads = {"ferplus": rng.normal(0, 1.5, (count, 8)), "fer2013": rng.normal(0, 1.5, (count, 7))}
+    if layer.features.size:
+        heads["features"] = rng.normal(0.5, 0.4, (count, layer.features.shape[1]))
     drawn = rng.random((count, 1))
     labels = (layer.probabilities(heads).cumsum(axis=1) < drawn).sum(axis=1)
     people = (np.arange(count) // per_person).astype(str)
     sets = np.where(np.arange(count) < count // 2, "one", "two")
     return Faces(heads, labels, sets, people, np.ones(count))
+
+
+def told_by_features(count: int, seed: int = 0) -> Faces:
+    """Faces whose labels only the first seven of eight features show; the last is constant."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 7, count)
+    heads = {
+        "ferplus": rng.normal(0, 1.5, (count, 8)),
+        "fer2013": rng.normal(0, 1.5, (count, 7)),
+        "features": np.hstack(
+            [np.eye(7)[labels] + rng.normal(0, 0.2, (count, 7)), np.full((count, 1), 0.7)]
+        ),
+    }
+    people = np.arange(count).astype(str)
+    return Faces(heads, labels, np.full(count, "one"), people, np.ones(count))
+
+
+def accuracy(calibration: Calibration, faces: Faces) -> float:
+    likeliest = calibration.probabilities(faces.heads).argmax(axis=1)
+    return float((likeliest == faces.labels).mean())
+
+
+class TestJoinSets:
+    def labelled(self, count: int, features: int = 0) -> LabelledLogits:
+        rng = np.random.default_rng(count)
+        widths = {"ferplus": 8, "fer2013": 7} | ({"features": features} if features else {})
+        heads = {name: rng.normal(size=(count, width)) for name, width in widths.items()}
+        return LabelledLogits(heads, np.full(count, HAPPY), np.arange(count).astype(str))
+
+    def test_features_are_joined_in_the_order_of_the_faces(self) -> None:
+        parts = {"a": self.labelled(2, features=5), "b": self.labelled(3, features=5)}
+        expected = np.concatenate([part.heads["features"] for part in parts.values()])
+        np.testing.assert_array_equal(join_sets(parts, {}).heads["features"], expected)
+
+    def test_sets_without_features_have_none_together(self) -> None:
+        parts = {"a": self.labelled(2), "b": self.labelled(3)}
+        assert set(join_sets(parts, {}).heads) == {"ferplus", "fer2013"}
+
+    @pytest.mark.parametrize("empty", ["a", "b"])
+    def test_a_set_without_faces_need_not_have_features(self, empty: str) -> None:
+        parts = {name: self.labelled(2, features=5) for name in ("a", "b")}
+        parts[empty] = self.labelled(0)
+        assert join_sets(parts, {}).heads["features"].shape == (2, 5)
 
 
 class TestCellWeights:
@@ -160,7 +210,7 @@ class TestFit:
         assert away[-1] < 1e-3
 
     def test_it_does_not_raise_the_loss_of_the_temperature(self) -> None:
-        faces = made_faces(200, known_layer("matrix"))
+        faces = made_faces(200, known_layer("features"))
         losses = [
             negative_log_likelihood(fit(form, 1e-4, faces).probabilities(faces.heads), faces.labels)
             for form in FORMS
@@ -182,6 +232,51 @@ class TestFit:
         np.testing.assert_allclose(
             numbers(fit("bias", 0.01, light)), numbers(fit("bias", 0.01, without)), atol=1e-3
         )
+
+
+class TestFitOfFeatures:
+    STRENGTH = 0.01
+
+    def test_labels_that_only_the_features_show_are_recovered(self) -> None:
+        found = fit("features", self.STRENGTH, told_by_features(400))
+        assert found.features.shape == (7, 8)
+        assert accuracy(found, told_by_features(400, seed=1)) > 0.95
+
+    @pytest.mark.parametrize("form", [form for form in FORMS if form != "features"])
+    def test_no_other_form_sees_them(self, form: str) -> None:
+        found = fit(form, self.STRENGTH, told_by_features(400))
+        assert found.features.shape == (7, 0)
+        assert accuracy(found, told_by_features(400, seed=1)) < 0.25
+
+    def test_a_huge_strength_leaves_them_nearly_unused(self) -> None:
+        found = fit("features", 1e6, told_by_features(400))
+        assert found.features.shape == (7, 8)
+        assert np.abs(found.features).max() < 1e-3
+
+    def test_a_huge_strength_stays_at_temperature_scaling(self) -> None:
+        faces = made_faces(300, known_layer("features"))
+        found, start = fit("features", 1e6, faces), fit("temperature", 0.0, faces)
+        np.testing.assert_allclose(
+            found.probabilities(faces.heads), start.probabilities(faces.heads), atol=1e-3
+        )
+
+    def test_a_stronger_penalty_uses_them_less(self) -> None:
+        faces = made_faces(300, known_layer("features"))
+        used = [np.linalg.norm(fit("features", strength, faces).features) for strength in STRENGTHS]
+        assert used == sorted(used, reverse=True)
+        assert used[0] > 2 * used[-1] > 0
+
+    def test_their_unit_and_origin_do_not_matter(self) -> None:
+        faces = made_faces(300, known_layer("features"))
+        other = replace(faces, heads={**faces.heads, "features": 20 * faces.heads["features"] - 7})
+        found, expected = (fit("features", self.STRENGTH, one) for one in (other, faces))
+        np.testing.assert_allclose(
+            found.probabilities(other.heads), expected.probabilities(faces.heads), atol=2e-3
+        )
+
+    def test_a_feature_that_never_changes_gets_no_weight(self) -> None:
+        found = fit("features", self.STRENGTH, told_by_features(200))
+        np.testing.assert_allclose(found.features[:, 7], 0, atol=1e-6)
 
 
 class TestFolds:
@@ -299,6 +394,22 @@ class TestCompare:
         tried = [(one.form, one.strength) for one in candidates]
         assert tried == [("temperature", 0.0), *(("bias", strength) for strength in STRENGTHS)]
 
+    @pytest.fixture
+    def quick(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(module, "REPEATS", 1)
+        monkeypatch.setattr(module, "STRENGTHS", (0.01,))
+
+    @pytest.mark.usefixtures("quick")
+    def test_features_take_part_where_the_network_gives_them(self) -> None:
+        tried = compare(told_by_features(210))
+        assert [one.form for one in tried] == list(FORMS)
+        assert choose(tried).form == "features"
+
+    @pytest.mark.usefixtures("quick")
+    def test_features_are_left_out_where_the_network_gives_none(self, pairs: Faces) -> None:
+        tried = compare(pairs.subset(np.arange(210)))
+        assert [one.form for one in tried] == [form for form in FORMS if form != "features"]
+
     def test_the_loss_is_that_of_faces_held_out(
         self, pairs: Faces, candidates: list[Candidate]
     ) -> None:
@@ -338,8 +449,9 @@ class TestRounded:
         np.testing.assert_array_equal(numbers(round_calibration(calibration)), numbers(served))
         assert (numbers(round_calibration(calibration)) != numbers(calibration)).any()
 
-    def test_rounding_twice_changes_nothing(self) -> None:
-        once = round_calibration(known_layer("matrix"))
+    @pytest.mark.parametrize("form", ["matrix", "features"])
+    def test_rounding_twice_changes_nothing(self, form: str) -> None:
+        once = round_calibration(known_layer(form))
         np.testing.assert_array_equal(numbers(round_calibration(once)), numbers(once))
 
 

@@ -94,6 +94,13 @@ def said(
     )
 
 
+def with_features(one: PhotographPredictions) -> PhotographPredictions:
+    """The same of a network with seven features, which show the labels."""
+    features = np.eye(7, dtype=np.float32)[one.labels]
+    features[~one.found] = 0
+    return replace(one, logits={**one.logits, "features": features})
+
+
 def with_confidence(folder: Path, labels: Sequence[str], confidence: Sequence[float]) -> tuple:
     """A set with (N, 7) probabilities whose highest are given."""
     one = said(folder, labels)
@@ -181,6 +188,16 @@ class TestFaces:
         np.testing.assert_array_equal(faces.heads["ferplus"], expected)
         labels = np.concatenate([one.labels[one.found] for one in sets.values()])
         np.testing.assert_array_equal(faces.labels, labels)
+
+    def test_features_are_of_the_faces_found(self, sets: Sets) -> None:
+        given = {name: with_features(one) for name, one in sets.items()}
+        faces = faces_of(given, {})
+        np.testing.assert_array_equal(faces.heads["features"], np.eye(7)[faces.labels])
+
+    def test_a_set_without_any_face_may_lack_features(self, sets: Sets, tmp_path: Path) -> None:
+        nobody = said(tmp_path / "empty", ("sad", "sad"), missing=(0, 1))
+        faces = faces_of({"empty": nobody, "calm": with_features(sets["calm"])}, {})
+        assert faces.heads["features"].shape == (20, 7)
 
     def test_people_of_one_name_in_two_sets_are_two(self, tmp_path: Path) -> None:
         two = {
@@ -313,6 +330,18 @@ class TestCalibration:
         sure = replace(fitted[0], abstention_threshold=0.0)
         uncertain = held_out_predictions(sure, sets)["posed"].uncertain
         assert np.flatnonzero(uncertain).tolist() == [5, 8]
+
+    def test_features_of_photographs_get_weights(self, sets: Sets) -> None:
+        given = {name: with_features(one) for name, one in sets.items()}
+        info, _ = calibrate_on_photographs(PLAIN, given, SPECIAL, ("features",))
+        assert info.calibration.form == "features"
+        # Each feature shows one emotion.
+        assert info.calibration.features.argmax(axis=0).tolist() == list(range(7))
+
+    def test_features_that_show_the_labels_lessen_the_loss(self, sets: Sets) -> None:
+        given = {name: with_features(one) for name, one in sets.items()}
+        _, candidates = calibrate_on_photographs(PLAIN, given, SPECIAL, ("matrix", "features"))
+        assert min(candidates, key=lambda one: one.loss).form == "features"
 
     def test_too_few_photographs_are_told(self, tmp_path: Path) -> None:
         few = {"few": said(tmp_path / "few", FIVE)}
