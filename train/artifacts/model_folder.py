@@ -1,6 +1,7 @@
 """Read and write a model's folder: its networks for Keras, and model.json for the app."""
 
 import json
+import re
 import shutil
 from collections.abc import Iterable
 from dataclasses import replace
@@ -84,8 +85,13 @@ def load_network(folder: Path) -> "keras.Model":
 
 
 def write_info(directory: Path, info: ModelInfo) -> None:
-    """Write model.json atomically."""
+    """Write model.json atomically, with a row of numbers on a line."""
     text = json.dumps(info.to_dict(), indent=2, ensure_ascii=False) + "\n"
+    text = re.sub(
+        r"\[\s+([-+.\deE]+(?:,\s+[-+.\deE]+)*)\s+\]",
+        lambda row: f"[{', '.join(row[1].replace(',', ' ').split())}]",
+        text,
+    )
     replace_file(directory / MODEL_JSON, text)
 
 
