@@ -6,20 +6,25 @@
 
 The heads predict how FER2013's annotators label a face, including how often they say "neutral" or
 "disgust". With `--photos DIR`, folders with labels.csv (file, label and, where known, person), the
-calibration is fitted on photographs instead: temperature, biases, a vector and a matrix are
-compared with several strengths of regularization. Cross-validation, with people kept together,
-chooses the simplest form within one standard error of the least loss.
+calibration is fitted on photographs instead: temperature, biases, a vector, a matrix, and a matrix
+with weights of the network's features are compared with several strengths of regularization.
+Cross-validation, with people kept together, chooses the simplest form within one standard error of
+the least loss, and of its strengths the strongest within two.
 
-Each cell, the faces of one label in one set, weighs the same. `--weight neutral=3` gives neutral
-faces of every set three times that, `--weight SET/happy=0.5` the happy ones of one set half; a set
-is named by its folder. `--trade-off PNG` prints and draws the effect of the weight of neutral
+With `--data DIR`, too, the faces of PublicTest on whose emotion the annotators of FER+ agree are
+one more set, so that the calibration does not fit the few photographs alone; without, the
+photographs are all.
+
+Each cell, the faces of one label in one set, weighs the same, and those of PublicTest half of that.
+`--weight neutral=3` gives neutral faces of every set of photographs three times that, `--weight
+SET/happy=0.5` the happy ones of one set half; a set is named by its folder, that of the dataset
+PublicTest. `--trade-off PNG` prints and draws the effect of the weight of neutral
 faces: with a higher one, neutral is predicted more often and rare emotions less. Photographs never
 train the network.
 
 The threshold for "not sure" leaves three of four faces with an emotion, by the cross-validated
 probabilities on the sets with at least five emotions.
 
-With `--data DIR` the new calibration is also evaluated on PublicTest, against the FER+ majority.
 The metrics that model.json keeps with the calibration are cross-validated. Without photographs,
 temperature and threshold are fitted on PublicTest. Requires train/requirements.txt.
 """

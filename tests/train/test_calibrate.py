@@ -166,7 +166,7 @@ class TestPhotographs:
         words = ["--model", str(folder), "--photos", str(posed), "--data", str(data)]
         main([*words, "--trade-off", str(tmp_path / "trade_off.png")])
         printed = capsys.readouterr().out
-        assert "PublicTest: accuracy 0." in printed
+        assert "PublicTest, cross-validated: mean recall 0." in printed
         table = printed[printed.index("| weight of neutral") :].splitlines()
         assert [row.split("|")[1].strip() for row in table[2:8]] == [
             "0.500", "1.000", "1.500", "2.000", "3.000", "4.000",

@@ -368,10 +368,20 @@ class TestChoose:
 
     def test_a_form_competes_with_its_best_strength(self) -> None:
         candidates = [
-            candidate("bias", 0.53, 0.05, 0.001),
+            candidate("bias", 0.60, 0.05, 0.001),
             candidate("bias", 0.52, 0.05, 0.01),
-            candidate("bias", 0.90, 0.50, 0.1),  # within its own large error
+            candidate("bias", 0.70, 0.05, 0.1),
             candidate("matrix", 0.50, 0.0),
+        ]
+        chosen = choose(candidates)
+        assert (chosen.form, chosen.strength) == ("bias", 0.01)
+
+    def test_of_a_form_the_strongest_penalty_within_two_standard_errors_is_taken(self) -> None:
+        candidates = [
+            candidate("bias", 0.80, 0.05),
+            candidate("matrix", 0.50, 0.0, 0.001),
+            candidate("matrix", 0.55, 0.03, 0.01),
+            candidate("matrix", 0.57, 0.03, 0.1),
         ]
         assert choose(candidates).strength == 0.01
 

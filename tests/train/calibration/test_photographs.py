@@ -12,18 +12,25 @@ from fer_core.detection import FaceDetector
 from fer_core.emotions import FER2013_LABELS
 from fer_core.model import ModelInfo
 from fer_core.preprocessing import PreprocessingSpec
+from fer_core.recognizer import EmotionRecognizer
 from tests.conftest import EXAMPLES
 from train.artifacts.temperature import round_calibration
 from train.calibration import fitting as calibration
-from train.calibration.fitting import Candidate, choose, fit
+from train.calibration.fitting import Candidate, LabelledLogits, choose, fit
 from train.calibration.photographs import (
+    DATASET,
+    DATASET_WEIGHT,
+    NEUTRAL_WEIGHT,
     TRADE_OFF,
+    DatasetFaces,
     calibrate_on_photographs,
     choose_threshold,
+    dataset_faces,
+    default_weights,
     faces_of,
     held_out_predictions,
     join_copies,
-    judge_on_dataset,
+    majority_figures,
     sets_fitted_on,
     trade_off,
 )
@@ -130,7 +137,7 @@ def sets(tmp_path_factory: pytest.TempPathFactory) -> Sets:
 
 @pytest.fixture(scope="module")
 def fitted(sets: Sets) -> Fitted:
-    return calibrate_on_photographs(PLAIN, sets, SPECIAL, ("temperature", "bias"))
+    return calibrate_on_photographs(PLAIN, sets, SPECIAL, forms=("temperature", "bias"))
 
 
 class TestJoinCopies:
@@ -299,8 +306,8 @@ class TestCalibration:
         assert fitted[0].figures == {"ferplus_public": {"accuracy": 0.9}}
 
     def test_other_answers_have_another_version(self, fitted: Fitted, sets: Sets) -> None:
-        other, _ = calibrate_on_photographs(PLAIN, sets, {}, ("temperature",))
-        again, _ = calibrate_on_photographs(PLAIN, sets, {}, ("temperature",))
+        other, _ = calibrate_on_photographs(PLAIN, sets, {}, forms=("temperature",))
+        again, _ = calibrate_on_photographs(PLAIN, sets, {}, forms=("temperature",))
         assert len({PLAIN.version, fitted[0].version, other.version}) == 3
         assert again.version.split("+")[1] == other.version.split("+")[1]
 
@@ -333,14 +340,16 @@ class TestCalibration:
 
     def test_features_of_photographs_get_weights(self, sets: Sets) -> None:
         given = {name: with_features(one) for name, one in sets.items()}
-        info, _ = calibrate_on_photographs(PLAIN, given, SPECIAL, ("features",))
+        info, _ = calibrate_on_photographs(PLAIN, given, SPECIAL, forms=("features",))
         assert info.calibration.form == "features"
         # Each feature shows one emotion.
         assert info.calibration.features.argmax(axis=0).tolist() == list(range(7))
 
     def test_features_that_show_the_labels_lessen_the_loss(self, sets: Sets) -> None:
         given = {name: with_features(one) for name, one in sets.items()}
-        _, candidates = calibrate_on_photographs(PLAIN, given, SPECIAL, ("matrix", "features"))
+        _, candidates = calibrate_on_photographs(
+            PLAIN, given, SPECIAL, forms=("matrix", "features")
+        )
         assert min(candidates, key=lambda one: one.loss).form == "features"
 
     def test_too_few_photographs_are_told(self, tmp_path: Path) -> None:
@@ -356,37 +365,90 @@ def public(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     return load_splits(folder)["PublicTest"]
 
 
-def heads_of(dataset: Dataset, wrong: Sequence[int] = ()) -> dict[str, np.ndarray]:
-    """Logits that are right by the reference but in some rows, which say "angry"."""
-    told = dataset.reference.copy()
-    told[list(wrong)] = 0
-    return {"ferplus": 9.0 * np.eye(8)[told], "fer2013": np.zeros((len(dataset), 7))}
+@pytest.fixture(scope="module")
+def majority(public: Dataset) -> DatasetFaces:
+    """Faces of PublicTest, of which three neutral ones are taken for angry."""
+    judged = public.subset(public.reference < len(FER2013_LABELS))
+    told = judged.reference.copy()
+    told[np.flatnonzero(told == NEUTRAL)[:3]] = 0
+    heads = {"ferplus": 9.0 * np.eye(8)[told], "fer2013": np.zeros((len(told), 7))}
+    people = np.arange(len(told)).astype(str)
+    return DatasetFaces(LabelledLogits(heads, judged.reference, people), judged.faces)
 
 
-class TestOnDataset:
-    def test_the_answer_is_judged_by_the_majority(self, public: Dataset) -> None:
-        neutral = np.flatnonzero(public.reference == FER2013_LABELS.index("neutral"))
-        figures = judge_on_dataset(PLAIN.calibration, public, heads_of(public, neutral[:3]))
-        judged = (public.reference < 7).sum()
-        recall = 1 - 3 / len(neutral)
-        assert figures == pytest.approx(
-            {
-                "PublicTest: accuracy": 1 - 3 / judged,
-                "PublicTest: mean recall": (6 + recall) / 7,
-                "PublicTest: neutral": recall,
-            }
-        )
+class TestDatasetFaces:
+    def test_faces_without_a_majority_of_the_seven_are_left_out(
+        self, recognizer: EmotionRecognizer, public: Dataset
+    ) -> None:
+        votes = public.votes.copy()
+        votes[0], votes[1] = np.eye(8, dtype=int)[7] * 10, 1  # contempt; no majority
+        changed = replace(public, votes=votes)
+        faces = dataset_faces(recognizer.model, changed)
+        assert len(faces.crops) == len(faces.logits.labels) == len(public) - 2
+        assert faces.logits.heads["ferplus"].shape == (len(public) - 2, 8)
+        np.testing.assert_array_equal(faces.crops, public.faces[2:])
+
+    def test_they_stand_behind_those_of_the_photographs(
+        self, sets: Sets, majority: DatasetFaces
+    ) -> None:
+        alone, joined = (faces_of(sets, SPECIAL, dataset) for dataset in (None, majority))
+        count = len(alone.labels)
+        np.testing.assert_array_equal(joined.labels[:count], alone.labels)
+        np.testing.assert_array_equal(joined.labels[count:], majority.logits.labels)
+        assert set(joined.sets[count:]) == {DATASET}
+
+    def test_each_of_their_cells_weighs_half_by_default(
+        self, sets: Sets, majority: DatasetFaces
+    ) -> None:
+        weights = default_weights(sets, majority)
+        assert weights["neutral"] == NEUTRAL_WEIGHT
+        assert weights[f"{DATASET}/neutral"] == weights[f"{DATASET}/fear"] == DATASET_WEIGHT
+        faces = faces_of(sets, weights, majority)
+        angry = faces.labels == 0
+        of_set = [faces.weights[angry & (faces.sets == name)].sum() for name in ("posed", DATASET)]
+        assert of_set[1] == pytest.approx(DATASET_WEIGHT * of_set[0])
+
+    def test_without_them_only_neutral_has_another_weight(self, sets: Sets) -> None:
+        assert default_weights(sets, None) == {"neutral": NEUTRAL_WEIGHT}
+
+    def test_the_calibration_says_that_it_was_fitted_on_them(
+        self, sets: Sets, majority: DatasetFaces
+    ) -> None:
+        info, _ = calibrate_on_photographs(PLAIN, sets, SPECIAL, majority, ("bias",))
+        count = len(majority.crops)
+        assert info.calibration.fitted_on == {"posed": 61, "calm": 20, DATASET: count}
+        assert info.calibration.figures["cross_validated"][DATASET]["n"] == count
+        assert set(info.calibration.figures["digests"]) == {"posed", "calm"}
+
+    def test_held_out_photographs_are_predicted_by_fits_that_include_them(
+        self, sets: Sets, majority: DatasetFaces
+    ) -> None:
+        info, _ = calibrate_on_photographs(PLAIN, sets, SPECIAL, majority, ("bias",))
+        told = info.calibration.figures["cross_validated"]
+        for name, predictions in held_out_predictions(info, sets, majority).items():
+            mean_recall = photograph_figures(predictions)["mean_recall"]
+            assert mean_recall == pytest.approx(told[name]["mean_recall"], abs=1e-4)
+
+    def test_predictions_are_compared_with_the_majority(self, majority: DatasetFaces) -> None:
+        probabilities = PLAIN.calibration.probabilities(majority.logits.heads)
+        figures = majority_figures(majority, probabilities)
+        neutral = (majority.logits.labels == NEUTRAL).sum()
+        recall = 1 - 3 / neutral
+        assert figures["n"] == len(majority.crops)
+        assert figures["accuracy"] == pytest.approx(1 - 3 / figures["n"], abs=1e-4)
+        assert figures["recall"]["neutral"] == pytest.approx(recall, abs=1e-4)
+        assert figures["mean_recall"] == pytest.approx((6 + recall) / 7, abs=1e-4)
 
 
 @pytest.fixture(scope="module")
 def biased(sets: Sets) -> Fitted:
     """Biases, which the weight of a label moves."""
-    return calibrate_on_photographs(PLAIN, sets, SPECIAL, ("bias",))
+    return calibrate_on_photographs(PLAIN, sets, SPECIAL, forms=("bias",))
 
 
 @pytest.fixture(scope="module")
-def rows(biased: Fitted, sets: Sets, public: Dataset) -> list[dict[str, float]]:
-    return trade_off(biased[0], sets, SPECIAL, (public, heads_of(public)))
+def rows(biased: Fitted, sets: Sets, majority: DatasetFaces) -> list[dict[str, float]]:
+    return trade_off(biased[0], sets, SPECIAL, majority)
 
 
 class TestTradeOff:
