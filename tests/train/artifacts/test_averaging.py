@@ -101,7 +101,7 @@ def test_a_training_run_is_not_written_over(
 def test_models_of_another_network_have_no_mean(
     smoke_run: Path, data: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(RunError, match="same network"):
+    with pytest.raises(RunError, match="equal networks"):
         average([smoke_run, MODELS_DIR], data, tmp_path / "mean")
 
 

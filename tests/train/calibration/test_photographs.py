@@ -441,9 +441,9 @@ class TestDatasetFaces:
 
 
 @pytest.fixture(scope="module")
-def biased(sets: Sets) -> Fitted:
+def biased(sets: Sets, majority: DatasetFaces) -> Fitted:
     """Biases, which the weight of a label moves."""
-    return calibrate_on_photographs(PLAIN, sets, SPECIAL, forms=("bias",))
+    return calibrate_on_photographs(PLAIN, sets, SPECIAL, majority, ("bias",))
 
 
 @pytest.fixture(scope="module")

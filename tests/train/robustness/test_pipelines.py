@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from fer_core import EmotionRecognizer, load_image
+from fer_core.calibration import Calibration
 from fer_core.model import EmotionModel
 from fer_core.preprocessing import to_grey
 from tests.conftest import EXAMPLES
@@ -70,7 +71,11 @@ def no_opinion(inputs: np.ndarray) -> dict[str, np.ndarray]:
 
 def test_another_crop_size_is_heard(recognizer: EmotionRecognizer, group: np.ndarray) -> None:
     info = recognizer.model.info
-    larger = replace(info, preprocessing=replace(info.preprocessing, crop_size=64))
+    larger = replace(
+        info,
+        preprocessing=replace(info.preprocessing, crop_size=64),
+        calibration=Calibration.temperature(1.0),
+    )
     other = EmotionRecognizer(
         recognizer.detector, recognizer.quality, EmotionModel(no_opinion, larger)
     )
