@@ -122,14 +122,23 @@ class Calibration:
 
         Returns:
             (N, 7), each row with sum 1.
+
+        Raises:
+            ValueError: there are no features, or not as many as the calibration weighs.
         """
         logits = (
             log_softmax(heads["ferplus"]) @ self.ferplus.T
             + log_softmax(heads["fer2013"]) @ self.fer2013.T
             + self.bias
         )
-        if self.features.size:
-            logits = logits + np.asarray(heads[FEATURES], np.float64) @ self.features.T
+        if wanted := self.features.shape[1]:
+            features = np.asarray(heads.get(FEATURES, np.zeros((len(logits), 0))), np.float64)
+            if features.shape[-1] != wanted:
+                raise ValueError(
+                    f"the calibration weighs {wanted} features, but the network gives "
+                    f"{features.shape[-1]}"
+                )
+            logits = logits + features @ self.features.T
         return softmax(logits)
 
     def to_dict(self) -> dict[str, Any]:

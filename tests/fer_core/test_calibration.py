@@ -218,7 +218,7 @@ class TestFeatures:
         np.testing.assert_array_equal(calibration.probabilities(given), expected)
 
     def test_a_calibration_with_weights_of_features_needs_them(self):
-        with pytest.raises(KeyError, match="features"):
+        with pytest.raises(ValueError, match=r"weighs \d+ features, but the network gives 0"):
             with_features(random_calibration()).probabilities(random_heads())
 
     def test_features_of_another_number_are_refused(self):
