@@ -13,7 +13,11 @@
 """
 
 import csv
+import errno
 import json
+import math
+import os
+import shutil
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -191,7 +195,11 @@ def save_epoch(
         history: all finished epochs, this one last.
         swap_average: exchanges the moving average and the network's weights, in runs that have
             one.
+
+    Raises:
+        OSError: the disk is full; the epochs before stay as they are.
     """
+    _need_space(network, out, files=1 if swap_average is None else 2)
     network.save_weights(checkpoint(out, len(history)))
     if swap_average is not None:
         swap_average()
@@ -204,6 +212,14 @@ def save_epoch(
     needed = {path(out, epoch) for epoch in epochs for path in (checkpoint, averaged)}
     for path in set(out.glob("*-[0-9]*.weights.h5")) - needed:
         path.unlink()
+
+
+def _need_space(network: "keras.Model", out: Path, files: int) -> None:
+    """See that weights and optimizer state fit; on a full disk, h5py ends in other errors."""
+    state = [*network.variables, *network.optimizer.variables]
+    needed = files * sum(4 * math.prod(variable.shape) for variable in state)
+    if shutil.disk_usage(out).free < needed:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(out))
 
 
 def best(history: list[dict[str, Any]]) -> dict[str, Any]:
