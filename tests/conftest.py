@@ -33,6 +33,11 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # as many processes as cores run beside
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name a test by the argument instead of a long value, such as a file of 100 MB."""
+    return argname if isinstance(val, bytes | str) and len(val) > 100 else None
+
+
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Keep the tests of a shared fixture, and else those of a file, in one worker."""
     used = getattr(item, "fixturenames", ())
