@@ -112,7 +112,7 @@ def main(arguments: list[str] | None = None) -> None:
         figures = all_figures(by_split, model.info.abstention_threshold, photographs)
         figures["warnings"] += too_good
         if options.fer_python is not None:
-            print("asking fer for its by_split", flush=True)
+            print("predicting the same images with fer", flush=True)
             version, of_faces, of_photographs = predict_with_fer(options.fer_python, by_split, sets)
             figures["peers"] = {f"fer {version}": all_figures(of_faces, 0.0, of_photographs)}
         figures["file_bytes"] = (options.model / model.info.file).stat().st_size

@@ -132,7 +132,7 @@ class TestPhotographs:
         main(["--model", str(folder), "--photos", str(posed)])
         printed = capsys.readouterr().out
         assert [line.split("|")[1].strip() for line in printed.splitlines() if "0.03" in line] == [
-            "bias", "vector", "matrix",
+            "bias", "vector", "matrix", "features",
         ]  # fmt: skip
         assert "posed, cross-validated: mean recall" in printed
         assert "disgust " in printed

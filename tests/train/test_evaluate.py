@@ -497,7 +497,7 @@ class TestPeer:
         output = capsys.readouterr().out
         assert "| PublicTest | ours | fer 9.9 |" in output
         assert "| one: mean recall |" in output
-        assert "| two: recall of sad (1) |" in output
+        assert "| two: recall of sad (2) |" in output
 
     def test_photographs_alone_stand_in_a_table_of_their_own(
         self,
