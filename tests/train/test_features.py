@@ -262,7 +262,7 @@ def test_a_network_whose_heads_read_no_pooled_maps_is_shown_without_evidence(
     assert list(show_features(model, network, face, tmp_path / "x.png")) == ["second", "third"]
     (axes,) = drawn[0].axes
     assert len(axes.images) == 2 + 4 + 5
-    assert any("no such map" in text.get_text() for text in axes.texts)
+    assert any("no\nclass activation map" in text.get_text() for text in axes.texts)
 
 
 def test_of_several_faces_the_largest_is_taken(
