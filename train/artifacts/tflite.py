@@ -37,14 +37,14 @@ def to_tflite(network: "keras.Model") -> bytes:
         if not linear:
             return dict(network(faces, training=False))
         answers = [_linear_outputs(part, faces) for part in parts]
-        outputs = {
+        if len(answers) == 1:
+            return answers[0]
+        # Features of several networks have no common meaning, so that only the heads have a mean.
+        return {
             name: sum(answer[name] for answer in answers) / len(answers)
             for head in HEADS
             for name in (head, head + MAPS)
         }
-        if len(answers) == 1:  # features of several networks have no common meaning
-            outputs |= answers[0]
-        return outputs
 
     shape = tf.TensorSpec((None, *network.input_shape[1:]), name="faces")
     concrete = tf.function(answer, input_signature=[shape]).get_concrete_function()
