@@ -7,19 +7,10 @@ by the same metrics. Where a predecessor's text and code disagree, the code coun
 from typing import TYPE_CHECKING, Any
 
 from fer_core.preprocessing import PreprocessingSpec
-from train.networks.blocks import (
-    GREY_MEAN,
-    GREY_SCALE,
-    Regularization,
-    convolution,
-    weight_decay,
-    with_heads,
-)
+from train.networks.blocks import Regularization, convolution, weight_decay, with_heads
 
 if TYPE_CHECKING:
     import keras
-
-RESNET_SIDE = 224  # pixels, as in its training on ImageNet
 
 
 def predecessor_a(spec: PreprocessingSpec, how: Regularization) -> "keras.Model":
@@ -77,32 +68,3 @@ def happy_sad(spec: PreprocessingSpec, how: Regularization) -> "keras.Model":
     x = layers.Flatten()(x)
     x = layers.Dense(256, activation="relu", kernel_regularizer=weight_decay(how))(x)
     return with_heads("happy_sad", inputs, x, how)
-
-
-def resnet50(spec: PreprocessingSpec, how: Regularization, pretrained: str = "") -> "keras.Model":
-    """Build ResNet50 at 224x224 with its own preprocessing; 23.6 M parameters.
-
-    Raises:
-        ValueError: the weights cannot be loaded.
-    """
-    import keras
-    from keras import Input, layers
-
-    weights = pretrained or None
-    try:
-        trunk = keras.applications.ResNet50(
-            include_top=False, weights=weights, input_shape=(RESNET_SIDE, RESNET_SIDE, 3)
-        )
-    except Exception as error:  # of any type that network and file system raise
-        raise ValueError(
-            f"the weights {pretrained!r} of ResNet50 cannot be loaded ({error}); name a file with "
-            "pretrained=PATH or leave them random with pretrained=''."
-        ) from error
-    inputs = Input(spec.input_shape, name="faces")
-    x = layers.Rescaling(GREY_SCALE, GREY_MEAN)(inputs)
-    x = layers.Resizing(RESNET_SIDE, RESNET_SIDE)(x)
-    x = layers.Concatenate()([x, x, x])
-    x = keras.applications.resnet50.preprocess_input(x)
-    x = trunk(x)
-    x = layers.GlobalAveragePooling2D(name="features")(x)
-    return with_heads("resnet50", inputs, x, how)

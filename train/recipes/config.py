@@ -110,9 +110,7 @@ class TrainConfig:
     Attributes:
         network: a key of `train.networks.build.NETWORKS`.
         shape: of the network `plain`; the others have their own.
-        pretrained: for ResNet50, `imagenet` or a file with weights; random without.
-        frozen_epochs: number of epochs in which the pretrained trunk is frozen (of ResNet50 all but
-            the last blocks stay frozen).
+        frozen_epochs: number of epochs in which all but the heads is frozen.
         fine_tuning_rate: factor on `learning_rate` after these.
         frozen_stages: number of stages of a pretrained network that stay frozen.
         faces: number of training faces, sampled at random; 0 for all.
@@ -158,7 +156,6 @@ class TrainConfig:
 
     network: str = "vgg"
     shape: NetworkShape = field(default_factory=NetworkShape)
-    pretrained: str = ""
     frozen_epochs: int = 0
     fine_tuning_rate: float = 0.1
     frozen_stages: int = 0

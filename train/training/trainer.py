@@ -11,7 +11,7 @@ from train.errors import RunError
 from train.inputs.batches import TrainingTable, make_batches, steps_of_epoch
 from train.networks.blocks import Regularization
 from train.networks.build import build_network
-from train.networks.freezing import freeze, freeze_stages, unfreeze
+from train.networks.freezing import freeze, freeze_stages
 from train.recipes.config import TrainConfig
 from train.training.precision import choose_precision
 from train.training.schedule import peak_rate, phase_of, plateau_rate
@@ -63,7 +63,7 @@ class Training:
         try:
             with self._scope():
                 self.network = build_network(
-                    config.network, config.preprocessing, how, config.pretrained, config.shape
+                    config.network, config.preprocessing, how, config.shape
                 )
         except ValueError as error:
             raise RunError(str(error)) from error
@@ -145,8 +145,6 @@ class Training:
         if epoch < self._config.frozen_epochs:
             freeze(self.network)
         else:
-            if self._config.frozen_epochs or self._config.pretrained:
-                unfreeze(self.network)
             freeze_stages(self.network, self._config.frozen_stages)
         self._phase = phase
         with self._scope():

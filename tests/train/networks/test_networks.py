@@ -1,7 +1,3 @@
-import re
-from pathlib import Path
-
-import keras
 import numpy as np
 import pytest
 
@@ -9,7 +5,7 @@ from fer_core.model import HEADS
 from fer_core.preprocessing import PreprocessingSpec
 from train.errors import SettingError
 from train.networks.build import NETWORKS, build_network
-from train.networks.freezing import freeze, freeze_stages, unfreeze
+from train.networks.freezing import freeze_stages
 
 
 @pytest.mark.parametrize("name", sorted(NETWORKS))
@@ -39,21 +35,6 @@ def test_an_unknown_name_is_told_with_the_known_ones() -> None:
         build_network("resnet9000", PreprocessingSpec())
 
 
-def test_a_pretrained_trunk_is_frozen_and_its_last_blocks_thaw(tmp_path: Path) -> None:
-    weights = tmp_path / "resnet50.weights.h5"
-    keras.applications.ResNet50(
-        include_top=False, weights=None, input_shape=(224, 224, 3)
-    ).save_weights(weights)
-    network = build_network("resnet50", PreprocessingSpec(), pretrained=str(weights))
-    freeze(network)
-    heads = {"ferplus", "fer2013"}
-    assert {variable.path.split("/")[0] for variable in network.trainable_variables} == heads
-    unfreeze(network)
-    names = {variable.path.split("/")[0] for variable in network.trainable_variables} - heads
-    assert names
-    assert all(re.match(r"conv5_block\d_\d_conv", name) for name in names)
-
-
 @pytest.mark.parametrize(("stages", "learning"), [(0, 3), (1, 2), (2, 1)])
 def test_the_first_stages_can_be_kept_from_learning(stages: int, learning: int) -> None:
     network = build_network("tiny", PreprocessingSpec())
@@ -68,14 +49,6 @@ def test_more_stages_than_a_network_has_are_told() -> None:
     network = build_network("tiny", PreprocessingSpec())
     with pytest.raises(SettingError, match="frozen_stages must be at most 2 for tiny, got 3"):
         freeze_stages(network, 3)
-
-
-def test_weights_that_cannot_be_had_are_told(tmp_path: Path) -> None:
-    missing = str(tmp_path / "none.weights.h5")
-    with pytest.raises(ValueError, match=r"of ResNet50 cannot be loaded .* name a file"):
-        build_network("resnet50", PreprocessingSpec(), pretrained=missing)
-    with pytest.raises(ValueError, match="for resnet50 only"):
-        build_network("vgg", PreprocessingSpec(), pretrained="imagenet")
 
 
 @pytest.mark.parametrize(
