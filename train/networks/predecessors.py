@@ -41,15 +41,12 @@ def predecessor_b(spec: PreprocessingSpec, how: Regularization) -> "keras.Model"
     """
     from keras import Input, layers
 
-    def convolution(x: Any, width: int) -> Any:
-        return layers.Conv2D(width, 3, activation="relu", kernel_regularizer=weight_decay(how))(x)
-
     inputs = Input(spec.input_shape, name="faces")
-    x = convolution(convolution(inputs, 32), 64)
+    x = _biased_convolution(_biased_convolution(inputs, 32, how), 64, how)
     x = layers.MaxPooling2D()(x)
     x = layers.Dropout(how.dropout / 2)(x)
-    x = layers.MaxPooling2D()(convolution(x, 128))
-    x = layers.MaxPooling2D()(convolution(x, 128))
+    for _ in range(2):
+        x = layers.MaxPooling2D()(_biased_convolution(x, 128, how))
     x = layers.Dropout(how.dropout / 2)(x)
     x = layers.Flatten()(x)
     x = layers.Dense(1024, activation="relu", kernel_regularizer=weight_decay(how))(x)
@@ -63,8 +60,14 @@ def happy_sad(spec: PreprocessingSpec, how: Regularization) -> "keras.Model":
     inputs = Input(spec.input_shape, name="faces")
     x = inputs
     for width in (16, 32, 16):
-        x = layers.Conv2D(width, 3, activation="relu", kernel_regularizer=weight_decay(how))(x)
-        x = layers.MaxPooling2D()(x)
+        x = layers.MaxPooling2D()(_biased_convolution(x, width, how))
     x = layers.Flatten()(x)
     x = layers.Dense(256, activation="relu", kernel_regularizer=weight_decay(how))(x)
     return with_heads("happy_sad", inputs, x, how)
+
+
+def _biased_convolution(x: Any, width: int, how: Regularization) -> Any:
+    """Add a convolution with bias, whose edges are trimmed, and ReLU."""
+    from keras import layers
+
+    return layers.Conv2D(width, 3, activation="relu", kernel_regularizer=weight_decay(how))(x)

@@ -82,14 +82,13 @@ def transfer(
     trunk = _trunk(network)
     for (convolution, normalization), given in zip(trunk, convolutions, strict=True):
         convolution.set_weights([given.kernel])
-        zero, one = np.zeros_like(given.bias), np.ones_like(given.bias)
-        _set_normalization(normalization, given, mean=zero, variance=one)
+        _set_normalization(
+            normalization, given, np.zeros_like(given.bias), np.ones_like(given.bias)
+        )
     # The features are now the pretrained ones, so one pass yields all statistics.
-    means, variances = _statistics(network, [layer for layer, _ in trunk], inputs)
-    for (_, normalization), given, mean, variance in zip(
-        trunk, convolutions, means, variances, strict=True
-    ):
-        _set_normalization(normalization, given, mean, variance)
+    statistics = _statistics(network, [layer for layer, _ in trunk], inputs)
+    for (_, normalization), given, moments in zip(trunk, convolutions, statistics, strict=True):
+        _set_normalization(normalization, given, *moments)
 
 
 def pretrained_network(
@@ -132,7 +131,7 @@ def _set_normalization(
 
 def _statistics(
     network: "keras.Model", layers: list[Any], inputs: Float32Array
-) -> tuple[list[Float32Array], list[Float32Array]]:
+) -> list[tuple[Float32Array, Float32Array]]:
     """Compute mean and variance of each layer's channels over all faces and positions."""
     import keras
 
@@ -144,9 +143,9 @@ def _statistics(
             values = np.asarray(activations, np.float64)
             moments = np.stack([values.mean(axis=(0, 1, 2)), (values**2).mean(axis=(0, 1, 2))])
             sums[index] += moments * len(part) / len(inputs)
-    means = [total[0].astype(np.float32) for total in sums]
-    variances = [(total[1] - total[0] ** 2).astype(np.float32) for total in sums]
-    return means, variances
+    return [
+        (mean.astype(np.float32), (square - mean**2).astype(np.float32)) for mean, square in sums
+    ]
 
 
 def _trunk(network: "keras.Model") -> list[tuple[Any, Any]]:
