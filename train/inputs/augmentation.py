@@ -345,10 +345,10 @@ def _noise(side: int, drawn: "Mapping[str, Tensor]") -> Tensor:
 @cache
 def _block_transform(side: int) -> Float32Array:
     """Return the (p, s) discrete cosine transform of blocks of 8 pixels, the last one padded."""
+    from scipy.fft import dct
+
     count = -(-side // BLOCK)
-    frequency, place = np.mgrid[:BLOCK, :BLOCK]
-    transform = np.sqrt(2 / BLOCK) * np.cos(np.pi * frequency * (2 * place + 1) / (2 * BLOCK))
-    transform[0] /= np.sqrt(2)
+    transform = dct(np.eye(BLOCK), axis=0, norm="ortho")
     fill = np.eye(side)[np.minimum(np.arange(count * BLOCK), side - 1)]
     return (np.kron(np.eye(count), transform) @ fill).astype(np.float32)
 
