@@ -68,7 +68,7 @@ def main(arguments: list[str] | None = None) -> None:
                 out=out,
                 photos=tuple(options.photos),
                 unlabelled=tuple(options.unlabelled),
-                weights=tuple((kind, path) for kind, path in named.items() if path is not None),
+                weights={kind: path for kind, path in named.items() if path is not None},
                 until=until,
                 finish=options.finish,
             )
@@ -90,7 +90,7 @@ def _on_generated_faces(recipe_run: RecipeRun) -> RecipeRun:
 
     photos = recipe_run.data / "portraits"
     photos.mkdir()
-    write_synthetic_dataset(recipe_run.data, faces_per_split=(320, 70, 70))
+    write_synthetic_dataset(recipe_run.data, faces_per_split=(160, 70, 70))
     rows = ["file,label,person"]
     for portrait in read_portraits(Path(__file__).parent.parent / "examples"):
         picture = load_image(portrait.path)[..., ::-1]

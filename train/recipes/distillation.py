@@ -45,20 +45,20 @@ class Teacher:
 class Recipe:
     """Configs from data to a model.
 
+    The teachers' predictions for unlabelled faces are calibrated on the photographs, with a uniform
+    prior.
+
     Attributes:
         teachers: by the name of their step.
         student: config of the run that learns from them.
         views: number of augmented views of a face that teachers predict, beside the face and its
             mirror image.
-        calibrated: whether the teachers' predictions for unlabelled faces are calibrated on the
-            photographs, with a uniform prior.
         student_weights: initial weights of the student: `PUBLISHED`, or "" for random ones.
     """
 
-    teachers: dict[str, Teacher] = field(default_factory=dict)
-    student: TrainConfig = field(default_factory=TrainConfig)
+    teachers: dict[str, Teacher]
+    student: TrainConfig
     views: int = 6
-    calibrated: bool = True
     student_weights: str = ""
 
 
@@ -144,10 +144,10 @@ RECIPES = {
     ),
     # python -m train.recipe smoke --smoke: all steps on synthetic faces, scores mean nothing.
     "smoke": Recipe(
-        teachers={"plain": Teacher(replace(PRESETS["smoke"], epochs=3, averaging=0.9, mixup=0.2))},
+        teachers={"plain": Teacher(replace(PRESETS["smoke"], epochs=2, averaging=0.9, mixup=0.2))},
         student=replace(
             PRESETS["smoke"],
-            epochs=4,
+            epochs=2,
             teacher_share=0.5,
             temperature=2.0,
             unlabelled_share=0.25,

@@ -1,15 +1,16 @@
 """A recipe that is run in a folder: its inputs, and the paths of its results."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from train.artifacts.run_folder import read_history
+from train.data.dataset import Dataset
+from train.data.face_sets import FaceSet, read_face_set
+from train.data.fer2013 import load_splits
+from train.recipes.config import TrainConfig
 from train.recipes.distillation import PUBLISHED, Recipe
-
-if TYPE_CHECKING:
-    from train.data.face_sets import FaceSet
-    from train.recipes.config import TrainConfig
 
 
 @dataclass(frozen=True)
@@ -34,18 +35,17 @@ class RecipeRun:
     out: Path
     photos: tuple[Path, ...] = ()
     unlabelled: tuple[Path, ...] = ()
-    weights: tuple[tuple[str, Path], ...] = ()
+    weights: Mapping[str, Path] = field(default_factory=dict)
     until: float | None = None
     finish: bool = False
 
     def teachers(self) -> list[str]:
         """Name the teachers whose initial weights are available, or that were started already."""
-        files = dict(self.weights)
         return [
             name
             for name, teacher in self.recipe.teachers.items()
             if teacher.weights in ("", PUBLISHED)
-            or teacher.weights in files
+            or teacher.weights in self.weights
             or read_history(self.out / "teachers" / name)
             or self.start_of(name).exists()
         ]
@@ -53,6 +53,20 @@ class RecipeRun:
     def start_of(self, name: str) -> Path:
         """Return the folder of the initial network of a teacher with pretrained weights."""
         return self.out / "teachers" / f"{name}-start"
+
+    @cached_property
+    def splits(self) -> dict[str, Dataset]:
+        """The dataset, by split.
+
+        Raises:
+            DataError: it cannot be read.
+        """
+        return load_splits(self.data)
+
+    def face_sets(self) -> dict[str, FaceSet]:
+        """Read the faces of the development photographs, by the name of their set."""
+        paths = sorted((self.out / "faces" / "photos").glob("*.npz"))
+        return {path.stem: read_face_set(path) for path in paths}
 
     @property
     def faces(self) -> Path:
@@ -69,7 +83,7 @@ class RecipeRun:
         """The student's run folder, which becomes the model."""
         return self.out / "student"
 
-    def student_config(self) -> "TrainConfig":
+    def student_config(self) -> TrainConfig:
         """Return the student's config, with unlabelled_share 0 if there are no such faces."""
         config = self.recipe.student
         return config if self.faces.exists() else replace(config, unlabelled_share=0.0)
@@ -80,13 +94,5 @@ class RecipeRun:
         words = [f"python -m train.recipe {self.name} --data DIR"]
         words += ["--photos DIR"] * len(self.photos)
         words += ["--unlabelled DIR"] * len(self.unlabelled)
-        words += [f"--{kind}-weights FILE" for kind, _ in self.weights]
+        words += [f"--{kind}-weights FILE" for kind in self.weights]
         return " ".join([*words, f"--out {self.out}"])
-
-
-def read_face_sets(recipe_run: RecipeRun) -> "dict[str, FaceSet]":
-    """Read the faces of the development photographs, by the name of their set."""
-    from train.data.face_sets import read_face_set
-
-    paths = sorted((recipe_run.out / "faces" / "photos").glob("*.npz"))
-    return {path.stem: read_face_set(path) for path in paths}
