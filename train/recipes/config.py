@@ -273,12 +273,11 @@ def _names(owner: Any) -> set[str]:
 
 def _like(old: Any, value: Any) -> Any:
     """Convert a value to the type of the old one; None if its shape or type differs."""
-    names = isinstance(old, tuple) and all(isinstance(item, str) for item in old)
-    if names and isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return tuple(value)  # a list of names may have any length
-    if isinstance(old, tuple) and isinstance(value, list) and len(value) == len(old):
-        items = tuple(_like(one, other) for one, other in zip(old, value, strict=True))
+    if isinstance(old, tuple) and isinstance(value, list):
+        if all(isinstance(item, str) for item in (*old, *value)):
+            return tuple(value)  # a list of names may have any length
+        items = tuple(map(_like, old, value)) if len(value) == len(old) else (None,)
         return None if None in items else items
-    if isinstance(old, float) and isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(old, float) and type(value) is int:
         return float(value)
-    return value if type(value) is type(old) and not isinstance(old, tuple) else None
+    return value if type(value) is type(old) else None

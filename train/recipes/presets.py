@@ -61,9 +61,10 @@ PRESETS = {
     # python -m train.fit --smoke: under a minute, scores mean nothing.
     "smoke": TrainConfig(
         network="tiny",
-        epochs=5,
-        batch_size=16,
-        learning_rate=0.05,
+        epochs=4,
+        batch_size=8,
+        optimizer="adam",
+        learning_rate=0.01,
         dropout=0.1,
         precision="float32",
     ),
