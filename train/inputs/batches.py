@@ -84,7 +84,11 @@ def make_table(
         # Faces without labels learn from the teachers alone, with weight 1.
         others = len(unlabelled)
         soft_weights = np.concatenate([share * counts, np.ones(others, np.float32)])
-        soft_targets = _weighted(_soft_targets(teacher_logits, crops, config), soft_weights, config)
+        soft = {
+            head: softmax(logits, config.temperature).astype(np.float32)
+            for head, logits in teacher_logits.select(crops).items()
+        }
+        soft_targets = _weighted(soft, soft_weights, config)
         labels = np.pad(labels, ((0, others), (0, 0)))
         if others and config.prior_adjustment:
             offsets = np.zeros_like(labels)
@@ -100,16 +104,6 @@ def _weighted(
     of_head = {"ferplus": config.ferplus_weight, "fer2013": config.fer2013_weight}
     parts = [of_head[head] * weights[:, None] * targets[head] for head in HEADS]
     return np.concatenate(parts, axis=1).astype(np.float32)
-
-
-def _soft_targets(
-    teacher_logits: TeacherLogits, faces: UInt8Array, config: TrainConfig
-) -> dict[str, Float32Array]:
-    """Compute the teachers' probabilities at the config's temperature, by head."""
-    return {
-        head: softmax(logits, config.temperature).astype(np.float32)
-        for head, logits in teacher_logits.select(faces).items()
-    }
 
 
 def _uniform_prior_offsets(targets: dict[str, Float32Array]) -> Float32Array:
