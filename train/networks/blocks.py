@@ -18,17 +18,11 @@ GREY_SCALE, GREY_MEAN = 64.0, 128.0
 
 
 class Regularization(NamedTuple):
-    """Regularization of a network.
+    """Regularization of a network."""
 
-    Attributes:
-        l2: weight decay of kernels, as an L2 term of the loss.
-        dropout: rate before the heads; that of other layers is up to the network's function.
-        synchronized: whether batch normalization is over all replicas, not over each one's part.
-    """
-
-    l2: float = 0.0
-    dropout: float = 0.0
-    synchronized: bool = False
+    l2: float = 0.0  # weight decay of kernels, as an L2 term of the loss
+    dropout: float = 0.0  # rate before the heads; that of other layers is up to the network
+    synchronized: bool = False  # batch normalization over all replicas, not over each one's part
 
 
 def convolution(x: Any, width: int, how: Regularization, **kernel: Any) -> Any:

@@ -24,21 +24,13 @@ STEM, HEAD = 32, 1280  # channels, the same in all sizes of the family
 
 
 class Stage(NamedTuple):
-    """Blocks of one width.
+    """Blocks of one width."""
 
-    Attributes:
-        side: of the depthwise kernels.
-        strides: of the first block; those of the others are 1.
-        expansion: channels of the depthwise convolution, per channel of the block's input.
-        width: channels of the output.
-        blocks: how many.
-    """
-
-    side: int
-    strides: int
-    expansion: int
-    width: int
-    blocks: int
+    side: int  # of the depthwise kernels
+    strides: int  # of the first block; those of the others are 1
+    expansion: int  # channels of the depthwise convolution, per channel of the block's input
+    width: int  # channels of the output
+    blocks: int  # how many
 
 
 STAGES = (

@@ -10,15 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fer_core.preprocessing import Float32Array, PreprocessingSpec
+from fer_core.preprocessing import (
+    Float32Array,
+    PreprocessingSpec,
+    prepare_dataset_faces,
+    preprocess,
+)
+from train.data.dataset import Dataset
+from train.networks.blocks import GREY_MEAN, GREY_SCALE
+from train.networks.build import build_network
 from train.networks.dlib_weights import COLORS, for_standardized_grey, read_face_weights
 from train.networks.imagenet_weights import read_imagenet_weights
 from train.networks.scaled_convolution import ScaledConvolution
 
 if TYPE_CHECKING:
     import keras
-
-    from train.data.dataset import Dataset
 
 FACES = 1024  # for the statistics of batch normalization
 BATCH = 64
@@ -37,8 +43,6 @@ def pretrained_convolutions(network: "keras.Model", weights: Path) -> list[Scale
 
 
 def _face_convolutions(weights: Path, shapes: Sequence[tuple[int, ...]]) -> list[ScaledConvolution]:
-    from train.networks.blocks import GREY_MEAN, GREY_SCALE
-
     first, *others = read_face_weights(weights, shapes)
     return [for_standardized_grey(first, GREY_SCALE, GREY_MEAN), *others]
 
@@ -91,9 +95,7 @@ def transfer(
         _set_normalization(normalization, given, *moments)
 
 
-def pretrained_network(
-    name: str, weights: Path, training: "Dataset", seed: int = 1
-) -> "keras.Model":
+def pretrained_network(name: str, weights: Path, training: Dataset, seed: int = 1) -> "keras.Model":
     """Build a network with the weights of a file.
 
     Args:
@@ -106,9 +108,6 @@ def pretrained_network(
         RunError: the file cannot be read, or is another.
     """
     import keras
-
-    from fer_core.preprocessing import prepare_dataset_faces, preprocess
-    from train.networks.build import build_network
 
     spec = PreprocessingSpec()
     keras.utils.set_random_seed(seed)

@@ -29,15 +29,11 @@ PUBLISHED = "published"  # the model that models/ holds
 
 @dataclass(frozen=True, slots=True)
 class Teacher:
-    """A network whose predictions are distilled into the student.
-
-    Attributes:
-        config: of its run.
-        weights: initial weights: `DLIB`, `IMAGENET`, or "" for random ones. A teacher without its
-            file of weights is left out. `PUBLISHED`: the published model, not trained further.
-    """
+    """A network whose predictions are distilled into the student."""
 
     config: TrainConfig = field(default_factory=TrainConfig)
+    # Initial weights: `DLIB`, `IMAGENET`, or "" for random ones; a teacher without its file of
+    # weights is left out. `PUBLISHED`: the published model, not trained further.
     weights: str = ""
 
 
@@ -47,19 +43,12 @@ class Recipe:
 
     The teachers' predictions for unlabelled faces are calibrated on the photographs, with a uniform
     prior.
-
-    Attributes:
-        teachers: by the name of their step.
-        student: config of the run that learns from them.
-        views: number of augmented views of a face that teachers predict, beside the face and its
-            mirror image.
-        student_weights: initial weights of the student: `PUBLISHED`, or "" for random ones.
     """
 
-    teachers: dict[str, Teacher]
-    student: TrainConfig
-    views: int = 6
-    student_weights: str = ""
+    teachers: dict[str, Teacher]  # by the name of their step
+    student: TrainConfig  # of the run that learns from them
+    views: int = 6  # augmented, that teachers predict beside a face and its mirror image
+    student_weights: str = ""  # initial weights: `PUBLISHED`, or "" for random ones
 
 
 # Degradations of photographs, and covered, cut off and blurred faces.

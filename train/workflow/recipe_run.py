@@ -15,29 +15,18 @@ from train.recipes.distillation import PUBLISHED, Recipe
 
 @dataclass(frozen=True)
 class RecipeRun:
-    """A recipe that is run in a folder.
-
-    Attributes:
-        recipe: to run.
-        name: of the recipe.
-        data: a folder as `train.data.fer2013` describes it.
-        out: folder of all results.
-        photos: folders of development photographs, for the step `faces` and the calibration.
-        unlabelled: folders of photographs that train without labels, for the step `faces`.
-        weights: files of pretrained weights, by the name of their kind.
-        until: `time.monotonic()` before which to stop; None for no limit.
-        finish: train no further, take the best of the finished epochs.
-    """
+    """A recipe that is run in a folder."""
 
     recipe: Recipe
-    name: str
-    data: Path
-    out: Path
-    photos: tuple[Path, ...] = ()
-    unlabelled: tuple[Path, ...] = ()
+    name: str  # of the recipe
+    data: Path  # a folder as `train.data.fer2013` describes it
+    out: Path  # folder of all results
+    photos: tuple[Path, ...] = ()  # development photographs, for faces and calibration
+    unlabelled: tuple[Path, ...] = ()  # photographs that train without labels
+    # Files of pretrained weights, by the name of their kind.
     weights: Mapping[str, Path] = field(default_factory=dict)
-    until: float | None = None
-    finish: bool = False
+    until: float | None = None  # `time.monotonic()` before which to stop; None for no limit
+    finish: bool = False  # train no further, take the best of the finished epochs
 
     def teachers(self) -> list[str]:
         """Name the teachers whose initial weights are available, or that were started already."""
