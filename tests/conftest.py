@@ -59,13 +59,18 @@ def smoke_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run
 
 
-@pytest.fixture
-def eagerly(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Training steps run line by line: for a handful, tracing their graph takes far longer."""
+def train_eagerly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run training steps line by line: for a handful, tracing their graph takes far longer."""
     from train.training.training_model import TrainingModel  # which imports Keras
 
     always = property(lambda model: True, lambda model, value: None)
     monkeypatch.setattr(TrainingModel, "run_eagerly", always)
+
+
+@pytest.fixture
+def eagerly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Training steps run line by line."""
+    train_eagerly(monkeypatch)
 
 
 @contextmanager

@@ -26,6 +26,7 @@ from train.cli import (
     explained,
     need,
 )
+from train.data.synthetic import write_synthetic_dataset
 from train.recipes.config import override
 from train.recipes.presets import PRESETS
 from train.training.fitting import fit
@@ -44,8 +45,6 @@ def main(arguments: list[str] | None = None) -> None:
         for setting in (*settings, *options.set):
             config = override(config, setting)
         if options.smoke:
-            from train.data.synthetic import write_synthetic_dataset
-
             write_synthetic_dataset(Path(folder), faces_per_split=(320, 70, 70))
             options.data = Path(folder)
         fit(

@@ -76,7 +76,7 @@ def test_model_json_of_a_run_tells_how_it_was_made(smoke_run: Path) -> None:
 def test_a_run_that_is_stopped_or_killed_goes_on_as_if_it_had_not(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = replace(PRESETS["smoke"], epochs=3)
+    config = replace(PRESETS["smoke"], epochs=2)
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     assert fit(config, data, whole, export=False)
 

@@ -13,7 +13,7 @@ import pytest
 from fer_core import EmotionRecognizer
 from fer_core.assets import MODELS_DIR
 from fer_core.model import read_info
-from tests.conftest import ROOT
+from tests.conftest import ROOT, train_eagerly
 from tests.train.networks.torch_file import draw_lite0, write_known
 from train.artifacts.model_folder import load_network
 from train.artifacts.run_folder import read_history
@@ -36,6 +36,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that `python -m train.recipe smoke --smoke` leaves."""
     out = tmp_path_factory.mktemp("recipe") / "smoke"
     with pytest.MonkeyPatch.context() as patched:
+        train_eagerly(patched)
         # Every form of the calibration, but with one strength and cross-validated once.
         patched.setattr("train.calibration.fitting.STRENGTHS", (0.1,))
         patched.setattr("train.calibration.fitting.REPEATS", 1)

@@ -96,7 +96,7 @@ def test_figures_of_other_answers_are_dropped(
 def test_calibrating_again_finds_what_the_run_found(smoke_run: Path, tmp_path: Path) -> None:
     copy, data = tmp_path / "copy", tmp_path / "data"
     data.mkdir()
-    write_synthetic_dataset(data, faces_per_split=(640, 140, 140))  # what --smoke generates
+    write_synthetic_dataset(data, faces_per_split=(320, 70, 70))  # what --smoke generates
     expected = publish(smoke_run, copy)
     calibrate_main(["--model", str(copy), "--data", str(data)])
     found = read_info(copy)

@@ -5,6 +5,12 @@ import numpy as np
 from train.data.synthetic import draw_face
 from train.inputs.batches import TrainingTable
 from train.networks.blocks import HEADS
+from train.recipes.config import AugmentationConfig
+
+STILL = AugmentationConfig(
+    rotation=0, scale=0, shift=0, gamma_share=0, erase_share=0, soften_share=0
+)
+"""Nothing but flips."""
 
 
 def few_faces(count: int = 16) -> TrainingTable:

@@ -5,16 +5,12 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.train.inputs.tables import STILL
 from train.data.dataset import Dataset
 from train.data.fer2013 import load_splits
 from train.data.synthetic import write_synthetic_dataset
 from train.inputs.preview import CHANGES, FACES, GAP, ZOOM, draw_samples
-from train.recipes.config import AugmentationConfig
 from train.recipes.presets import PRESETS
-
-STILL = AugmentationConfig(
-    rotation=0, scale=0, shift=0, gamma_share=0, erase_share=0, soften_share=0
-)
 
 
 def tile(sheet: np.ndarray, row: int, column: int) -> np.ndarray:

@@ -45,7 +45,7 @@ def test_at_the_beginning_it_follows_faster() -> None:
 def test_a_run_with_it_is_judged_and_loaded_by_it_and_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_synthetic_dataset(tmp_path, (16, 35, 7))
+    write_synthetic_dataset(tmp_path, (8, 35, 7))
     config = replace(PRESETS["smoke"], averaging=0.9, epochs=2, schedule="constant")
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     fit(config, tmp_path, whole, export=False)
