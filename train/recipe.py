@@ -89,7 +89,7 @@ def _on_generated_faces(recipe_run: RecipeRun) -> RecipeRun:
     """
     photos = recipe_run.data / "portraits"
     photos.mkdir()
-    write_synthetic_dataset(recipe_run.data, faces_per_split=(64, 35, 35))
+    write_synthetic_dataset(recipe_run.data, faces_per_split=(32, 35, 35))
     rows = ["file,label,person"]
     for portrait in read_portraits(Path(__file__).parent.parent / "examples"):
         picture = load_image(portrait.path)[..., ::-1]
