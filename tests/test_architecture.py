@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from types import CodeType
 
@@ -53,6 +54,7 @@ FER_CORE = sorted(path.stem for path in (ROOT / "fer_core").glob("*.py"))
 HEAVY = {"ai_edge_litert", "av", "tensorflow", "keras", "mediapipe", "gradio", "matplotlib"}
 
 
+@cache
 def imports(path: Path) -> set[str]:
     """Dotted names of all modules that a file imports, wherever in the file.
 
@@ -74,6 +76,11 @@ def imports(path: Path) -> set[str]:
     return names
 
 
+def roots(path: Path) -> set[str]:
+    """Names of the packages that a file imports."""
+    return {name.split(".")[0] for name in imports(path)}
+
+
 def is_module(name: str) -> bool:
     path = ROOT.joinpath(*name.split("."))
     return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
@@ -88,11 +95,10 @@ def room(name: str) -> str:
     return name.split(".")[1] if "." in name else "__init__"
 
 
-@pytest.mark.parametrize(
-    "path", [*ROOT.glob("fer_core/*.py"), *TRAIN, *ROOT.glob("benchmarks/*.py")], ids=module_name
-)
-def test_imports_are_absolute_so_that_these_tests_see_them(path: Path) -> None:
-    assert not re.search(r"^\s*from\s+\.", path.read_text(encoding="utf-8"), re.MULTILINE)
+def test_imports_are_absolute_so_that_these_tests_see_them() -> None:
+    paths = [*ROOT.glob("fer_core/*.py"), *TRAIN, *ROOT.glob("benchmarks/*.py")]
+    relative = re.compile(r"^\s*from\s+\.", re.MULTILINE)
+    assert [path for path in paths if relative.search(path.read_text(encoding="utf-8"))] == []
 
 
 def test_the_reading_of_imports_sees_them_wherever_they_stand(tmp_path: Path) -> None:
@@ -104,23 +110,23 @@ def test_the_reading_of_imports_sees_them_wherever_they_stand(tmp_path: Path) ->
     assert imports(source) == {"a.b", "typing", "c", "d.e"}
 
 
-@pytest.mark.parametrize("module", FER_CORE)
-def test_fer_core_knows_neither_the_page_nor_the_training(module: str) -> None:
-    roots = {name.split(".")[0] for name in imports(ROOT / "fer_core" / f"{module}.py")}
-    assert not roots & {"gradio", "train", "page", "app", "matplotlib", "sklearn"}
-    assert not roots & {"tensorflow", "keras", "mediapipe"}, "the app does without them"
+def test_fer_core_knows_neither_the_page_nor_the_training() -> None:
+    outside = {"gradio", "train", "page", "app", "matplotlib", "sklearn"}
+    outside |= {"tensorflow", "keras", "mediapipe"}  # the app does without them
+    for module in FER_CORE:
+        assert not roots(ROOT / "fer_core" / f"{module}.py") & outside, module
 
 
-@pytest.mark.parametrize("module", sorted(set(FER_CORE) - {"__init__", "drawing"}))
-def test_fer_core_modules_import_only_what_lies_below_them(module: str) -> None:
-    level = next(number for number, level in enumerate(LEVELS) if module in level)
-    allowed = set().union(*LEVELS[: level + 1]) - {module}
-    used = {
-        name.split(".")[1]
-        for name in imports(ROOT / "fer_core" / f"{module}.py")
-        if name.startswith("fer_core.")
-    }
-    assert used <= allowed
+def test_fer_core_modules_import_only_what_lies_below_them() -> None:
+    for module in set(FER_CORE) - {"__init__", "drawing"}:
+        level = next(number for number, level in enumerate(LEVELS) if module in level)
+        allowed = set().union(*LEVELS[: level + 1]) - {module}
+        used = {
+            name.split(".")[1]
+            for name in imports(ROOT / "fer_core" / f"{module}.py")
+            if name.startswith("fer_core.")
+        }
+        assert used <= allowed, module
 
 
 def test_drawing_knows_only_results_and_emotions() -> None:
@@ -128,22 +134,20 @@ def test_drawing_knows_only_results_and_emotions() -> None:
     assert used <= {f"fer_core.{name}" for name in DRAWING_MAY_IMPORT}
 
 
-@pytest.mark.parametrize("path", TRAIN, ids=module_name)
-def test_train_knows_neither_the_page_nor_benchmarks_nor_tests(path: Path) -> None:
-    roots = {name.split(".")[0] for name in imports(path)}
-    assert not roots & {"app", "page", "gradio", "benchmarks", "tests"}
+def test_train_knows_neither_the_page_nor_benchmarks_nor_tests() -> None:
+    for path in TRAIN:
+        assert not roots(path) & {"app", "page", "gradio", "benchmarks", "tests"}, path
 
 
-@pytest.mark.parametrize("path", TRAIN, ids=module_name)
-def test_packages_of_train_import_only_what_lies_below_them(path: Path) -> None:
-    used = {room(name) for name in imports(path) if name.startswith("train.")}
-    own = room(module_name(path))
-    if own in BASE:
-        assert used <= BASE
-    elif own in PACKAGES:
-        assert used <= BASE | set(PACKAGES[: PACKAGES.index(own) + 1])
-    else:
-        assert used <= BASE | set(PACKAGES), "a command imports no other command"
+def test_packages_of_train_import_only_what_lies_below_them() -> None:
+    for path in TRAIN:
+        used = {room(name) for name in imports(path) if name.startswith("train.")}
+        own = room(module_name(path))
+        allowed = BASE  # a command imports no other command
+        if own not in BASE:
+            last = PACKAGES.index(own) if own in PACKAGES else len(PACKAGES)
+            allowed = BASE | set(PACKAGES[: last + 1])
+        assert used <= allowed, path
 
 
 def test_no_modules_of_train_import_each_other_in_a_circle() -> None:
@@ -164,14 +168,9 @@ def test_every_command_is_listed() -> None:
     } == set(PACKAGES)
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "page").glob("*.py")), ids=lambda path: path.name)
-def test_the_page_does_not_know_the_training(path: Path) -> None:
-    assert not {name.split(".")[0] for name in imports(path)} & {
-        "app",
-        "train",
-        "benchmarks",
-        "tests",
-    }
+def test_the_page_does_not_know_the_training() -> None:
+    for path in (ROOT / "page").glob("*.py"):
+        assert not roots(path) & {"app", "train", "benchmarks", "tests"}, path
 
 
 def test_explanations_are_for_the_page_and_the_figure_of_features() -> None:
@@ -181,7 +180,7 @@ def test_explanations_are_for_the_page_and_the_figure_of_features() -> None:
 
 
 def test_training_runs_on_any_keras_backend() -> None:
-    users = {path for path in TRAIN if "tensorflow" in {n.split(".")[0] for n in imports(path)}}
+    users = {path for path in TRAIN if "tensorflow" in roots(path)}
     assert users == {ROOT / "train/artifacts/tflite.py", ROOT / "train/training/distribution.py"}
 
 
