@@ -1,6 +1,5 @@
 """Photographs and videos in folders named after emotions, made a dataset."""
 
-import csv
 import json
 import shutil
 import subprocess
@@ -29,8 +28,6 @@ from train.data.dataset import SPLITS
 from train.data.fer2013 import load_splits
 from train.errors import DataError
 from train.ingest import main
-from train.ingestion import faces as faces_module
-from train.ingestion.boxes import evaluate_boxes, match_boxes, read_boxes
 from train.ingestion.collect import ingest
 from train.ingestion.faces import (
     BLURRED,
@@ -41,6 +38,7 @@ from train.ingestion.faces import (
     Options,
     Source,
     find_sources,
+    read_images,
 )
 from train.ingestion.splits import CONFLICT, EQUAL, NEAR, Copies, draw_groups, find_copies, hold_out
 from train.recipes.presets import PRESETS
@@ -98,7 +96,7 @@ def film(path: Path, frames: list[np.ndarray], rate: float, code: str = "MJPG") 
 
 
 def run(root: Path, out: Path, **options: Any) -> dict[str, Any]:
-    return ingest(root, out, Options(**options), Seer(), command="a command")
+    return ingest(root, out, Options(**options), Seer(), "a command")
 
 
 def sources_of(numbers: Mapping[str, Any], reason: str) -> list[str]:
@@ -147,23 +145,11 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def group_boxes(recognizer: EmotionRecognizer) -> list[BoundingBox]:
-    return [face.detection.box for face in recognizer.recognize(GROUP).faces]
-
-
-@pytest.fixture(scope="module")
-def made(
-    photos: Path, group_boxes: list[BoundingBox], tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    """What the command makes of them; one of the group's three boxes is given in a wrong place."""
-    folder = tmp_path_factory.mktemp("made")
-    places = [(box.x_min + 4, box.y_min, box.x_max, box.y_max + 4) for box in group_boxes[:2]]
-    rows = [(f"happy/{GROUP.name}", *place) for place in [*places, (0, 0, 40, 40)]]
-    rows.append((f"happy/{LAKE.name}", "", "", "", ""))
-    with (folder / "boxes.csv").open("w", newline="") as stream:
-        csv.writer(stream).writerows([("file", "x_min", "y_min", "x_max", "y_max"), *rows])
-    main([str(photos), "--out", str(folder / "out"), "--boxes", str(folder / "boxes.csv")])
-    return folder / "out"
+def made(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the command makes of them."""
+    out = tmp_path_factory.mktemp("made") / "out"
+    main([str(photos), "--out", str(out)])
+    return out
 
 
 def numbers_of(out: Path) -> dict[str, Any]:
@@ -204,14 +190,6 @@ def test_frames_of_a_video_are_looked_at_once_a_second(made: Path) -> None:
     assert sources_of(numbers, NO_FACE) == [f"happy/{LAKE.name}", "sad/film.mp4 at 2.0 s"]
 
 
-def test_the_detector_is_judged_by_given_boxes(made: Path) -> None:
-    detection = numbers_of(made)["detection"]
-    assert (detection["pictures"], detection["given"], detection["found"]) == (2, 3, 3)
-    assert detection["precision"] == detection["recall"] == pytest.approx(2 / 3)
-    assert [row["file"] for row in detection["differing"]] == [f"happy/{GROUP.name}"]
-    assert "| recall | 66.7% |" in (made / "report.md").read_text()
-
-
 def test_the_report_counts_and_names(made: Path) -> None:
     report = (made / "report.md").read_text()
     counts = numbers_of(made)["kept"]
@@ -227,13 +205,14 @@ def test_the_report_counts_and_names(made: Path) -> None:
 
 
 def test_every_face_of_a_picture_is_taken_on_demand(
-    group_boxes: list[BoundingBox], tmp_path: Path
+    recognizer: EmotionRecognizer, tmp_path: Path
 ) -> None:
     (tmp_path / "photos/happy").mkdir(parents=True)
     shutil.copy(GROUP, tmp_path / "photos/happy")
     main([str(tmp_path / "photos"), "--out", str(tmp_path / "out"), "--all-faces"])
     faces = numbers_of(tmp_path / "out")["faces"]
-    assert [face["box"] for face in faces] == [box.to_dict() for box in group_boxes]
+    seen = recognizer.recognize(GROUP).faces
+    assert [face["box"] for face in faces] == [face.detection.box.to_dict() for face in seen]
     assert len({face["file"].split("/")[0] for face in faces}) == 1
 
 
@@ -262,8 +241,7 @@ def test_files_are_found_by_emotion_split_and_person(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["joy", "train/joy"])
 def test_an_unknown_folder_is_named_with_those_that_are_known(tmp_path: Path, name: str) -> None:
-    several(tmp_path)
-    (tmp_path / name).mkdir(parents=True)
+    put(several(tmp_path), f"{name}/x.png", spot(0))
     with pytest.raises(DataError, match=rf"{name} is not named .* anger, .*, neutral.*\.$"):
         find_sources(tmp_path)
 
@@ -545,67 +523,10 @@ def test_a_frame_is_the_one_of_its_second_in_right_colours(tmp_path: Path) -> No
     frames = [np.full((64, 64, 3), colour, np.uint8) for colour in colours for _ in range(4)]
     film(tmp_path / "sad/a.avi", frames, 4)
     sources, _ = find_sources(tmp_path)
-    looked = list(faces_module._images(sources[0], 1.0))
+    looked = list(read_images(sources[0], 1.0))
     assert [seconds for seconds, _ in looked] == [0.0, 1.0, 2.0]
     for (_, picture), colour in zip(looked, colours, strict=True):
         assert np.abs(picture.mean(axis=(0, 1)) - colour).max() < 12
-
-
-# Boxes
-
-
-def test_boxes_are_matched_one_to_one_from_a_half_on() -> None:
-    box = (0.0, 0.0, 10.0, 10.0)
-    assert match_boxes([box], [(0, 0, 10, 5)]) == 1  # exactly a half
-    assert match_boxes([box], [(0, 0, 10, 4.9)]) == 0
-    assert match_boxes([box], [box, box]) == 1
-    assert match_boxes([box, (0, 0, 10, 9)], [(0, 0, 10, 9)]) == 1
-    assert match_boxes([box, (50, 50, 60, 60)], [(50, 51, 60, 60), box]) == 2
-    between = (3, 0, 13, 10)  # fits both, but the first box has a better one
-    assert match_boxes([box, (6, 0, 16, 10)], [between, (0, 0, 10, 9)]) == 2
-    assert match_boxes([box], [(20, 20, 30, 30)]) == match_boxes([], [box]) == 0
-
-
-def test_precision_and_recall_are_of_all_pictures_together() -> None:
-    given = {"a": [(0, 0, 10, 10)], "b": [(0, 0, 10, 10), (20, 0, 30, 10)], "c": [], "lost": []}
-    found = {
-        "a": [BoundingBox(0, 0, 10, 9), BoundingBox(40, 0, 50, 10)],
-        "b": [BoundingBox(21, 0, 30, 10)],
-        "c": [BoundingBox(0, 0, 5, 5)],
-        "not given": [BoundingBox(0, 0, 5, 5)],
-    }
-    figures = evaluate_boxes(given, found)
-    assert (figures["given"], figures["found"], figures["matched"]) == (3, 4, 2)
-    assert figures["precision"] == 0.5
-    assert figures["recall"] == pytest.approx(2 / 3)
-    assert [row["file"] for row in figures["differing"]] == ["a", "b", "c"]
-    assert evaluate_boxes({"lost": []}, {})["precision"] is None
-
-
-HEADER = "file,x_min,y_min,x_max,y_max\n"
-
-
-@pytest.mark.parametrize(
-    ("table", "message"),
-    [
-        ("file,x_min,y_min,x_max\n", "lacks the column 'y_max'"),
-        (HEADER, "holds no row"),
-        (HEADER + "sad/other.png,1,2,3,4\n", "row 2: there is no image 'sad/other.png'"),
-        (HEADER + "sad/sad0.png,1,2,3,4\nsad/sad0.png,1,x,3,4\n", "row 3: .* four numbers"),
-        (HEADER + "sad/sad0.png,1,2,3\n", "row 2: .* four numbers"),
-        (HEADER + "sad/sad0.png,5,2,3,4\n", "row 2: x_max and y_max must be .*larger"),
-        (HEADER + "sad/sad0.png,1,2,nan,4\n", "row 2: x_max and y_max must be .*larger"),
-        (HEADER + "sad/sad0.png,1,2,inf,4\n", "row 2: x_max and y_max must be .*larger"),
-        ("\0", "cannot be read|lacks the column"),
-    ],
-)
-def test_a_table_of_boxes_that_is_not_right_is_told(
-    tmp_path: Path, table: str, message: str
-) -> None:
-    sources, _ = find_sources(several(tmp_path / "photos", 1))
-    (tmp_path / "boxes.csv").write_text(table)
-    with pytest.raises(DataError, match=message):
-        read_boxes(tmp_path / "boxes.csv", sources)
 
 
 # The folder
@@ -674,7 +595,7 @@ def test_a_dataset_of_another_command_or_with_more_in_it_is_refused(tmp_path: Pa
     run(photos, out)
     (out / ".DS_Store").touch()
     with pytest.raises(DataError, match="was not made by the same command"):
-        ingest(photos, out, Options(), Seer(), command="another")
+        ingest(photos, out, Options(), Seer(), "another")
     put(out, "train/happy/mine.png", spot(0))
     before = contents(out)
     with pytest.raises(DataError, match=r"also holds train.happy.mine\.png"):

@@ -72,7 +72,6 @@ def markdown(numbers: Mapping[str, Any]) -> str:
         "## Left out",
         table(["reason", "count"], [[reason, f"{len(left_out[reason]):,}"] for reason in REASONS]),
         *(_listed(reason, items) for reason, items in left_out.items() if items),
-        *_detection(numbers["detection"]),
         "## Contact sheet",
         f"![Kept and left out]({SHEET})",
     ]
@@ -87,26 +86,3 @@ def _listed(reason: str, items: Sequence[Mapping[str, str]]) -> str:
     if len(items) > LISTED:
         lines.append(f"- and {len(items) - LISTED:,} more, in {NUMBERS}")
     return "\n".join([f"{reason}:\n", *lines])
-
-
-def _detection(figures: Mapping[str, Any] | None) -> list[str]:
-    if figures is None:
-        return []
-    precision, recall = (
-        "-" if figures[name] is None else f"{figures[name]:.1%}" for name in ("precision", "recall")
-    )
-    rows = [
-        ["annotated faces", f"{figures['given']:,}"],
-        ["detected faces", f"{figures['found']:,}"],
-        ["matched", f"{figures['matched']:,}"],
-        ["precision", precision],
-        ["recall", recall],
-    ]
-    return [
-        "## Detection",
-        (
-            "Before any face is left out. A detection matches an annotated box from an "
-            f"intersection over union of {figures['intersection_over_union']}."
-        ),
-        table([f"{figures['pictures']:,} images", ""], rows),
-    ]
