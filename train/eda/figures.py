@@ -51,36 +51,32 @@ def share_of(count: int, total: int) -> str:
 
 def _draw_classes(classes: Mapping[str, Any], path: Path) -> Plot:
     """Draw the share of each class as bars with counts, a panel for each kind of label."""
-    panels = {
-        title: classes[kind]
-        for kind, title in (("fer2013", "By FER2013 label"), ("ferplus", "By FER+ majority"))
-        if classes[kind] is not None
-    }
-    figure = Figure(figsize=(5.2 * len(panels), 6.6), layout="constrained")
+    titles = {"fer2013": "By FER2013 label", "ferplus": "By FER+ majority"}
+    kinds = [kind for kind in titles if classes[kind] is not None]
+    figure = Figure(figsize=(5.2 * len(kinds), 6.6), layout="constrained")
     add_title(figure, "Images of each class")
-    largest = max(r["share"] for p in panels.values() for s in p.values() for r in s.values())
-    for axes, (title, counts) in zip(
-        figure.subplots(1, len(panels), squeeze=False).flat, panels.items(), strict=True
-    ):
-        names = list(counts[SPLITS[0]])
+    shares = [row["share"] for k in kinds for s in classes[k].values() for row in s.values()]
+    for axes, kind in zip(figure.subplots(1, len(kinds), squeeze=False).flat, kinds, strict=True):
+        names = list(classes[kind]["Training"])
         places = np.arange(len(names))
-        for offset, (split, color) in enumerate(zip(SPLITS, (BLUE, ORANGE, GREEN), strict=True)):
-            rows = [counts[split][name] for name in names]
+        for offset, (split, color) in enumerate(
+            zip(SPLITS, (BLUE, ORANGE, GREEN), strict=True), -1
+        ):
+            rows = classes[kind][split].values()
             bars = axes.barh(
-                places + 0.27 * (offset - 1),
+                places + 0.27 * offset,
                 [row["share"] for row in rows],
-                height=0.25,
+                0.25,
                 color=color,
                 label=split,
             )
             axes.bar_label(bars, [f"{row['pictures']:,}" for row in rows], padding=2, fontsize=7)
         axes.set_yticks(places, [class_title(name) for name in names])
-        axes.set_ylim(len(names) - 0.4, -0.6)
-        axes.set_xlim(0, 1.15 * largest)
+        axes.set(xlim=(0, 1.15 * max(shares)), ylim=(len(names) - 0.4, -0.6))
         axes.tick_params(axis="y", length=0)
         axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         axes.set_xlabel("Share of the split, with the number of images")
-        axes.set_title(title, fontsize=11)
+        axes.set_title(titles[kind], fontsize=11)
         axes.spines[["top", "right"]].set_visible(False)
     figure.axes[0].legend(loc="lower right", frameon=False)
     text = "Share of each split, with the number of images."
@@ -129,28 +125,27 @@ def _draw_grey_levels(dataset: Dataset, path: Path) -> Plot:
     grid = figure.subplots(len(FER2013_LABELS), 2, sharex="col", sharey="col")
     names = ("Mean grey level", "Standard deviation of grey levels")
     ends = (256, 128)  # no standard deviation of levels 0..255 is larger
-    for column, (values, name, end) in enumerate(zip(measured, names, ends, strict=True)):
+    sides = ((0.02, "left"), (0.98, "right"))
+    for column, values, name, end, (at, side) in zip(
+        grid.T, measured, names, ends, sides, strict=True
+    ):
         bins = np.linspace(0, end, BINS + 1)
-        for label, emotion in enumerate(FER2013_LABELS):
-            axes, chosen = grid[label, column], values[dataset.labels == label]
-            for some, style in (
-                (chosen, {"histtype": "stepfilled", "color": BLUE, "alpha": 0.75}),
-                (values, {"histtype": "step", "color": "black", "linewidth": 1}),
-            ):
-                axes.hist(some, bins, weights=np.full(len(some), 1 / max(len(some), 1)), **style)
+        for label, (axes, emotion) in enumerate(zip(column, FER2013_LABELS, strict=True)):
+            chosen = values[dataset.labels == label]
+            shares = np.full(len(chosen), 1 / max(len(chosen), 1))
+            axes.hist(chosen, bins, weights=shares, histtype="stepfilled", color=BLUE, alpha=0.75)
+            every = np.full(len(values), 1 / len(values))
+            axes.hist(values, bins, weights=every, histtype="step", color="black", linewidth=1)
+            words = f"{class_title(emotion)}\nno image"
             if len(chosen):
                 axes.axvline(chosen.mean(), color=BLUE, linestyle="--", linewidth=1.2)
                 words = f"{class_title(emotion)}\nmean {chosen.mean():.0f}"
-            else:
-                words = f"{class_title(emotion)}\nno image"
-            at, side = ((0.02, "left"), (0.98, "right"))[column]
             axes.text(at, 0.93, words, transform=axes.transAxes, ha=side, va="top", fontsize=9)
             axes.yaxis.set_major_locator(MaxNLocator(3, steps=(1, 2, 5, 10)))
             axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
             axes.spines[["top", "right"]].set_visible(False)
             axes.tick_params(labelsize=8)
-        grid[-1, column].set_xlabel(name)
-        grid[-1, column].set_xlim(0, end)
+        column[-1].set(xlabel=name, xlim=(0, end))
     figure.supylabel("Share of the images", fontsize=10)
     text = (
         "Training images of each class (filled; dashed: mean) and of the whole split (outline). "

@@ -141,6 +141,7 @@ def _near(crops: Sequence[UInt8Array], rows: Sequence[int]) -> list[tuple[int, i
     """Find pairs of rows with the same photograph, sorted by the later row."""
     if not rows:
         return []
-    near, row = near_pairs(np.stack([crops[row] for row in rows])), np.array(rows)
-    pairs = zip(row[near.first].tolist(), row[near.second].tolist(), strict=True)
-    return sorted(pairs, key=lambda pair: pair[::-1])
+    near = near_pairs(np.stack([crops[row] for row in rows]))
+    return sorted(
+        ((rows[one], rows[other]) for one, other in near.pairs), key=lambda pair: pair[::-1]
+    )
