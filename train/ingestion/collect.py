@@ -75,6 +75,9 @@ def ingest(
     kept = [(faces[row], FOLDERS[split]) for row, split in splits.items()]
     kept.sort(key=lambda item: (item[0].source.name, item[0].seconds or 0.0, item[0].number))
     by_class = Counter((folder, face.source.label) for face, folder in kept)
+    by_reason: dict[str, list[dict[str, str]]] = {reason: [] for reason in REASONS}
+    for item in left_out:
+        by_reason[item.reason].append({"source": item.title, "detail": item.detail})
     numbers = {
         "command": command,
         "warnings": _warnings(sources, {folder for _, folder in kept}),
@@ -83,16 +86,18 @@ def ingest(
             folder: {name: by_class[folder, label] for label, name in enumerate(FER2013_LABELS)}
             for folder in FOLDERS.values()
         },
-        "left_out": {
-            reason: [
-                {"source": item.title, "detail": item.detail}
-                for item in left_out
-                if item.reason == reason
-            ]
-            for reason in REASONS
-        },
+        "left_out": by_reason,
         "passed_over": passed_over,
-        "faces": [_describe(face, folder) for face, folder in kept],
+        "faces": [
+            {
+                "file": _file(face, folder),
+                "source": face.source.name,
+                "seconds": face.seconds,
+                "box": face.box.to_dict(),
+                "sharpness": round(face.sharpness, 1),
+            }
+            for face, folder in kept
+        ],
     }
     for earlier in (out / name for name in (*FOLDERS.values(), REPORT, SHEET)):
         if earlier.is_dir():
@@ -152,16 +157,6 @@ def _file(face: Face, folder: str) -> str:
         words.append(f"face{face.number}")
     words.append(name_hash(face.title).hex()[:8])
     return f"{folder}/{FER2013_LABELS[face.source.label]}/{'-'.join(words)}.png"
-
-
-def _describe(face: Face, folder: str) -> dict[str, Any]:
-    return {
-        "file": _file(face, folder),
-        "source": face.source.name,
-        "seconds": face.seconds,
-        "box": face.box.to_dict(),
-        "sharpness": round(face.sharpness, 1),
-    }
 
 
 def _warnings(sources: Sequence[Source], filled: set[str]) -> list[str]:

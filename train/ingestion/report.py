@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from fer_core.emotions import FER2013_LABELS
-from fer_core.preprocessing import UInt8Array
 from train.ingestion.faces import BLURRED, NO_FACE, SMALL, UNREADABLE, Face, LeftOut
 from train.ingestion.splits import CONFLICT, EQUAL, NEAR
 from train.reporting.contact_sheet import Tile, draw_contact_sheet
@@ -25,24 +24,15 @@ def draw_sheet(kept: Sequence[tuple[Face, str]], left_out: Sequence[LeftOut], pa
         left_out: files, images, frames and faces.
         path: of the PNG file.
     """
-    sections: dict[str, list[Tile]] = {}
-    for label, emotion in enumerate(FER2013_LABELS):
-        sections[f"Kept: {emotion}"] = [
-            _tile(face.crop, face.title, folder)
-            for face, folder in kept
-            if face.source.label == label
-        ]
-    for reason in REASONS:
-        sections[f"Left out: {reason}"] = [
-            _tile(item.thumbnail, item.title, item.detail)
-            for item in left_out
-            if item.reason == reason
-        ]
+    sections: dict[str, list[Tile]] = {f"Kept: {emotion}": [] for emotion in FER2013_LABELS}
+    sections |= {f"Left out: {reason}": [] for reason in REASONS}
+    for face, folder in kept:
+        tile = Tile(face.crop, f"{_shortened(face.title)}\n{_shortened(folder)}")
+        sections[f"Kept: {FER2013_LABELS[face.source.label]}"].append(tile)
+    for item in left_out:
+        tile = Tile(item.thumbnail, f"{_shortened(item.title)}\n{_shortened(item.detail)}")
+        sections[f"Left out: {item.reason}"].append(tile)
     draw_contact_sheet(sections, path, most=TILES)
-
-
-def _tile(image: UInt8Array | None, name: str, detail: str) -> Tile:
-    return Tile(image, f"{_shortened(name)}\n{_shortened(detail)}")
 
 
 def _shortened(text: str, length: int = 20) -> str:
