@@ -95,8 +95,7 @@ def find_images(data_dir: Path) -> list[ClassImage]:
     images = [
         image
         for split, folder in split_folders(data_dir).items()
-        for class_folder in _class_folders(folder)
-        for image in _class_images(class_folder, split)
+        for image in _split_images(folder, split)
     ]
     if not any(image.split == "PublicTest" for image in images):
         images = _hold_out(images)
@@ -122,8 +121,8 @@ def read_face(image: ClassImage) -> UInt8Array:
     return np.asarray(face, dtype=np.uint8)
 
 
-def _class_folders(split_folder: Path) -> list[Path]:
-    folders = []
+def _split_images(split_folder: Path, split: str) -> list[ClassImage]:
+    images = []
     for entry in visible_entries(split_folder):
         name = f"{split_folder.name}/{entry.name}"
         if entry.is_dir():
@@ -132,12 +131,12 @@ def _class_folders(split_folder: Path) -> list[Path]:
                     f"the folder {name} is no class of FER2013; the classes are "
                     f"{', '.join(FER2013_LABELS)}."
                 )
-            folders.append(entry)
+            images += _class_images(entry, split)
         elif entry.suffix.lower() in IMAGE_SUFFIXES:
             raise DataError(f"the image {name} lies in no class folder.")
-    if not folders:
+    if not images:
         raise DataError(f"the folder {split_folder.name} holds no class folder.")
-    return folders
+    return images
 
 
 def _class_images(class_folder: Path, folder_split: str) -> list[ClassImage]:

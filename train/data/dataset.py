@@ -37,15 +37,10 @@ class Dataset:
     rejections: NDArray[np.int64]
 
     def __post_init__(self) -> None:
-        count = len(self.faces)
         face = (DATASET_FACE_SIZE, DATASET_FACE_SIZE)
-        shapes = {
-            "faces": (self.faces.shape, (count, *face)),
-            "labels": (self.labels.shape, (count,)),
-            "votes": (self.votes.shape, (count, len(FERPLUS_LABELS))),
-            "rejections": (self.rejections.shape, (count, 2)),
-        }
-        for name, (actual, expected) in shapes.items():
+        shapes = {"faces": face, "labels": (), "votes": (len(FERPLUS_LABELS),), "rejections": (2,)}
+        for name, shape in shapes.items():
+            actual, expected = getattr(self, name).shape, (len(self), *shape)
             if actual != expected:
                 raise DataError(f"{name} must have shape {expected}, got {actual}")
 
