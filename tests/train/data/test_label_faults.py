@@ -1,7 +1,5 @@
 import csv
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import cv2
@@ -12,7 +10,7 @@ from fer_core.assets import MODELS_DIR
 from fer_core.detection import FaceDetector
 from fer_core.emotions import FER2013_LABELS, FERPLUS_LABELS
 from fer_core.images import load_image
-from tests.conftest import EXAMPLES, ROOT
+from tests.conftest import EXAMPLES
 from train.clean import main
 from train.data.dataset import SPLITS, Dataset
 from train.data.duplicates import NearPairs, connected_groups, near_pairs
@@ -367,16 +365,3 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
     out = tmp_path / "fer2013.csv"
     with pytest.raises(SystemExit, match=r"error: .*fer2013\.csv is a file; name a folder"):
         main(["--data", str(tmp_path), "--out", str(out)])
-
-
-def test_importing_loads_nothing_heavy_and_help_names_the_command() -> None:
-    heavy = {"tensorflow", "keras", "mediapipe", "matplotlib", "sklearn", "gradio"}
-    code = (
-        f"import sys, train.clean; print(sorted({heavy!r} & set(sys.modules))); "
-        "train.clean.main(['--help'])"
-    )
-    finished = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert finished.stdout.startswith("[]\n")
-    assert "python -m train.clean" in finished.stdout
