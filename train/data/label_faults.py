@@ -281,11 +281,7 @@ def _summary(splits: Mapping[str, Dataset], equal: IntArray, same: IntArray) -> 
 
 
 def _label_pairs(has: BoolArray) -> dict[str, int]:
-    """Count photographs with both of two FER2013 labels, most frequent pair first.
-
-    Args:
-        has: (G, 7), whether a photograph has a label.
-    """
+    """Count photographs with both of two labels, most frequent pair first; (G, 7): has a label."""
     pairs = Counter(
         {
             f"{one}, {other}": int((has[:, i] & has[:, j]).sum())

@@ -30,14 +30,6 @@ KINDS = {
     "not_a_face": "not a face by votes",
     "doubtful": "half or more of the votes for unknown or not-a-face",
 }
-COPIES_EXPLAINED = (
-    "Images of the row's split with a copy in the column's split: equal, in parentheses equal or "
-    "near."
-)
-SHEETS_EXPLAINED = (
-    "They show images of the dataset, which may not be passed on. Numbers are rows within the "
-    "split, from 0."
-)
 
 
 def write_report(faults: Faults, splits: Mapping[str, Dataset], out: Path) -> list[Path]:
@@ -133,7 +125,10 @@ def _report(numbers: dict[str, Any], sheets: Mapping[str, str]) -> str:
         "# Faults of the dataset",
         table(["images", *SPLITS], by_kind),
         "## Copies across splits",
-        COPIES_EXPLAINED,
+        (
+            "Images of the row's split with a copy in the column's split: equal, in parentheses "
+            "equal or near."
+        ),
         table(["", *SPLITS], with_copy),
         "Pairs of copies:",
         table(["", *SPLITS], pairs),
@@ -149,7 +144,10 @@ def _report(numbers: dict[str, Any], sheets: Mapping[str, str]) -> str:
         "## Training images by cleaning mode",
         table(["mode", "images", "sum of weights"], weights),
         "## Contact sheets",
-        SHEETS_EXPLAINED,
+        (
+            "They show images of the dataset, which may not be passed on. Numbers are rows within "
+            "the split, from 0."
+        ),
         *(f"{title}:\n\n![{title}]({file})" for file, title in sheets.items()),
     ]
     return "\n\n".join(parts) + "\n"

@@ -24,24 +24,15 @@ TERMS = "Images of the dataset may not be passed on."
 def draw_figures(
     splits: Mapping[str, Dataset], numbers: Mapping[str, Any], out: Path, seed: int = 0
 ) -> list[Plot]:
-    """Write the figures as PNG files into an existing folder.
-
-    Args:
-        splits: from `load_splits`.
-        numbers: from `explore` of the same data.
-        out: the folder.
-        seed: of the choice of faces.
-    """
-    return [
-        _draw_classes(numbers["classes"], out / "classes.png"),
-        *(
-            _draw_faces(splits[split], split, out / f"faces_{split.lower()}.png", seed)
-            for split in SPLITS
-        ),
-        _draw_grey_levels(splits["Training"], out / "grey_levels.png"),
-        *([_draw_agreement(numbers["agreement"], out)] if numbers["agreement"] else []),
-        _draw_filters(splits["Training"], out / "filters.png", seed),
-    ]
+    """Write the figures of `train.eda.report.write_report` as PNG files."""
+    figures = [_draw_classes(numbers["classes"], out / "classes.png")]
+    for split in SPLITS:
+        path = out / f"faces_{split.lower()}.png"
+        figures.append(_draw_faces(splits[split], split, path, seed))
+    figures.append(_draw_grey_levels(splits["Training"], out / "grey_levels.png"))
+    if numbers["agreement"]:
+        figures.append(_draw_agreement(numbers["agreement"], out / "agreement.png"))
+    return [*figures, _draw_filters(splits["Training"], out / "filters.png", seed)]
 
 
 def share_of(count: int, total: int) -> str:
@@ -154,14 +145,14 @@ def _draw_grey_levels(dataset: Dataset, path: Path) -> Plot:
     return Plot("Brightness and contrast", text, save(figure, path))
 
 
-def _draw_agreement(agreement: Mapping[str, Any], out: Path) -> Plot:
+def _draw_agreement(agreement: Mapping[str, Any], path: Path) -> Plot:
     """Draw the confusion matrix of FER2013 labels and FER+ majorities."""
     overall = agreement["splits"]["all"]
     agreeing = share_of(overall["agreeing"], max(overall["judged"], 1))
-    path = confusion_matrix(
+    confusion_matrix(
         [list(row.values()) for row in agreement["counts"].values()],
         FER2013_LABELS,
-        out / "agreement.png",
+        path,
         f"FER2013 and FER+ agree on {agreeing}",
         answers=FERPLUS_LABELS,
         axis_names=("FER+ majority", "FER2013 label (images with a majority)"),

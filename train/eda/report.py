@@ -16,22 +16,18 @@ NOT_SEARCHED = (
     "Not searched: only copies with equal pixels were counted. `python -m train.clean` finds "
     "near duplicates; pass its folder with --faults."
 )
-COPIES_EXPLAINED = "Images of the row's split with a copy in the column's split:"
 
 
 def write_report(
     splits: Mapping[str, Dataset], numbers: Mapping[str, Any], out: Path, seed: int = 0
 ) -> list[Path]:
-    """Write explore.json, report.md and its figures.
+    """Write report.md with its figures, and explore.json; return them, report.md first.
 
     Args:
         splits: from `load_splits`.
         numbers: from `explore` of the same data.
         out: folder, made if missing.
         seed: of the choice of faces.
-
-    Returns:
-        The files, report.md first.
     """
     out.mkdir(parents=True, exist_ok=True)
     (out / "explore.json").write_text(json.dumps(numbers, indent=2) + "\n", "utf-8")
@@ -122,6 +118,7 @@ def _copy_section(kind: Mapping[str, Any] | None) -> list[str]:
         f"occurs {kind['largest_group']} times. Repeated within a split: {repeated}. "
         f"{kind['conflicting']:,} occur with more than one FER2013 label."
     )
+    explained = "Images of the row's split with a copy in the column's split:"
     with_copy, pairs = (
         table(
             ["", *SPLITS],
@@ -129,7 +126,7 @@ def _copy_section(kind: Mapping[str, Any] | None) -> list[str]:
         )
         for counts in (kind["pictures_with_copy"], kind["pairs"])
     )
-    return [counted, COPIES_EXPLAINED, with_copy, "Pairs of copies:", pairs]
+    return [counted, explained, with_copy, "Pairs of copies:", pairs]
 
 
 def _vote_table(votes: Mapping[str, Mapping[str, int]]) -> str:

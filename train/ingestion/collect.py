@@ -160,7 +160,7 @@ def _file(face: Face, folder: str) -> str:
 
 
 def _warnings(sources: Sequence[Source], filled: set[str]) -> list[str]:
-    """Describe problems of the dataset for training and evaluation, a sentence each.
+    """Describe problems of the dataset for training, a sentence each.
 
     Args:
         sources: all files.
@@ -168,10 +168,10 @@ def _warnings(sources: Sequence[Source], filled: set[str]) -> list[str]:
     """
     sentences = [
         f"No face is left for {folder}, without which python -m train.fit cannot run."
-        for folder in (FOLDERS[TRAINING], FOLDERS[TEST])
+        for folder in ("train", "test")
         if folder not in filled
     ]
-    if FOLDERS[VALIDATION] not in filled:
+    if "validation" not in filled:
         sentences.append(
             "No face is left for validation, so that python -m train.fit holds out faces of train, "
             "regardless of videos and persons."

@@ -17,13 +17,7 @@ TILES = 27  # most tiles of a section of the sheet
 
 
 def draw_sheet(kept: Sequence[tuple[Face, str]], left_out: Sequence[LeftOut], path: Path) -> None:
-    """Draw a sample of the faces of each emotion and of those left out for each reason.
-
-    Args:
-        kept: faces with the folder of their split.
-        left_out: files, images, frames and faces.
-        path: of the PNG file.
-    """
+    """Draw a sample of the faces kept, with the folder of their split, and of what is left out."""
     sections: dict[str, list[Tile]] = {f"Kept: {emotion}": [] for emotion in FER2013_LABELS}
     sections |= {f"Left out: {reason}": [] for reason in REASONS}
     for face, folder in kept:
