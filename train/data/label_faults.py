@@ -73,9 +73,6 @@ class Faults:
     near: NearPairs
     summary: dict[str, Any]
 
-    def __len__(self) -> int:
-        return len(self.duplicate_of)
-
 
 def find_faults(splits: Mapping[str, Dataset], *, detector: FaceDetector | None = None) -> Faults:
     """Compare all images; on two cores FER2013 takes a minute, and the detector two more.
@@ -190,7 +187,7 @@ def training_weights(faults: Faults, mode: str) -> Float32Array:
     """
     if mode not in MODES:
         raise ValueError(f"mode must be one of {', '.join(MODES)}, got {mode!r}")
-    rows = np.arange(len(faults))
+    rows = np.arange(len(faults.duplicate_of))
     if mode == "none":
         return np.ones(len(rows), np.float32)
     group = np.where(faults.duplicate_of < 0, rows, faults.duplicate_of)

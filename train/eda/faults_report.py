@@ -103,19 +103,6 @@ def _report(numbers: dict[str, Any], sheets: Mapping[str, str]) -> str:
         *([title, *(f"{splits[s][kind]:,}" for s in SPLITS)] for kind, title in KINDS.items()),
         ["no face detected", "not searched" if missed is None else f"{missed:,}", "-", "-"],
     ]
-    with_copy, pairs = (
-        [
-            [
-                one,
-                *(
-                    f"{equal[other]:,} ({counts['same_photograph'][one][other]:,})"
-                    for other in SPLITS
-                ),
-            ]
-            for one, equal in counts["equal"].items()
-        ]
-        for counts in (numbers["pictures_with_copy"], numbers["pairs"])
-    )
     conflicting = [[pair, f"{n:,}"] for pair, n in training["conflicting_labels"].items()]
     weights = [
         [mode, f"{sums['pictures']:,}", f"{sums['weight']:,.0f}"]
@@ -129,9 +116,9 @@ def _report(numbers: dict[str, Any], sheets: Mapping[str, str]) -> str:
             "Images of the row's split with a copy in the column's split: equal, in parentheses "
             "equal or near."
         ),
-        table(["", *SPLITS], with_copy),
+        _split_table(numbers["pictures_with_copy"]),
         "Pairs of copies:",
-        table(["", *SPLITS], pairs),
+        _split_table(numbers["pairs"]),
         f"{training['leaks']:,} training images show a photograph of PublicTest or PrivateTest.",
         "## Copies in the training split",
         (
@@ -151,3 +138,12 @@ def _report(numbers: dict[str, Any], sheets: Mapping[str, str]) -> str:
         *(f"{title}:\n\n![{title}]({file})" for file, title in sheets.items()),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _split_table(counts: Mapping[str, Mapping[str, Mapping[str, int]]]) -> str:
+    equal, same = counts["equal"], counts["same_photograph"]
+    rows = [
+        [one, *(f"{equal[one][other]:,} ({same[one][other]:,})" for other in SPLITS)]
+        for one in SPLITS
+    ]
+    return table(["", *SPLITS], rows)
