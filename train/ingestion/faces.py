@@ -35,7 +35,6 @@ NO_FACE = "no face found"
 SMALL = "face too small"
 BLURRED = "face too blurred"
 
-MIN_FACE = 32  # pixels, height of the box
 MIN_SHARPNESS = 30.0
 """Least variance of the Laplacian of the 48x48 crop.
 
@@ -132,7 +131,7 @@ class Options:
 
     every: float = 1.0
     all_faces: bool = False
-    min_face: int = MIN_FACE
+    min_face: int = 32
     min_sharpness: float = MIN_SHARPNESS
     validation: float = 0.1
     test: float = 0.1
@@ -211,8 +210,10 @@ def crop_faces(
                 counts["faces_found"] += len(detections)
                 counts["faces_not_asked_for"] += len(detections) - len(wanted)
                 if not detections:
-                    title, thumbnail = _title(source, seconds), _thumbnail(image)
-                    left_out.append(LeftOut(title, NO_FACE, "", thumbnail))
+                    small = Image.fromarray(image).convert("L")
+                    small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+                    shown = np.asarray(small)
+                    left_out.append(LeftOut(_title(source, seconds), NO_FACE, "", shown))
                 for number, found in enumerate(wanted, 1):
                     crop = to_grey(align_face(image, found, spec)[0][np.newaxis])[0]
                     sharpness = float(cv2.Laplacian(crop, cv2.CV_64F).var())
@@ -235,11 +236,10 @@ def read_images(source: Source, every: float) -> Iterator[tuple[float | None, UI
     Raises:
         InvalidImageError, InvalidVideoError: the file cannot be read.
     """
-    if not source.is_video:
+    if source.is_video:
+        yield from ((round(time, 3), frame) for time, frame in VideoFrames(source.path, every))
+    else:
         yield None, load_image(source.path)
-        return
-    for seconds, frame in VideoFrames(source.path, every):
-        yield round(seconds, 3), frame
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -253,12 +253,6 @@ def _files(folder: Path) -> Iterator[Path]:
 def _printable(name: str) -> str:
     """Replace bytes of a file name that are not UTF-8, which Linux allows."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-
-
-def _thumbnail(image: UInt8Array) -> UInt8Array:
-    small = Image.fromarray(image).convert("L")
-    small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
-    return np.asarray(small)
 
 
 def _title(source: Source, seconds: float | None) -> str:
