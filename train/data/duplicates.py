@@ -92,19 +92,10 @@ def connected_groups(count: int, pairs: Iterable[tuple[int, int]]) -> IntArray:
 
 
 def cross_table(groups: IntArray, columns: IntArray, count: int) -> IntArray:
-    """Count rows by group and column.
-
-    Args:
-        groups: (N,) int64, equal for rows of one group.
-        columns: (N,) int64, 0..count-1.
-        count: number of columns.
-
-    Returns:
-        (G, count) int64, groups in ascending order.
-    """
-    _, compact = np.unique(groups, return_inverse=True)
-    counts = np.zeros((int(compact.max(initial=-1)) + 1, count), np.int64)
-    np.add.at(counts, (compact, columns), 1)
+    """Count (N,) rows by group, in ascending order, and by column 0..count-1: (G, count) int64."""
+    names, group = np.unique(groups, return_inverse=True)
+    counts = np.zeros((len(names), count), np.int64)
+    np.add.at(counts, (group, columns), 1)
     return counts
 
 
