@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ from train.ingestion.faces import (
     find_sources,
     read_images,
 )
-from train.ingestion.splits import CONFLICT, EQUAL, NEAR, Copies, draw_groups, find_copies, hold_out
+from train.ingestion.splits import CONFLICT, EQUAL, NEAR, draw_groups, find_copies, hold_out
 
 PATCHES = different_faces(60, seed=5)
 GROUP, LAKE = EXAMPLES / "group_happy-surprise-angry_01.jpg", EXAMPLES / "lake_01.jpg"
@@ -305,32 +305,32 @@ def test_of_a_picture_the_largest_face_is_taken(tmp_path: Path) -> None:
 # Copies
 
 
-def reasons(copies: Copies) -> dict[int, str]:
-    return {row: reason for row, (reason, _) in copies.left_out.items()}
+def reasons(crops: Sequence[np.ndarray], labels: list[int]) -> dict[int, str]:
+    left_out, _ = find_copies(crops, labels)
+    return {row: reason for row, (reason, _) in left_out.items()}
 
 
 def test_of_copies_the_first_is_kept() -> None:
     crops = [*PATCHES[:20], PATCHES[3], CHANGES["all at once"](PATCHES[7])]
-    copies = find_copies(crops, [0] * len(crops))
-    assert copies.left_out == {20: (EQUAL, 3), 21: (NEAR, 7)}
+    left_out, pairs = find_copies(crops, [0] * len(crops))
+    assert pairs == [(3, 20), (7, 21)]
+    assert left_out == {20: (EQUAL, 3), 21: (NEAR, 7)}
 
 
 def test_a_photograph_under_two_emotions_is_left_out_whole() -> None:
     crops = [*PATCHES[:20], PATCHES[3], PATCHES[3], CHANGES["JPEG"](PATCHES[7])]
     labels = [index % 2 for index in range(20)] + [1, 0, 0]
-    copies = find_copies(crops, labels)
-    assert reasons(copies) == dict.fromkeys((3, 7, 20, 21, 22), CONFLICT)
+    assert reasons(crops, labels) == dict.fromkeys((3, 7, 20, 21, 22), CONFLICT)
 
 
 def test_a_group_larger_than_the_search_lists_is_left_out_whole() -> None:
     rng = np.random.default_rng(0)
     noisy = np.clip(PATCHES[4] + rng.normal(0, 2, (25, 48, 48)), 0, 255).astype(np.uint8)
-    copies = find_copies([*PATCHES[5:20], *noisy], [0] * 40)
-    assert reasons(copies) == dict.fromkeys(range(16, 40), NEAR)
+    assert reasons([*PATCHES[5:20], *noisy], [0] * 40) == dict.fromkeys(range(16, 40), NEAR)
 
 
 def test_nothing_at_all_has_no_copies() -> None:
-    assert find_copies([], []).left_out == {}
+    assert find_copies([], []) == ({}, [])
 
 
 def test_a_held_out_split_keeps_its_picture_and_training_loses_the_copy(tmp_path: Path) -> None:
@@ -420,8 +420,7 @@ def test_what_a_copy_joins_stays_together() -> None:
     faces = [made_up(f"happy/{index}.png", str(index)) for index in range(40)]
     faces += [made_up("test/happy/0.png", "0", "PrivateTest")]
     chain = [(index, index + 1) for index in range(10)]
-    copies = Copies({5: (NEAR, 4)}, [*chain, (0, 40)])
-    splits = hold_out(faces, copies, {"PublicTest": 0.5})
+    splits = hold_out(faces, {5}, [*chain, (0, 40)], {"PublicTest": 0.5})
     assert 5 not in splits
     assert len({splits[row] for row in range(11) if row != 5}) == 1
     assert splits[40] == "PrivateTest"

@@ -63,15 +63,16 @@ def ingest(
     # Test faces first, because of two copies the earlier one is kept.
     faces.sort(key=lambda face: -SPLITS.index(face.source.split))
     print(f"comparing {len(faces):,} faces", flush=True)
-    copies = find_copies([face.crop for face in faces], [face.source.label for face in faces])
+    labels = [face.source.label for face in faces]
+    copies, pairs = find_copies([face.crop for face in faces], labels)
     left_out += [
         faces[row].left_out(reason, f"as {faces[other].title}")
-        for row, (reason, other) in sorted(copies.left_out.items())
+        for row, (reason, other) in sorted(copies.items())
     ]
     given = {source.split for source in sources}  # a split with a folder needs no share
     wanted = {VALIDATION: options.validation, TEST: options.test}
     shares = {split: share for split, share in wanted.items() if share > 0 and split not in given}
-    splits = hold_out(faces, copies, shares)
+    splits = hold_out(faces, copies, pairs, shares)
     kept = [(faces[row], FOLDERS[split]) for row, split in splits.items()]
     kept.sort(key=lambda item: (item[0].source.name, item[0].seconds or 0.0, item[0].number))
     by_class = Counter((folder, face.source.label) for face, folder in kept)

@@ -1,8 +1,7 @@
 """Drops copies of photographs, and holds out splits by groups of related faces."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Mapping, Sequence
 
 import numpy as np
 
@@ -16,25 +15,17 @@ NEAR = "the same photograph as another"
 CONFLICT = "the same photograph under another emotion"
 
 
-@dataclass(frozen=True, slots=True)
-class Copies:
-    """Copies among N faces.
-
-    Attributes:
-        left_out: by row, the reason and the row of the other face.
-        pairs: all pairs of rows that were found.
-    """
-
-    left_out: dict[int, tuple[str, int]]
-    pairs: list[tuple[int, int]]
-
-
-def find_copies(crops: Sequence[UInt8Array], labels: Sequence[int]) -> Copies:
+def find_copies(
+    crops: Sequence[UInt8Array], labels: Sequence[int]
+) -> tuple[dict[int, tuple[str, int]], list[tuple[int, int]]]:
     """Choose faces to leave out so that every photograph occurs once, with one label.
 
     Args:
         crops: N of (48, 48) uint8 grey; of two copies the earlier one is kept.
         labels: N labels; copies with different labels are all left out.
+
+    Returns:
+        By row that is left out, the reason and the row of the other face; all pairs of copies.
     """
     left_out: dict[int, tuple[str, int]] = {}
     equal = equal_groups([crop.tobytes() for crop in crops]).tolist()
@@ -60,36 +51,40 @@ def find_copies(crops: Sequence[UInt8Array], labels: Sequence[int]) -> Copies:
         for one, other in near:
             if one not in left_out and other not in left_out:
                 left_out[other] = (NEAR, one)
-    return Copies(left_out, pairs)
+    return left_out, pairs
 
 
-def hold_out(faces: Sequence[Face], copies: Copies, shares: Mapping[str, float]) -> dict[int, str]:
+def hold_out(
+    faces: Sequence[Face],
+    left_out: Container[int],
+    pairs: Sequence[tuple[int, int]],
+    shares: Mapping[str, float],
+) -> dict[int, str]:
     """Choose the split of each face that is kept, by row.
 
     Args:
         faces: N faces.
-        copies: from `find_copies`; groups with copies of one photograph stay together.
+        left_out: rows that are not kept.
+        pairs: copies of one photograph, whose groups stay together.
         shares: share of the training faces to hold out, above 0, by split.
     """
     training = [row for row, face in enumerate(faces) if face.source.split == TRAINING]
     names, numbers = np.unique([faces[row].source.group for row in training], return_inverse=True)
     number = dict(zip(training, numbers.tolist(), strict=True))
     links = [
-        (number[one], number[other])
-        for one, other in copies.pairs
-        if one in number and other in number
+        (number[one], number[other]) for one, other in pairs if one in number and other in number
     ]
     joined = connected_groups(len(names), links)
     groups = {row: str(names[joined[index]]) for row, index in number.items()}
     counts: dict[str, Counter[int]] = defaultdict(Counter)
     for row in training:
-        if row not in copies.left_out:
+        if row not in left_out:
             counts[groups[row]][faces[row].source.label] += 1
     drawn = draw_groups(counts, shares)
     return {
         row: drawn.get(groups[row], TRAINING) if row in groups else face.source.split
         for row, face in enumerate(faces)
-        if row not in copies.left_out
+        if row not in left_out
     }
 
 
