@@ -100,11 +100,7 @@ def ingest(
             for face, folder in kept
         ],
     }
-    for earlier in (out / name for name in (*FOLDERS.values(), REPORT, SHEET)):
-        if earlier.is_dir():
-            shutil.rmtree(earlier)
-        else:
-            earlier.unlink(missing_ok=True)
+    _remove_earlier(out)
     # Written first, so that the next run recognizes the files of an interrupted one.
     replace_file(out / NUMBERS, json.dumps(numbers, indent=2) + "\n")
     for face, folder in kept:
@@ -143,6 +139,14 @@ def _check_origin(out: Path, command: str) -> None:
             f"{out} also holds {min(strange).relative_to(out)}, which this command did not write; "
             "use another --out, or remove it."
         )
+
+
+def _remove_earlier(out: Path) -> None:
+    for earlier in (out / name for name in (*FOLDERS.values(), REPORT, SHEET)):
+        if earlier.is_dir():
+            shutil.rmtree(earlier)
+        else:
+            earlier.unlink(missing_ok=True)
 
 
 def _file(face: Face, folder: str) -> str:

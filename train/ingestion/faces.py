@@ -18,12 +18,7 @@ from fer_core.images import load_image
 from fer_core.preprocessing import PreprocessingSpec, UInt8Array, to_grey
 from fer_core.results import BoundingBox
 from train.cli import progress
-from train.data.class_folders import (
-    CLASS_FOLDERS,
-    SPLIT_FOLDERS,
-    split_folders,
-    visible_entries,
-)
+from train.data.class_folders import CLASS_FOLDERS, SPLIT_FOLDERS, split_folders, visible_entries
 from train.data.dataset import SPLITS
 from train.errors import DataError
 
