@@ -13,7 +13,7 @@ import numpy as np
 
 from fer_core.assets import MODELS_DIR
 from fer_core.detection import FaceDetector
-from fer_core.preprocessing import DATASET_FACE_SIZE, PreprocessingSpec, UInt8Array
+from fer_core.preprocessing import PreprocessingSpec, UInt8Array
 from train.data.photographs import crop_photographs, read_photographs
 from train.errors import DataError
 from train.files import replacing
@@ -58,13 +58,9 @@ def read_face_set(path: Path) -> FaceSet:
     try:
         with np.load(path, allow_pickle=False) as archive:
             texts = [archive[name].tolist() for name in ("labels", "people", "files")]
-            faces = archive["faces"]
+            return FaceSet(archive["faces"], *texts)
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise DataError(f"{path} holds no faces of photographs; make it again.") from error
-    side = DATASET_FACE_SIZE
-    if faces.dtype != np.uint8 or faces.shape != (len(texts[0]), side, side):
-        raise DataError(f"{path} holds faces of another shape; make it again.")
-    return FaceSet(faces, *texts)
 
 
 def crop_face_set(folder: Path) -> FaceSet:

@@ -18,13 +18,7 @@ from fer_core.emotions import FER2013_LABELS
 from fer_core.preprocessing import Float32Array
 from train.cli import progress
 from train.data.dataset import SPLITS, Dataset, data_digest
-from train.data.duplicates import (
-    NearPairs,
-    connected_groups,
-    cross_table,
-    equal_groups,
-    near_pairs,
-)
+from train.data.duplicates import NearPairs, connected_groups, cross_table, equal_groups, near_pairs
 from train.errors import DataError
 
 MODES = ("none", "drop", "weigh", "strict")
