@@ -44,12 +44,14 @@ def explore(splits: Mapping[str, Dataset], faults: Faults | None = None) -> dict
         Counts by name; `votes`, `agreement` and the FER+ classes are None where no split has votes.
     """
     voted = any(dataset.has_votes for dataset in splits.values())
+    majorities = (*FERPLUS_LABELS, NONE)
+    ferplus = {split: _class_counts(splits[split].majority, majorities) for split in SPLITS}
     equal = equal_images(splits)
     same = None if faults is None else same_photographs(equal, faults.near)
     return {
         "classes": {
             "fer2013": {s: _class_counts(splits[s].labels, FER2013_LABELS) for s in SPLITS},
-            "ferplus": {s: _majority_counts(splits[s]) for s in SPLITS} if voted else None,
+            "ferplus": ferplus if voted else None,
         },
         "grey_levels": {split: _grey_levels(splits[split]) for split in SPLITS},
         "copies": {
@@ -69,16 +71,11 @@ def brightness_and_contrast(faces: UInt8Array) -> tuple[FloatArray, FloatArray]:
 
 
 def _class_counts(labels: IntArray, classes: Sequence[str]) -> dict[str, dict[str, Any]]:
-    counts = np.bincount(labels, minlength=len(classes))
+    counts = np.bincount(labels % len(classes), minlength=len(classes))  # -1 means the last
     return {
         name: {"pictures": count, "share": round(count / len(labels), 4)}
         for name, count in zip(classes, counts.tolist(), strict=True)
     }
-
-
-def _majority_counts(dataset: Dataset) -> dict[str, dict[str, Any]]:
-    labels = dataset.majority % (len(FERPLUS_LABELS) + 1)  # -1 becomes the last
-    return _class_counts(labels, (*FERPLUS_LABELS, NONE))
 
 
 def _grey_levels(dataset: Dataset) -> dict[str, Any]:
