@@ -267,7 +267,7 @@ def _summary(splits: Mapping[str, Dataset], equal: IntArray, same: IntArray) -> 
 
 
 def _label_pairs(has: BoolArray) -> dict[str, int]:
-    """Count photographs with both of two labels, most frequent pair first; (G, 7): has a label."""
+    """Count photographs with both of two labels, from (G, 7) bool; most frequent pair first."""
     pairs = Counter(
         {
             f"{one}, {other}": int((has[:, i] & has[:, j]).sum())
