@@ -332,7 +332,10 @@ def test_the_command_writes_what_training_can_load(
     assert len(training_weights(load_faults(out, load_splits(data)), "drop")) == 7
 
 
-def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
+def test_a_folder_that_is_missing_or_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match=r"error: .*nowhere is not a folder"):
+        main(["--data", str(tmp_path / "nowhere"), "--out", str(tmp_path / "out")])
+    assert not (tmp_path / "out").exists()
     write_synthetic_dataset(tmp_path, (7, 7, 7))
     out = tmp_path / "fer2013.csv"
     with pytest.raises(SystemExit, match=r"error: .*fer2013\.csv is a file; name a folder"):
