@@ -140,8 +140,7 @@ def join_copies(people: NDArray[np.str_], crops: Sequence[UInt8Array]) -> NDArra
     _, numbers = np.unique(people, return_inverse=True)
     size = (DATASET_FACE_SIZE, DATASET_FACE_SIZE)
     small = [cv2.resize(crop, size, interpolation=cv2.INTER_AREA) for crop in crops]
-    near = near_pairs(np.array(small, np.uint8))
-    pairs = [*zip(near.first.tolist(), near.second.tolist(), strict=True)]
+    pairs = near_pairs(np.array(small, np.uint8)).pairs
     first = {number: row for row, number in reversed(list(enumerate(numbers.tolist())))}
     pairs += [(first[number], row) for row, number in enumerate(numbers.tolist())]
     return connected_groups(len(people), pairs).astype(str)
