@@ -51,7 +51,16 @@ PACKAGES = [
 ]
 TRAIN = sorted((ROOT / "train").rglob("*.py"))
 FER_CORE = sorted(path.stem for path in (ROOT / "fer_core").glob("*.py"))
-HEAVY = {"ai_edge_litert", "av", "tensorflow", "keras", "mediapipe", "gradio", "matplotlib"}
+HEAVY = {
+    "ai_edge_litert",
+    "av",
+    "tensorflow",
+    "keras",
+    "mediapipe",
+    "gradio",
+    "matplotlib",
+    "sklearn",
+}
 
 
 @cache
