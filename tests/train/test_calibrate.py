@@ -7,23 +7,18 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
 from fer_core import EmotionRecognizer
 from fer_core.assets import MODELS_DIR
-from fer_core.calibration import CALIBRATION_SHAPES, softmax
 from fer_core.emotions import FER2013_LABELS
-from fer_core.errors import ModelLoadError
-from fer_core.model import FORMAT_VERSION, READABLE_VERSIONS, EmotionModel, read_info
+from fer_core.model import read_info
 from tests.conftest import EXAMPLES, PORTRAITS
-from train.artifacts.model_folder import convert
 from train.calibrate import main
 from train.calibration import fitting as calibration
 from train.calibration.photographs import NEUTRAL_WEIGHT
 from train.data.synthetic import write_synthetic_dataset
-from train.errors import DataError
 from train.evaluate import main as evaluate
 
 HAPPY = [path for path in PORTRAITS if path.name.startswith("happy")]
@@ -301,101 +296,6 @@ class TestMistakes:
         with pytest.raises(SystemExit):
             main(words)
         assert said in capsys.readouterr().err
-
-
-TEMPERATURE, SHARE = 0.605, 0.25
-
-
-@pytest.fixture
-def format_2(folder: Path) -> Path:
-    """The served network under a model.json as versions before 3 wrote it."""
-    values = json.loads((folder / "model.json").read_text())
-    del values["calibration"]
-    values |= {
-        "format_version": 2,
-        "temperature": TEMPERATURE,
-        "fer2013_share": SHARE,
-        "abstention_threshold": 0.4321,
-        "figures": {"answer_public": {"accuracy": 0.88}},
-    }
-    (folder / "model.json").write_text(json.dumps(values))
-    return folder
-
-
-class TestConvert:
-    def test_the_answers_are_those_of_format_2(
-        self, format_2: Path, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        with pytest.raises(ModelLoadError, match=r"python -m train\.calibrate --convert"):
-            EmotionModel.load(format_2)
-        main(["--model", str(format_2), "--convert"])
-        assert f"format {FORMAT_VERSION}" in capsys.readouterr().out
-        model = EmotionModel.load(format_2)
-        inputs = np.random.default_rng(0).normal(size=(20, 48, 48, 1)).astype(np.float32)
-        seven, _ = model.answer(inputs)
-        heads = model.logits(inputs)
-        pooled = (1 - SHARE) * heads["ferplus"][:, :7] + SHARE * heads["fer2013"]
-        np.testing.assert_allclose(seven, softmax(pooled, TEMPERATURE), atol=1e-3)
-        assert len(set(seven.argmax(axis=1))) > 1
-
-    def test_all_else_stays(self, format_2: Path) -> None:
-        before = json.loads((format_2 / "model.json").read_text())
-        main(["--model", str(format_2), "--convert"])
-        after = json.loads((format_2 / "model.json").read_text())
-        changed = {"format_version", "temperature", "fer2013_share", "calibration"}
-        assert {name: value for name, value in after.items() if name not in changed} == {
-            name: value for name, value in before.items() if name not in changed
-        }
-        assert set(after) - set(before) == {"calibration"}
-
-    def test_it_says_that_it_is_a_temperature_fitted_on_nothing_known(self, format_2: Path) -> None:
-        converted = convert(format_2).calibration
-        assert (converted.form, converted.fitted_on, converted.figures) == ("temperature", {}, {})
-        assert tuple(getattr(converted, name).shape for name in CALIBRATION_SHAPES) == tuple(
-            CALIBRATION_SHAPES.values()
-        )
-
-    @pytest.mark.parametrize("version", READABLE_VERSIONS)
-    def test_a_folder_of_a_readable_format_is_left_as_it_is(
-        self, folder: Path, version: int
-    ) -> None:
-        path = folder / "model.json"
-        path.write_text(json.dumps({**json.loads(path.read_text()), "format_version": version}))
-        before = path.read_bytes()
-        said = f"has format {version}; only format 2 can be converted to {FORMAT_VERSION}"
-        with pytest.raises(SystemExit, match=said):
-            main(["--model", str(folder), "--convert"])
-        assert (folder / "model.json").read_bytes() == before
-
-    @pytest.mark.parametrize(
-        "values",
-        [
-            {"temperature": 0},
-            {"temperature": None},
-            {"fer2013_share": 1.5},
-            {"heads": []},
-            {"preprocessing": {}},
-            {"abstention_threshold": 2},
-        ],
-        ids=str,
-    )
-    def test_what_cannot_be_converted_is_told_in_a_sentence(
-        self, format_2: Path, values: dict[str, Any]
-    ) -> None:
-        path = format_2 / "model.json"
-        path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
-        with pytest.raises(DataError, match=r"model\.json of .* cannot be converted: .+\.$"):
-            convert(format_2)
-
-    @pytest.mark.parametrize("content", ["{", "[]", "{}", "null"])
-    def test_another_file_is_told_in_a_sentence(self, format_2: Path, content: str) -> None:
-        (format_2 / "model.json").write_text(content)
-        with pytest.raises(DataError, match=r"model\.json of .* cannot be converted: .+\.$"):
-            convert(format_2)
-
-    def test_a_missing_file_is_told_in_a_sentence(self, tmp_path: Path) -> None:
-        with pytest.raises(DataError, match=r"cannot be converted"):
-            convert(tmp_path)
 
 
 def test_the_examples_have_all_seven_labels() -> None:
