@@ -5,7 +5,6 @@ import json
 import math
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 from fer_core.calibration import Calibration, fit_temperature, risk_coverage
 from fer_core.emotions import FER2013_LABELS
@@ -28,8 +27,18 @@ def floor_threshold(threshold: float) -> float:
     return math.floor(1e4 * threshold) / 1e4
 
 
-def with_version(info: ModelInfo) -> ModelInfo:
-    """Set the version of a model: the date, and a digest of all that predictions depend on."""
+def with_calibration(info: ModelInfo, calibration: Calibration, threshold: float) -> ModelInfo:
+    """Replace calibration and abstention threshold, and drop the metrics of the old ones.
+
+    Metrics of the heads stay. The new version is the date, and a digest of all that predictions
+    depend on.
+    """
+    figures = {
+        name: values
+        for name, values in info.figures.items()
+        if name.startswith(("fer2013_", "ferplus_"))
+    }
+    info = replace(info, calibration=calibration, abstention_threshold=threshold, figures=figures)
     served = {
         name: value
         for name, value in info.to_dict().items()
@@ -37,15 +46,6 @@ def with_version(info: ModelInfo) -> ModelInfo:
     }
     digest = hashlib.sha256(json.dumps(served, sort_keys=True).encode()).hexdigest()
     return replace(info, version=f"{datetime.now(UTC):%Y.%m.%d}+{digest[:8]}")
-
-
-def head_metrics(info: ModelInfo) -> dict[str, Any]:
-    """Return the metrics of the heads, which do not depend on the calibration."""
-    return {
-        name: values
-        for name, values in info.figures.items()
-        if name.startswith(("fer2013_", "ferplus_"))
-    }
 
 
 def calibrate_on_dataset(model: EmotionModel, public: Dataset) -> ModelInfo:
@@ -74,13 +74,8 @@ def calibrate_on_dataset(model: EmotionModel, public: Dataset) -> ModelInfo:
     )
     probabilities = calibration.probabilities(heads)
     curve = risk_coverage(probabilities.max(axis=1), probabilities.argmax(axis=1) == labels)
-    info = replace(
-        model.info,
-        calibration=calibration,
-        abstention_threshold=floor_threshold(curve.threshold_at(COVERAGE)),
-        figures=head_metrics(model.info),
-    )
-    return with_version(info)
+    threshold = floor_threshold(curve.threshold_at(COVERAGE))
+    return with_calibration(model.info, calibration, threshold)
 
 
 def round_calibration(calibration: Calibration) -> Calibration:

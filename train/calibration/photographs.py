@@ -1,8 +1,8 @@
 """Calibrate a model on photographs, and evaluate the calibration by cross-validation."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import chain
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -16,16 +16,16 @@ from fer_core.preprocessing import DATASET_FACE_SIZE, UInt8Array
 from train.artifacts.temperature import (
     dataset_logits,
     floor_threshold,
-    head_metrics,
     round_calibration,
-    with_version,
+    with_calibration,
 )
 from train.calibration.fitting import (
-    FORMS,
     Candidate,
     Faces,
     FloatArray,
+    IntArray,
     LabelledLogits,
+    cell_weights,
     choose,
     compare,
     cross_validate,
@@ -58,20 +58,7 @@ face is from; among the many more faces of FER2013 that is of no use."""
 Sets = Mapping[str, PhotographPredictions]
 
 
-@dataclass(frozen=True, eq=False)
-class DatasetFaces:
-    """Faces of PublicTest on which the annotators of FER+ agree, beside the photographs.
-
-    Attributes:
-        logits: (N, ...) with their labels.
-        crops: (N, h, w) uint8 grey.
-    """
-
-    logits: LabelledLogits
-    crops: UInt8Array
-
-
-def dataset_faces(model: EmotionModel, public: Dataset) -> DatasetFaces:
+def dataset_faces(model: EmotionModel, public: Dataset) -> LabelledLogits:
     """Predict the faces of PublicTest with a majority among the seven emotions.
 
     Raises:
@@ -79,11 +66,10 @@ def dataset_faces(model: EmotionModel, public: Dataset) -> DatasetFaces:
     """
     judged = public.subset(need_judged(public.reference, DATASET))
     people = np.arange(len(judged)).astype(str)
-    logits = LabelledLogits(dataset_logits(model, judged), judged.reference, people)
-    return DatasetFaces(logits, judged.faces)
+    return LabelledLogits(dataset_logits(model, judged), judged.reference, people, judged.faces)
 
 
-def default_weights(sets: Sets, dataset: DatasetFaces | None) -> dict[str, float]:
+def default_weights(sets: Sets, dataset: LabelledLogits | None) -> dict[str, float]:
     """Make the weights of cells that are not 1 by default: of neutral and of the dataset's faces.
 
     Returns:
@@ -93,36 +79,35 @@ def default_weights(sets: Sets, dataset: DatasetFaces | None) -> dict[str, float
     neutral = FER2013_LABELS.index("neutral")
     weights = {"neutral": NEUTRAL_WEIGHT} if (labels == neutral).any() else {}
     if dataset is not None:
-        for label in np.unique(dataset.logits.labels):
+        for label in np.unique(dataset.labels):
             weights[f"{DATASET}/{FER2013_LABELS[label]}"] = DATASET_WEIGHT
     return weights
 
 
 def faces_of(
-    sets: Sets, special: Mapping[str, float], dataset: DatasetFaces | None = None
+    sets: Sets, special: Mapping[str, float], dataset: LabelledLogits | None = None
 ) -> Faces:
     """Collect the faces found in sets of photographs, and behind them those of the dataset.
 
     Raises:
         DataError: no face was found, or `special` names a cell that does not occur.
     """
-    parts, crops = {}, []
-    for name, predictions in sets.items():
-        found = predictions.found
-        parts[name] = LabelledLogits(
-            {head: logits[found] for head, logits in predictions.logits.items()},
-            predictions.labels[found],
-            person_keys(predictions.photographs)[found],
+    parts = {
+        name: LabelledLogits(
+            {head: logits[one.found] for head, logits in one.logits.items()},
+            one.labels[one.found],
+            person_keys(one.photographs)[one.found],
+            one.crops[one.found],
         )
-        if predictions.crops is not None:
-            crops.append(predictions.crops[found])
+        for name, one in sets.items()
+    }
     if not any(len(part.labels) for part in parts.values()):
         raise DataError("no face was found in the photographs; there is nothing to fit.")
     if dataset is not None:
-        parts[DATASET] = dataset.logits
-        crops.append(dataset.crops)
+        parts[DATASET] = dataset
     faces = join_sets(parts, special)
-    return replace(faces, people=join_copies(faces.people, [*chain.from_iterable(crops)]))
+    crops = [crop for part in parts.values() for crop in part.crops]
+    return replace(faces, people=join_copies(faces.people, crops))
 
 
 def join_copies(people: NDArray[np.str_], crops: Sequence[UInt8Array]) -> NDArray[np.str_]:
@@ -158,7 +143,7 @@ def sets_fitted_on(info: ModelInfo, sets: Sets) -> list[str]:
 
 
 def held_out_predictions(
-    info: ModelInfo, sets: Sets, dataset: DatasetFaces | None = None
+    info: ModelInfo, sets: Sets, dataset: LabelledLogits | None = None
 ) -> dict[str, PhotographPredictions]:
     """Predict photographs by calibrations that were fitted without the same people.
 
@@ -221,8 +206,7 @@ def calibrate_on_photographs(
     info: ModelInfo,
     sets: Sets,
     special: Mapping[str, float],
-    dataset: DatasetFaces | None = None,
-    forms: Sequence[str] = FORMS,
+    dataset: LabelledLogits | None = None,
 ) -> tuple[ModelInfo, list[Candidate]]:
     """Choose, fit and evaluate a calibration on photographs.
 
@@ -231,7 +215,6 @@ def calibrate_on_photographs(
         sets: from `predict_photographs`, by name.
         special: weights of cells, as in `cell_weights`.
         dataset: faces of PublicTest to fit on, too.
-        forms: that compete.
 
     Returns:
         The new info, with cross-validated metrics and without those of the old calibration; the
@@ -243,21 +226,20 @@ def calibrate_on_photographs(
     from train.evaluation.photograph_metrics import photograph_figures
 
     faces = faces_of(sets, special, dataset)
-    candidates = compare(faces, forms)
+    candidates = compare(faces)
     best = choose(candidates)
-    found = sum(int(predictions.found.sum()) for predictions in sets.values())
-    threshold = floor_threshold(choose_threshold(sets, best.held_out[:found]))
+    of_dataset = faces.sets == DATASET
+    threshold = floor_threshold(choose_threshold(sets, best.held_out[~of_dataset]))
     replaced = _with_probabilities(sets, best.held_out, threshold)
     figures = {
         name: compact_photographs(photograph_figures(predictions))
         for name, predictions in replaced.items()
     }
     if dataset is not None:
-        figures[DATASET] = majority_figures(dataset, best.held_out[found:])
-    counts = dict(zip(*np.unique(faces.sets, return_counts=True), strict=True))
+        figures[DATASET] = majority_figures(dataset.labels, best.held_out[of_dataset])
     calibration = replace(
         round_calibration(fit(best.form, best.strength, faces)),
-        fitted_on={name: int(counts[name]) for name in (*sets, DATASET) if name in counts},
+        fitted_on=dict(Counter(faces.sets.tolist())),
         figures={
             "strength": best.strength,
             "weights": dict(special),
@@ -268,20 +250,14 @@ def calibrate_on_photographs(
             "cross_validated": figures,
         },
     )
-    new = replace(
-        info,
-        calibration=calibration,
-        abstention_threshold=threshold,
-        figures=head_metrics(info),
-    )
-    return with_version(new), candidates
+    return with_calibration(info, calibration, threshold), candidates
 
 
 def trade_off(
     info: ModelInfo,
     sets: Sets,
     special: Mapping[str, float],
-    dataset: DatasetFaces | None,
+    dataset: LabelledLogits | None,
 ) -> list[dict[str, Any]]:
     """Evaluate several weights of neutral faces, with form and strength of a calibration.
 
@@ -299,14 +275,13 @@ def trade_off(
     from train.evaluation.photograph_metrics import photograph_figures
 
     form, strength = info.calibration.form, info.calibration.figures["strength"]
-    found = sum(int(predictions.found.sum()) for predictions in sets.values())
+    faces = faces_of(sets, special, dataset)
     rows = []
     for weight in TRADE_OFF:
-        faces = faces_of(sets, {**special, "neutral": weight}, dataset)
-        probabilities = cross_validate(form, strength, faces)
-        replaced = _with_probabilities(sets, probabilities, 0.0)
+        weights = cell_weights(faces.labels, faces.sets, {**special, "neutral": weight})
+        probabilities = cross_validate(form, strength, replace(faces, weights=weights))
         row: dict[str, Any] = {"weight of neutral": weight}
-        for name, predictions in replaced.items():
+        for name, predictions in _with_probabilities(sets, probabilities, 0.0).items():
             told = photograph_figures(predictions)
             recall = told["recall"]
             if len(recall) >= MANY_EMOTIONS:
@@ -317,7 +292,7 @@ def trade_off(
             if "neutral" in recall:
                 row[f"{name}: neutral"] = recall["neutral"]
         if dataset is not None:
-            told = majority_figures(dataset, probabilities[found:])
+            told = majority_figures(dataset.labels, probabilities[faces.sets == DATASET])
             row[f"{DATASET}: accuracy"] = told["accuracy"]
             row[f"{DATASET}: mean recall"] = told["mean_recall"]
             row[f"{DATASET}: neutral"] = told["recall"].get("neutral", float("nan"))
@@ -325,13 +300,12 @@ def trade_off(
     return rows
 
 
-def majority_figures(dataset: DatasetFaces, probabilities: FloatArray) -> dict[str, Any]:
-    """Compare (N, 7) probabilities with the FER+ majority, which is that of all faces here.
+def majority_figures(labels: IntArray, probabilities: FloatArray) -> dict[str, Any]:
+    """Compare (N, 7) probabilities with (N,) labels by the FER+ majority.
 
     Returns:
         `n`, `accuracy`, `mean_recall`, `ece`, and `recall` by emotion, rounded to four digits.
     """
-    labels = dataset.logits.labels
     correct = probabilities.argmax(axis=1) == labels
     recall = {
         FER2013_LABELS[label]: round(float(correct[labels == label].mean()), 4)

@@ -104,7 +104,8 @@ class TestJoinSets:
         rng = np.random.default_rng(count)
         widths = {"ferplus": 8, "fer2013": 7} | ({"features": features} if features else {})
         heads = {name: rng.normal(size=(count, width)) for name, width in widths.items()}
-        return LabelledLogits(heads, np.full(count, HAPPY), np.arange(count).astype(str))
+        crops = np.zeros((count, 48, 48), np.uint8)
+        return LabelledLogits(heads, np.full(count, HAPPY), np.arange(count).astype(str), crops)
 
     def test_features_are_joined_in_the_order_of_the_faces(self) -> None:
         parts = {"a": self.labelled(2, features=5), "b": self.labelled(3, features=5)}
@@ -164,24 +165,11 @@ class TestFit:
     @pytest.mark.parametrize("form", FORMS)
     def test_a_known_layer_is_recovered(self, form: str) -> None:
         layer = known_layer(form)
-        found = fit(form, 0.0, made_faces(6_000, layer))
+        found = fit(form, 0.0, made_faces(1_000, layer))
         others = made_faces(500, layer, seed=1).heads
         difference = np.abs(found.probabilities(others) - layer.probabilities(others))
-        assert difference.mean() < 0.02
+        assert difference.mean() < 0.035
         assert found.form == form
-
-    def test_a_known_temperature_is_recovered_in_its_two_numbers(self) -> None:
-        layer = known_layer("temperature")
-        found = fit("temperature", 0.0, made_faces(20_000, layer))
-        np.testing.assert_allclose(found.ferplus, layer.ferplus, atol=0.03)
-        np.testing.assert_allclose(found.fer2013, layer.fer2013, atol=0.03)
-        np.testing.assert_array_equal(found.bias, np.zeros(7))
-
-    def test_known_biases_are_recovered_but_for_a_common_summand(self) -> None:
-        layer = known_layer("bias")
-        found = fit("bias", 0.0, made_faces(20_000, layer))
-        expected = layer.bias - layer.bias.mean()
-        np.testing.assert_allclose(found.bias - found.bias.mean(), expected, atol=0.12)
 
     @pytest.mark.parametrize(
         ("form", "free"),
@@ -217,20 +205,14 @@ class TestFit:
         ]
         assert losses == sorted(losses, reverse=True)
 
-    def test_a_face_of_weight_2_counts_as_two(self) -> None:
+    @pytest.mark.parametrize("weight", [0, 2])
+    def test_a_face_counts_as_often_as_it_weighs(self, weight: int) -> None:
         faces = made_faces(200, known_layer("bias"))
-        heavy = replace(faces, weights=np.where(np.arange(200) < 50, 2.0, 1.0))
-        twice = faces.subset(np.concatenate([np.arange(200), np.arange(50)]))
+        times = np.where(np.arange(200) < 50, weight, 1)
+        weighted = replace(faces, weights=times.astype(float))
+        repeated = faces.subset(np.repeat(np.arange(200), times))
         np.testing.assert_allclose(
-            numbers(fit("bias", 0.01, heavy)), numbers(fit("bias", 0.01, twice)), atol=1e-3
-        )
-
-    def test_a_face_of_weight_0_counts_for_nothing(self) -> None:
-        faces = made_faces(200, known_layer("bias"))
-        light = replace(faces, weights=np.where(np.arange(200) < 50, 0.0, 1.0))
-        without = faces.subset(np.arange(50, 200))
-        np.testing.assert_allclose(
-            numbers(fit("bias", 0.01, light)), numbers(fit("bias", 0.01, without)), atol=1e-3
+            numbers(fit("bias", 0.01, weighted)), numbers(fit("bias", 0.01, repeated)), atol=1e-3
         )
 
 
@@ -248,14 +230,10 @@ class TestFitOfFeatures:
         assert found.features.shape == (7, 0)
         assert accuracy(found, told_by_features(400, seed=1)) < 0.25
 
-    def test_a_huge_strength_leaves_them_nearly_unused(self) -> None:
-        found = fit("features", 1e6, told_by_features(400))
-        assert found.features.shape == (7, 8)
-        assert np.abs(found.features).max() < 1e-3
-
     def test_a_huge_strength_stays_at_temperature_scaling(self) -> None:
         faces = made_faces(300, known_layer("features"))
         found, start = fit("features", 1e6, faces), fit("temperature", 0.0, faces)
+        assert np.abs(found.features).max() < 1e-3
         np.testing.assert_allclose(
             found.probabilities(faces.heads), start.probabilities(faces.heads), atol=1e-3
         )
@@ -279,27 +257,28 @@ class TestFitOfFeatures:
         np.testing.assert_allclose(found.features[:, 7], 0, atol=1e-6)
 
 
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "REPEATS", 1)
+    monkeypatch.setattr(module, "STRENGTHS", (0.01,))
+
+
 class TestFolds:
     @pytest.fixture
     def faces(self) -> Faces:
         return made_faces(210, known_layer("bias"), per_person=3)
 
-    def test_each_face_is_held_out_once_a_division(self, faces: Faces) -> None:
+    def test_each_division_holds_out_every_face_once_and_people_together(
+        self, faces: Faces
+    ) -> None:
         divisions = list(module._divisions(faces))
-        assert len(divisions) == REPEATS
         for folds in divisions:
             assert len(folds) == FOLDS
             held_out = np.concatenate([rows for _, rows in folds])
             assert sorted(held_out) == list(range(len(faces.labels)))
-
-    def test_faces_of_one_person_are_fitted_or_held_out_together(self, faces: Faces) -> None:
-        for folds in module._divisions(faces):
             for fitted, held_out in folds:
                 assert not set(faces.people[fitted]) & set(faces.people[held_out])
-
-    def test_divisions_differ(self, faces: Faces) -> None:
-        first = {tuple(folds[0][1]) for folds in module._divisions(faces)}
-        assert len(first) == REPEATS
+        assert len({tuple(folds[0][1]) for folds in divisions}) == REPEATS  # all differ
 
     def test_a_prediction_comes_from_fits_without_its_person(
         self, faces: Faces, monkeypatch: pytest.MonkeyPatch
@@ -326,21 +305,19 @@ class TestFolds:
         rows = [np.flatnonzero(faces.labels == label)[:4] for label in range(7)]
         few = faces.subset(np.concatenate(rows))
         with pytest.raises(DataError, match="5 photographs of one label and 5 people"):
-            compare(replace(few, sets=np.full(len(few.labels), "one")), ("temperature",))
+            compare(replace(few, sets=np.full(len(few.labels), "one")))
 
+    @pytest.mark.usefixtures("quick")
     def test_a_cell_that_is_rarer_than_folds_is_held_out_too(self, faces: Faces) -> None:
         """Warnings are errors here: scikit-learn's about such a cell is for nobody to see."""
         alone = replace(faces, sets=np.where(np.arange(210) == 0, "rare", "one"))
         assert cross_validate("temperature", 0.0, alone)[0].sum() == pytest.approx(1.0)
 
-    def test_predictions_are_distributions(self, faces: Faces) -> None:
-        answers = cross_validate("bias", 0.1, faces)
-        assert answers.shape == (210, 7)
-        np.testing.assert_allclose(answers.sum(axis=1), 1.0)
-
-    def test_the_same_faces_give_the_same_predictions(self, faces: Faces) -> None:
+    @pytest.mark.usefixtures("quick")
+    def test_the_same_faces_give_the_same_distributions(self, faces: Faces) -> None:
         first, second = (cross_validate("temperature", 0.0, faces) for _ in range(2))
         np.testing.assert_array_equal(first, second)
+        np.testing.assert_allclose(first.sum(axis=1), np.ones(210))
 
 
 def candidate(form: str, loss: float, error: float, strength: float = 0.1) -> Candidate:
@@ -388,15 +365,19 @@ class TestChoose:
 
 @pytest.fixture(scope="module")
 def pairs() -> Faces:
-    """600 faces of 300 people."""
-    return made_faces(600, known_layer("bias"), per_person=2)
+    """300 faces of 150 people."""
+    return made_faces(300, known_layer("bias"), per_person=2)
 
 
 @pytest.fixture(scope="module")
 def candidates(pairs: Faces) -> list[Candidate]:
-    return compare(pairs, ("temperature", "bias"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "FORMS", ("temperature", "bias"))
+        patch.setattr(module, "REPEATS", 1)
+        return compare(pairs)
 
 
+@pytest.mark.usefixtures("quick")
 class TestCompare:
     def test_each_form_is_tried_with_each_strength_the_simplest_first(
         self, candidates: list[Candidate]
@@ -404,21 +385,14 @@ class TestCompare:
         tried = [(one.form, one.strength) for one in candidates]
         assert tried == [("temperature", 0.0), *(("bias", strength) for strength in STRENGTHS)]
 
-    @pytest.fixture
-    def quick(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(module, "REPEATS", 1)
-        monkeypatch.setattr(module, "STRENGTHS", (0.01,))
-
-    @pytest.mark.usefixtures("quick")
-    def test_features_take_part_where_the_network_gives_them(self) -> None:
+    def test_features_take_part_where_the_network_gives_them(
+        self, pairs: Faces, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(module, "FORMS", ("temperature", "features"))
         tried = compare(told_by_features(210))
-        assert [one.form for one in tried] == list(FORMS)
+        assert [one.form for one in tried] == ["temperature", "features"]
         assert choose(tried).form == "features"
-
-    @pytest.mark.usefixtures("quick")
-    def test_features_are_left_out_where_the_network_gives_none(self, pairs: Faces) -> None:
-        tried = compare(pairs.subset(np.arange(210)))
-        assert [one.form for one in tried] == [form for form in FORMS if form != "features"]
+        assert [one.form for one in compare(pairs)] == ["temperature"]
 
     def test_the_loss_is_that_of_faces_held_out(
         self, pairs: Faces, candidates: list[Candidate]
@@ -439,9 +413,12 @@ class TestCompare:
     def test_the_form_of_made_data_is_found(self, candidates: list[Candidate]) -> None:
         assert choose(candidates).form == "bias"
 
-    def test_faces_are_judged_by_their_weights(self, pairs: Faces) -> None:
-        weights = np.where(np.arange(600) % 3, 0.0, 3.0)
-        (one,) = compare(replace(pairs, weights=weights), ("temperature",))
+    def test_faces_are_judged_by_their_weights(
+        self, pairs: Faces, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(module, "FORMS", ("temperature",))
+        weights = np.where(np.arange(300) % 3, 0.0, 3.0)
+        (one,) = compare(replace(pairs, weights=weights))
         counted = weights > 0
         expected = negative_log_likelihood(one.held_out[counted], pairs.labels[counted])
         assert one.loss == pytest.approx(expected)
