@@ -31,10 +31,13 @@ from train.evaluation.figures import compact, evaluate
 from train.evaluation.metrics import (
     answer_figures,
     classification_figures,
-    confident_mistakes,
     roc_curves,
 )
-from train.evaluation.predictions import predict_photographs
+from train.evaluation.predictions import (
+    SplitPredictions,
+    most_confident_mistakes,
+    predict_photographs,
+)
 from train.evaluation.tables import summary
 
 ABC = ("a", "b", "c")
@@ -227,11 +230,13 @@ class TestScores:
         assert figures["answered"] == pytest.approx(3 / 4)
         assert figures["accuracy_answered"] == pytest.approx(2 / 3)
 
-    def test_the_most_confident_mistakes_come_first(self) -> None:
+    def test_the_most_confident_mistakes_come_first(self, splits: dict[str, Dataset]) -> None:
         scores = np.eye(7)[[0, 0, 0, 0, 0]] * np.array([0.5, 0.9, 0.7, 0.99, 0.8])[:, None]
-        reference = np.array([1, 2, 0, 3, 7])  # the third is right, contempt is not judged
-        assert confident_mistakes(scores, reference, 5).tolist() == [3, 1, 0]
-        assert confident_mistakes(scores, reference, 1).tolist() == [3]
+        five = splits["PublicTest"].subset(np.arange(5))
+        five.votes[:] = 9 * np.eye(8)[[1, 2, 0, 3, 7]]  # the third is right, contempt not judged
+        said = SplitPredictions(five, np.zeros(5, bool), None, scores, scores, scores)
+        assert most_confident_mistakes(said, 5).tolist() == [3, 1, 0]
+        assert most_confident_mistakes(said, 1).tolist() == [3]
 
 
 DARK = "dark.png,sad"  # nobody is there
@@ -506,12 +511,15 @@ class TestPeer:
         start = lines.index("| photographs | ours | fer 9.9 |")
         assert [line.split("|")[1].strip() for line in lines[start + 2 :]] == [
             "one: images",
-            "one: mean recall",
-            "one: recall of surprise (1)",
             "one: face found",
-            "one: expected calibration error",
+            "one: mean recall",
+            "one: expected calibration error, faces found",
+            "one: accuracy of the most confident 70%, faces found",
+            "one: accuracy of the most confident 80%, faces found",
+            "one: accuracy of the most confident 90%, faces found",
             "one: not “not sure”, faces found",
             "one: accuracy of these",
+            "one: recall of surprise (1)",
         ]
         assert lines[start + 4].split("|")[3].strip() == "1.000 [1.000, 1.000]"
 
