@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from fer_core import EmotionRecognizer
@@ -23,7 +24,6 @@ from tests.train.evaluation.test_label_check import random_labels
 from train.data.dataset import Dataset
 from train.data.fer2013 import load_splits
 from train.data.photographs import Photograph, read_photographs
-from train.data.synthetic import write_synthetic_dataset
 from train.errors import DataError, PeerError
 from train.evaluate import main
 from train.evaluation import metrics, peer_fer
@@ -44,19 +44,12 @@ ABC = ("a", "b", "c")
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("data")
-    write_synthetic_dataset(folder, (35, 140, 70))
-    return folder
-
-
-@pytest.fixture(scope="module")
-def splits(data: Path) -> dict[str, Dataset]:
+def splits(small_data: Path) -> dict[str, Dataset]:
     """In random order: the generated faces' labels repeat every seven rows."""
     rng = np.random.default_rng(0)
     return {
         split: dataset.subset(rng.permutation(len(dataset)))
-        for split, dataset in load_splits(data).items()
+        for split, dataset in load_splits(small_data).items()
     }
 
 
@@ -354,10 +347,10 @@ class TestPhotographs:
         assert str(people) not in out.read_text()
 
     def test_they_stand_beside_the_dataset(
-        self, people: Path, smoke_run: Path, data: Path, tmp_path: Path
+        self, people: Path, small_model: Path, small_data: Path, tmp_path: Path
     ) -> None:
         out = tmp_path / "out.json"
-        words = ["--model", smoke_run, "--data", data, "--photos", people, "--json", out]
+        words = ["--model", small_model, "--data", small_data, "--photos", people, "--json", out]
         main([*map(str, words), "--public-only"])
         figures = json.loads(out.read_text(), parse_constant=strict)
         assert figures["photos"]["people"]["n"] == 5
@@ -365,8 +358,13 @@ class TestPhotographs:
         assert "fer2013_private" not in figures
 
     def test_the_report_has_a_section_and_plots_of_each_set(
-        self, people: Path, tmp_path: Path
+        self, people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        def touch(_: Figure, path: Path) -> Path:
+            path.touch()
+            return path
+
+        monkeypatch.setattr("train.reporting.plots.save", touch)  # drawing takes a second each
         other = photographs(tmp_path / "other set", "file,label", "happy_f_asian_01.jpg,happy")
         out = tmp_path / "report"
         main(["--photos", str(people), "--photos", str(other), "--report", str(out)])
@@ -390,14 +388,14 @@ class TestPhotographs:
         assert "PublicTest" not in text
 
     def test_recorded_figures_join_those_that_were_there(
-        self, people: Path, smoke_run: Path, tmp_path: Path
+        self, people: Path, small_model: Path, tmp_path: Path
     ) -> None:
         run = tmp_path / "run"
-        shutil.copytree(smoke_run, run)
+        shutil.copytree(small_model, run)
         for _ in range(2):
             main(["--model", str(run), "--photos", str(people), "--record"])
             people = people.rename(tmp_path / "again")
-        before, after = (EmotionModel.load(folder).info.figures for folder in (smoke_run, run))
+        before, after = (EmotionModel.load(folder).info.figures for folder in (small_model, run))
         assert list(after["photos"]) == ["people", "again"]
         assert after["photos"]["people"] == after["photos"]["again"]
         assert after["photos"]["again"]["n"] == 5
@@ -472,15 +470,15 @@ class TestPeer:
     def test_it_stands_beside_ours(
         self,
         python: Path,
-        smoke_run: Path,
-        data: Path,
+        small_model: Path,
+        small_data: Path,
         tmp_path: Path,
         capsys: pytest.CaptureFixture[str],
     ) -> None:
         one = photographs(tmp_path / "one", "file,label", "happy_f_asian_01.jpg,surprise")
         two = photographs(tmp_path / "two", "file,label", "sad_f_african_01.jpg,sad", DARK)
         out = tmp_path / "out.json"
-        words = ["--model", smoke_run, "--data", data, "--photos", one, "--photos", two]
+        words = ["--model", small_model, "--data", small_data, "--photos", one, "--photos", two]
         words += ["--fer-python", python, "--public-only", "--json", out]
         main([*map(str, words)])
         figures = json.loads(out.read_text(), parse_constant=strict)
@@ -491,7 +489,7 @@ class TestPeer:
         assert peer["photos"]["two"]["answered"] == 1.0  # it is never "not sure"
         assert figures["photos"]["one"]["found"] == 1.0
         assert peer["fer2013_public"]["n"] == figures["fer2013_public"]["n"]
-        assert figures["file_bytes"] == (smoke_run / "emotion.tflite").stat().st_size
+        assert figures["file_bytes"] == (small_model / "emotion.tflite").stat().st_size
         output = capsys.readouterr().out
         assert "| PublicTest | ours | fer 9.9 |" in output
         assert "| one: mean recall |" in output
@@ -500,12 +498,12 @@ class TestPeer:
     def test_photographs_alone_stand_in_a_table_of_their_own(
         self,
         python: Path,
-        smoke_run: Path,
+        small_model: Path,
         tmp_path: Path,
         capsys: pytest.CaptureFixture[str],
     ) -> None:
         one = photographs(tmp_path / "one", "file,label", "happy_f_asian_01.jpg,surprise")
-        words = ["--model", smoke_run, "--photos", one, "--fer-python", python]
+        words = ["--model", small_model, "--photos", one, "--fer-python", python]
         main([*map(str, words)])
         lines = capsys.readouterr().out.splitlines()
         start = lines.index("| photographs | ours | fer 9.9 |")
@@ -661,10 +659,14 @@ def strict(constant: str) -> None:
 
 class TestCommand:
     def test_it_writes_the_promised_keys(
-        self, smoke_run: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+        self,
+        small_model: Path,
+        small_data: Path,
+        tmp_path: Path,
+        capsys: pytest.CaptureFixture[str],
     ) -> None:
         out = tmp_path / "deep" / "figures.json"
-        main(["--model", str(smoke_run), "--data", str(data), "--json", str(out)])
+        main(["--model", str(small_model), "--data", str(small_data), "--json", str(out)])
         figures = json.loads(out.read_text(), parse_constant=strict)
         for split in ("public", "private"):
             for kind, classes in (("fer2013", FER2013_LABELS), ("ferplus", FERPLUS_LABELS)):
@@ -677,30 +679,34 @@ class TestCommand:
         assert "accuracy_at_90%" in figures["coverage_public"]
         assert {"model", "version", "commit", "date", "command"} <= set(figures["origin"])
         assert figures["ferplus_public"]["auc"]["contempt"] is None
-        assert str(data) not in out.read_text()
+        assert str(small_data) not in out.read_text()
         assert list(out.parent.iterdir()) == [out]
         said = capsys.readouterr().out
         assert "PrivateTest was read; the entry for experiments/private-test.toml" in said
+        (warning,) = [
+            one for one in figures["warnings"] if one.startswith("PublicTest took part in the fit")
+        ]
+        assert f"WARNING: {warning}" in said
         entry = tomllib.loads(said.partition("[[readings]]")[2].partition("\nwrote ")[0])
         assert entry["fer2013_accuracy"] == round(figures["fer2013_private"]["accuracy"], 4)
 
     def test_public_only_says_and_reports_nothing_of_private_test(
         self,
-        smoke_run: Path,
-        data: Path,
+        small_model: Path,
+        small_data: Path,
         tmp_path: Path,
         capsys: pytest.CaptureFixture[str],
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         monkeypatch.setattr("train.reporting.plots.save", lambda figure, path: path)
-        words = ["--model", str(smoke_run), "--data", str(data), "--report", str(tmp_path)]
+        words = ["--model", str(small_model), "--data", str(small_data), "--report", str(tmp_path)]
         main([*words, "--public-only"])
         output, text = capsys.readouterr().out, (tmp_path / "report.md").read_text()
         assert "| PublicTest | ours |" in output
         assert "PublicTest by FER2013" in text
         assert "learning_curves.png" in text  # of the run's history
         assert "PrivateTest" not in output + text
-        assert str(data) not in text
+        assert str(small_data) not in text
 
     @pytest.mark.parametrize(
         ("package", "words"), [("sklearn", ["--json", "x"]), ("matplotlib", ["--report", "x"])]
@@ -729,9 +735,9 @@ def test_training_and_serving_do_without_scikit_learn(module: str) -> None:
 
 
 def test_evaluation_and_the_app_give_the_same_answers(
-    smoke_run: Path, splits: dict[str, Dataset]
+    small_model: Path, splits: dict[str, Dataset]
 ) -> None:
-    recognizer = EmotionRecognizer.load(smoke_run)
+    recognizer = EmotionRecognizer.load(small_model)
     public = splits["PublicTest"]
     answers = recognizer.recognize_crops(public.faces)
     named = np.array([FER2013_LABELS.index(answer.label) for answer in answers])
