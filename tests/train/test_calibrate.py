@@ -257,13 +257,6 @@ class TestMistakes:
         assert "--trade-off needs photographs of neutral faces" in self.refused(folder, *words)
         assert not drawn.exists()
 
-    def test_a_folder_without_labels(self, folder: Path, tmp_path: Path) -> None:
-        assert "labels.csv cannot be read" in self.refused(folder, "--photos", str(tmp_path))
-
-    def test_two_folders_of_one_name(self, folder: Path, posed: Path) -> None:
-        words = ["--photos", str(posed), "--photos", str(posed)]
-        assert "two folders of photographs are named posed" in self.refused(folder, *words)
-
     def test_a_folder_without_a_model(self, posed: Path, tmp_path: Path) -> None:
         with pytest.raises(SystemExit, match=r"error: There is no model\.json"):
             main(["--model", str(tmp_path), "--photos", str(posed)])

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -119,11 +120,6 @@ def test_the_shipped_pair_has_two_members_with_four_stages(pair: keras.Model) ->
         assert all("pooling" in layer.name or layer.name == "features" for layer in followers)
 
 
-def test_a_network_of_one_trunk_is_its_own_member() -> None:
-    network = plain_network()
-    assert members_of(network) == [network]
-
-
 def test_trimmed_edges_begin_no_stage() -> None:
     assert stage_layers(plain_network()) == ["second", "third"]
 
@@ -204,17 +200,11 @@ def test_the_figure_has_face_evidence_and_the_strongest_channels(
         assert channels == strongest_channels(values).tolist()
         for tile, channel in zip(images[3 + CHANNELS * block :], channels, strict=False):
             assert np.array_equal(tile, values[..., channel])
+    assert_apart(axes)
 
 
-def test_pictures_and_words_stay_within_the_figure_and_apart(
-    recognizer: EmotionRecognizer,
-    pair: keras.Model,
-    face: FaceResult,
-    tmp_path: Path,
-    drawn: list[Figure],
-) -> None:
-    show_features(recognizer.model, pair, face, tmp_path / "x.png")
-    (axes,) = drawn[0].axes
+def assert_apart(axes: Axes) -> None:
+    """Images lie within the figure and apart."""
     _, right = axes.get_xlim()
     bottom, _ = axes.get_ylim()
     places = [image.get_extent() for image in axes.images]  # left, right, bottom, top

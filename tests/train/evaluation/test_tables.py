@@ -63,6 +63,18 @@ class TestPhotographs:
             "warnings": ["of something"],
         }
         text = summary(figures)
+        titles = [row[0].removeprefix("press: ") for row in rows(text) if "press: " in row[0]]
+        assert titles == [
+            "images",
+            "face found",
+            "mean recall",
+            "expected calibration error, faces found",
+            *(f"accuracy of the most confident {n}0%, faces found" for n in (7, 8, 9)),
+            "not “not sure”, faces found",
+            "accuracy of these",
+            "recall of angry (2)",
+            "recall of happy (3)",
+        ]
         assert cells(text, "photographs")[1:] == ["ours", "fer"]
         for title, expected in (
             ("images", ["5", "5"]),
