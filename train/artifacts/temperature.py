@@ -52,21 +52,13 @@ def calibrate_on_dataset(model: EmotionModel, public: Dataset) -> ModelInfo:
     """Fit temperature and abstention threshold on PublicTest.
 
     Fitted on the seven emotions of the ferplus head, on faces with a majority among the seven.
-
-    Args:
-        model: as the app would load it.
-        public: PublicTest.
-
-    Returns:
-        The model's info with the new calibration, without the metrics of the old one.
+    Returns the model's info with them, without the metrics of the old calibration.
 
     Raises:
         DataError: no face of PublicTest has a majority among its votes.
     """
-    reference = public.reference
-    judged = need_judged(reference, "PublicTest")
-    labels = reference[judged]
-    heads = dataset_logits(model, public.subset(judged))
+    judged = public.subset(need_judged(public.reference, "PublicTest"))
+    labels, heads = judged.reference, dataset_logits(model, judged)
     temperature = fit_temperature(heads["ferplus"][:, : len(FER2013_LABELS)], labels)
     calibration = replace(
         round_calibration(Calibration.temperature(temperature)),

@@ -70,11 +70,7 @@ def dataset_faces(model: EmotionModel, public: Dataset) -> LabelledLogits:
 
 
 def default_weights(sets: Sets, dataset: LabelledLogits | None) -> dict[str, float]:
-    """Make the weights of cells that are not 1 by default: of neutral and of the dataset's faces.
-
-    Returns:
-        By "LABEL" or "SET/LABEL", as in `cell_weights`.
-    """
+    """Make the weights of cells that are not 1 by default, as `cell_weights` takes them."""
     labels = np.concatenate([one.labels[one.found] for one in sets.values()])
     neutral = FER2013_LABELS.index("neutral")
     weights = {"neutral": NEUTRAL_WEIGHT} if (labels == neutral).any() else {}
@@ -137,8 +133,8 @@ def sets_fitted_on(info: ModelInfo, sets: Sets) -> list[str]:
     digests = info.calibration.figures.get("digests", {})
     return [
         name
-        for name, predictions in sets.items()
-        if name in digests and digests[name] == digest(predictions.photographs)
+        for name, one in sets.items()
+        if name in digests and digests[name] == digest(one.photographs)
     ]
 
 
@@ -178,24 +174,17 @@ def _with_probabilities(
 
 
 def choose_threshold(sets: Sets, probabilities: FloatArray) -> float:
-    """Find the confidence above which `ANSWERED` of the faces lie.
+    """Find the confidence above which `ANSWERED` of the faces lie, in sets of `MANY_EMOTIONS`.
+
+    It is 0 where there is no such set, or too few faces are reliable.
 
     Args:
         sets: of the faces.
         probabilities: (N, 7) of the faces found, row by row.
-
-    Returns:
-        The threshold; 0 where no set has `MANY_EMOTIONS`, or too few faces are reliable.
     """
-    counted = np.concatenate(
-        [
-            np.full(predictions.found.sum(), len(set(predictions.labels)) >= MANY_EMOTIONS)
-            for predictions in sets.values()
-        ]
-    )
-    reliable = np.concatenate(
-        [predictions.reliable[predictions.found] for predictions in sets.values()]
-    )
+    reliable = np.concatenate([one.reliable[one.found] for one in sets.values()])
+    has_many = [len(set(one.labels)) >= MANY_EMOTIONS for one in sets.values()]
+    counted = np.repeat(has_many, [one.found.sum() for one in sets.values()])
     confidence = np.where(reliable, probabilities.max(axis=1), 0.0)[counted]
     if not len(confidence):
         return 0.0
@@ -230,10 +219,9 @@ def calibrate_on_photographs(
     best = choose(candidates)
     of_dataset = faces.sets == DATASET
     threshold = floor_threshold(choose_threshold(sets, best.held_out[~of_dataset]))
-    replaced = _with_probabilities(sets, best.held_out, threshold)
     figures = {
         name: compact_photographs(photograph_figures(predictions))
-        for name, predictions in replaced.items()
+        for name, predictions in _with_probabilities(sets, best.held_out, threshold).items()
     }
     if dataset is not None:
         figures[DATASET] = majority_figures(dataset.labels, best.held_out[of_dataset])
@@ -244,9 +232,7 @@ def calibrate_on_photographs(
             "strength": best.strength,
             "weights": dict(special),
             "loss": round(best.loss, 4),
-            "digests": {
-                name: digest(predictions.photographs) for name, predictions in sets.items()
-            },
+            "digests": {name: digest(one.photographs) for name, one in sets.items()},
             "cross_validated": figures,
         },
     )
