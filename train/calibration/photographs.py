@@ -145,11 +145,8 @@ def held_out_predictions(
 
     Args:
         info: with a calibration fitted on photographs.
-        sets: all those that it was fitted on, by name.
+        sets: by name, at least those that it was fitted on, which are returned.
         dataset: faces of PublicTest, if it was fitted on them, too.
-
-    Returns:
-        The same with other probabilities.
     """
     calibration = info.calibration
     fitted = {name: sets[name] for name in calibration.fitted_on if name != DATASET}

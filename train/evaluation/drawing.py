@@ -34,13 +34,8 @@ def draw_split(
 ) -> list[Plot]:
     """Draw confusion, ROC curves, reliability, risk and coverage, and mistakes of one split.
 
-    Args:
-        folder: where to, made when missing.
-        split: its name.
-        figures: from `all_figures`.
-        predictions: of the split.
+    `figures` are those of `all_figures`.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     suffix, ending = split.removesuffix("Test").lower(), ENDINGS[split]
     dataset = predictions.dataset
     heads = [("FER2013", "fer2013", FER2013_LABELS, predictions.fer2013, dataset.labels)]
@@ -89,11 +84,7 @@ def draw_photographs(
 ) -> list[Plot]:
     """Draw confusion, reliability, risk and coverage, and mistakes of one set of photographs.
 
-    Args:
-        folder: where to, made when missing.
-        name: of the set.
-        values: its metrics, from `photograph_figures`.
-        predictions: its predictions.
+    `values` are those of `photograph_figures`; the folder is made when missing.
     """
     folder.mkdir(parents=True, exist_ok=True)
     rows = confusion_rows(values)

@@ -63,17 +63,15 @@ def classification_figures(
     """
     predicted, judged = probabilities.argmax(axis=1), labels >= 0
     # Shifts need the rows without a label, too.
-    alignment = check_labels(labels, predicted, classes)
-    predicted = predicted[judged]
-    labels, probabilities, fresh = labels[judged], probabilities[judged], ~copies[judged]
-    right = predicted == labels
-    without_near: dict[str, Any] = {}
+    in_step = check_labels(labels, predicted, classes)
+    kept = {"deduplicated": ~copies[judged]}
     if near_copies is not None:
-        new = fresh & ~near_copies[judged]
-        without_near = {
-            **accuracy("accuracy_without_near_copies", right[new]),
-            "n_without_near_copies": int(new.sum()),
-        }
+        kept["without_near_copies"] = ~(copies | near_copies)[judged]
+    labels, predicted, probabilities = labels[judged], predicted[judged], probabilities[judged]
+    right = predicted == labels
+    of_kept: dict[str, Any] = {}
+    for name, rows in kept.items():
+        of_kept |= {**accuracy(f"accuracy_{name}", right[rows]), f"n_{name}": int(rows.sum())}
     occurring, counts = np.unique(labels, return_counts=True)
     names = [classes[index] for index in occurring]
     scores: Mapping[str, Any] = classification_report(
@@ -87,10 +85,8 @@ def classification_figures(
     auc = class_aucs(probabilities, labels, classes)
     return {
         **accuracy("accuracy", right),
-        **accuracy("accuracy_deduplicated", right[fresh]),
         "n": len(labels),
-        "n_deduplicated": int(fresh.sum()),
-        **without_near,
+        **of_kept,
         **{
             f"{average}_{kind}": scores[f"{average} avg"][key]
             for average in ("macro", "weighted")
@@ -102,7 +98,7 @@ def classification_figures(
         "auc": auc,
         "support": dict(zip(names, counts.tolist(), strict=True)),
         "confusion": confusion_matrix(labels, predicted, labels=range(len(classes))).tolist(),
-        "in_step": alignment,
+        "in_step": in_step,
     }
 
 
@@ -119,8 +115,8 @@ def answer_figures(
         probabilities: (N, 7).
         reference: (N,) labels, of which at least one is 0..6; images with others are left out.
         threshold: the confidence below which the app predicted "not sure".
-        copies: (N,) whether the image is also a training image.
-        near_copies: (N,) whether a training image shows the same photograph; None: unknown.
+        copies: as in `classification_figures`.
+        near_copies: as in `classification_figures`.
 
     Returns:
         answer: as `classification_figures`, and main_five_f1, the mean F1 of `MAIN_FIVE`.

@@ -33,14 +33,14 @@ def write_report(
 
     Args:
         folder: where to, made when missing.
-        figures: from `all_figures`.
+        figures: from `all_figures`, of these predictions by split and by set of photographs.
         by_split: from `predict_splits`; may be empty.
-        photographs: predictions of photographs by the name of their set; may be empty.
+        photographs: from `predict_photographs`; may be empty.
         origin: model, version, commit, date and command.
         history: the epochs of the run, from `read_history`; may be empty.
 
     Returns:
-        What was written.
+        The files.
     """
     folder.mkdir(parents=True, exist_ok=True)
     sections: list[str | Plot] = [
