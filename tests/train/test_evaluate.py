@@ -287,13 +287,6 @@ class TestPhotographs:
         monkeypatch.setattr(EmotionPrediction, "is_uncertain", property(lambda _: True))
         assert predict_photographs(recognizer, taken[:1]).uncertain.all()
 
-    def test_photographs_of_nobody_have_logits_of_zeros(
-        self, recognizer: EmotionRecognizer, people: Path
-    ) -> None:
-        said = predict_photographs(recognizer, read_photographs(people)[4:])
-        np.testing.assert_array_equal(said.logits["ferplus"], np.zeros((1, 8)))
-        np.testing.assert_array_equal(said.logits["fer2013"], np.zeros((1, 7)))
-
     def test_of_several_faces_the_largest_is_answered(self, recognizer: EmotionRecognizer) -> None:
         path = EXAMPLES / "group_happy-surprise-angry_01.jpg"
         said = predict_photographs(recognizer, [Photograph(path, "happy")])
@@ -513,16 +506,6 @@ class TestIntervals:
         narrower = widths(100) / widths(1600)
         assert ((narrower > 3) & (narrower < 5)).all()  # as the root of the number
 
-    def test_the_same_answers_give_the_same_figures(self, splits: dict[str, Dataset]) -> None:
-        public = splits["PublicTest"]
-        oracle = model_that_knows(public)
-        moved = public.subset(np.arange(len(public)))
-        moved.labels[::3] = 0
-        first, second = (evaluate_public(oracle, splits, moved) for _ in range(2))
-        assert first == second
-        low, high = first["fer2013_public"]["accuracy_interval"]
-        assert low < high
-
 
 class TestWarnings:
     def test_shuffled_labels(self, splits: dict[str, Dataset]) -> None:
@@ -560,21 +543,6 @@ class TestWarnings:
         (sentence,) = figures["warnings"]
         assert sentence.startswith("PublicTest by FER2013: the class names are in another order")
         assert "neutral as sad" in sentence
-
-    def test_a_model_that_has_learned_nothing(self, splits: dict[str, Dataset]) -> None:
-        plain = Calibration.temperature(1.0)
-        info = ModelInfo("blank", "0", "none", "", PreprocessingSpec(), False, plain, 0.5)
-        rng = np.random.default_rng(0)
-        blank = EmotionModel(
-            lambda inputs: {
-                "ferplus": rng.normal(size=(len(inputs), 8)),
-                "fer2013": rng.normal(size=(len(inputs), 7)),
-            },
-            info,
-        )
-        figures = evaluate(blank, splits, public_only=True)
-        assert len(figures["warnings"]) == 2
-        assert all("has learned nothing, or" in sentence for sentence in figures["warnings"])
 
 
 class TestWithoutVotes:

@@ -224,9 +224,8 @@ class TestFitOfFeatures:
         assert found.features.shape == (7, 8)
         assert accuracy(found, told_by_features(400, seed=1)) > 0.95
 
-    @pytest.mark.parametrize("form", [form for form in FORMS if form != "features"])
-    def test_no_other_form_sees_them(self, form: str) -> None:
-        found = fit(form, self.STRENGTH, told_by_features(400))
+    def test_no_other_form_sees_them(self) -> None:
+        found = fit("matrix", self.STRENGTH, told_by_features(400))
         assert found.features.shape == (7, 0)
         assert accuracy(found, told_by_features(400, seed=1)) < 0.25
 
@@ -320,47 +319,58 @@ class TestFolds:
         np.testing.assert_allclose(first.sum(axis=1), np.ones(210))
 
 
-def candidate(form: str, loss: float, error: float, strength: float = 0.1) -> Candidate:
-    """One of several whose best has a loss of .5."""
-    return Candidate(form, strength, loss, loss - 0.5, error, np.zeros((0, 7)))
-
-
-class TestChoose:
-    def test_the_simplest_form_within_one_standard_error_is_taken(self) -> None:
-        candidates = [
-            candidate("temperature", 0.60, 0.05),
-            candidate("bias", 0.54, 0.05),
-            candidate("vector", 0.51, 0.05),
-            candidate("matrix", 0.50, 0.0),
-        ]
-        assert choose(candidates).form == "bias"
-
-    def test_just_one_standard_error_is_within(self) -> None:
-        candidates = [candidate("temperature", 0.75, 0.25), candidate("matrix", 0.5, 0.0)]
-        assert choose(candidates).form == "temperature"
-
-    def test_the_best_one_is_taken_where_no_simpler_form_comes_near(self) -> None:
-        candidates = [candidate("temperature", 0.6, 0.01), candidate("matrix", 0.5, 0.0)]
-        assert choose(candidates).form == "matrix"
-
-    def test_a_form_competes_with_its_best_strength(self) -> None:
-        candidates = [
-            candidate("bias", 0.60, 0.05, 0.001),
-            candidate("bias", 0.52, 0.05, 0.01),
-            candidate("bias", 0.70, 0.05, 0.1),
-            candidate("matrix", 0.50, 0.0),
-        ]
-        chosen = choose(candidates)
-        assert (chosen.form, chosen.strength) == ("bias", 0.01)
-
-    def test_of_a_form_the_strongest_penalty_within_two_standard_errors_is_taken(self) -> None:
-        candidates = [
-            candidate("bias", 0.80, 0.05),
-            candidate("matrix", 0.50, 0.0, 0.001),
-            candidate("matrix", 0.55, 0.03, 0.01),
-            candidate("matrix", 0.57, 0.03, 0.1),
-        ]
-        assert choose(candidates).strength == 0.01
+@pytest.mark.parametrize(
+    ("candidates", "chosen"),
+    # Form, strength, loss and standard error of its distance from the best loss, .5.
+    [
+        pytest.param(
+            [
+                ("temperature", 0.0, 0.60, 0.05),
+                ("bias", 0.1, 0.54, 0.05),
+                ("vector", 0.1, 0.51, 0.05),
+                ("matrix", 0.1, 0.50, 0.0),
+            ],
+            1,
+            id="the simplest form within one standard error",
+        ),
+        pytest.param(
+            [("temperature", 0.0, 0.75, 0.25), ("matrix", 0.1, 0.5, 0.0)],
+            0,
+            id="just one standard error is within",
+        ),
+        pytest.param(
+            [("temperature", 0.0, 0.6, 0.01), ("matrix", 0.1, 0.5, 0.0)],
+            1,
+            id="the best one where no simpler form comes near",
+        ),
+        pytest.param(
+            [
+                ("bias", 0.001, 0.60, 0.05),
+                ("bias", 0.01, 0.52, 0.05),
+                ("bias", 0.1, 0.70, 0.05),
+                ("matrix", 0.1, 0.50, 0.0),
+            ],
+            1,
+            id="a form competes with its best strength",
+        ),
+        pytest.param(
+            [
+                ("bias", 0.1, 0.80, 0.05),
+                ("matrix", 0.001, 0.50, 0.0),
+                ("matrix", 0.01, 0.55, 0.03),
+                ("matrix", 0.1, 0.57, 0.03),
+            ],
+            2,
+            id="of a form the strongest penalty within two standard errors",
+        ),
+    ],
+)
+def test_choice(candidates: list[tuple[str, float, float, float]], chosen: int) -> None:
+    given = [
+        Candidate(form, strength, loss, loss - 0.5, error, np.zeros((0, 7)))
+        for form, strength, loss, error in candidates
+    ]
+    assert choose(given) is given[chosen]
 
 
 @pytest.fixture(scope="module")
