@@ -31,6 +31,7 @@ def photographs(folder: Path, pictures: list[Path], copies: int) -> Path:
     rows = ["file,label"]
     for path in pictures:
         with Image.open(path) as picture:
+            picture.thumbnail((256, 256))
             for copy in range(copies):
                 name = f"{path.stem}_{copy}.jpg"
                 ImageEnhance.Brightness(picture).enhance(1 - 0.15 * copy).save(folder / name)

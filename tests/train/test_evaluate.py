@@ -109,7 +109,7 @@ class TestScores:
         scores = np.eye(3)[[0, 0, 1, 1, 2, 0]]
         labels = np.array([0, 0, 0, 1, 1, -1])  # the last is not judged; class 2 does not occur
         copies = np.array([True, False, False, False, False, False])
-        figures = classification_figures(scores, labels, copies, ABC)
+        figures = classification_figures(scores, labels, ABC, copies)
         assert figures["n"] == 5
         assert figures["n_deduplicated"] == 4
         assert figures["accuracy"] == pytest.approx(3 / 5)
@@ -130,7 +130,7 @@ class TestScores:
         rng = np.random.default_rng(3)
         labels = np.array([0, 0, 1, 1, 1, 0, 1, 0, -1])
         scores = softmax(rng.normal(size=(9, 3)).round(1))
-        figures = classification_figures(scores, labels, np.zeros(9, bool), ABC)
+        figures = classification_figures(scores, labels, ABC, np.zeros(9, bool))
         for index, name in enumerate("ab"):
             of_class = scores[labels == index, index]
             of_others = scores[labels == 1 - index, index]
@@ -155,7 +155,7 @@ class TestScores:
             assert (false_rate[0], true_rate[0], false_rate[-1], true_rate[-1]) == (0, 0, 1, 1)
 
     def test_pictures_that_are_all_copies_leave_no_deduplicated_score(self) -> None:
-        figures = classification_figures(np.eye(3), np.arange(3), np.ones(3, bool), ABC)
+        figures = classification_figures(np.eye(3), np.arange(3), ABC, np.ones(3, bool))
         assert figures["accuracy_deduplicated"] is None
         assert figures["accuracy_deduplicated_interval"] is None
 
@@ -168,10 +168,10 @@ class TestScores:
     def test_near_copies_are_left_out_where_they_are_known(self) -> None:
         labels, scores = np.array([0, 0, 1, 1]), np.eye(3)[[0, 1, 1, 0]]
         copies, near = np.array([True, False, False, False]), np.array([False, False, True, False])
-        figures = classification_figures(scores, labels, copies, ABC, near)
+        figures = classification_figures(scores, labels, ABC, copies, near)
         assert figures["n_without_near_copies"] == 2
         assert figures["accuracy_without_near_copies"] == 0.0
-        figures = classification_figures(scores, labels, copies, ABC)
+        figures = classification_figures(scores, labels, ABC, copies)
         assert "accuracy_without_near_copies" not in figures
 
     def test_the_answer_is_judged_on_the_seven_and_by_the_mean_f1_of_five(self) -> None:
@@ -495,7 +495,7 @@ class TestIntervals:
             labels = np.arange(count) % 7
             scores = softmax(np.random.default_rng(1).normal(size=(count, 7)) + np.eye(7)[labels])
             figures = {
-                **classification_figures(scores, labels, np.zeros(count, bool), FER2013_LABELS),
+                **classification_figures(scores, labels, FER2013_LABELS, np.zeros(count, bool)),
                 **answer_figures(scores, labels, 0.5, np.zeros(count, bool))["calibration"],
             }
             intervals = [figures[f"{name}_interval"] for name in ("accuracy", "macro_f1", "ece")]

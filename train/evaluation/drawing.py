@@ -9,17 +9,18 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fer_core.calibration import risk_coverage
-from fer_core.emotions import EMOTIONS, FER2013_LABELS, FERPLUS_LABELS
+from fer_core.emotions import EMOTIONS, FER2013_LABELS
 from fer_core.preprocessing import UInt8Array
 from train.data.dataset import is_judged
 from train.data.photographs import load_photograph
+from train.evaluation.figures import ENDINGS
 from train.evaluation.metrics import roc_curves
 from train.evaluation.predictions import (
     PhotographPredictions,
     SplitPredictions,
     most_confident_mistakes,
 )
-from train.evaluation.tables import ENDINGS, NO_FACE, confusion_rows, size_of_set
+from train.evaluation.tables import NO_FACE, confusion_rows, size_of_set
 from train.reporting import plots
 from train.reporting.contact_sheet import MISTAKE_SIZE, Tile, draw_contact_sheet
 from train.reporting.markdown import Plot, number
@@ -37,12 +38,9 @@ def draw_split(
     `figures` are those of `all_figures`.
     """
     suffix, ending = split.removesuffix("Test").lower(), ENDINGS[split]
-    dataset = predictions.dataset
-    heads = [("FER2013", "fer2013", FER2013_LABELS, predictions.fer2013, dataset.labels)]
-    if dataset.has_votes:
-        heads.append(("FER+", "ferplus", FERPLUS_LABELS, predictions.ferplus, dataset.majority))
     drawn, curves, areas = [], {}, {}
-    for name, head, classes, probabilities, labels in heads:
+    for head, (probabilities, labels, classes) in predictions.heads.items():
+        name = {"fer2013": "FER2013", "ferplus": "FER+"}[head]
         values, judged = figures[f"{head}_{suffix}"], labels >= 0
         curves[name] = roc_curves(probabilities[judged], labels[judged], classes)
         areas[name] = {**values["auc"], "macro": values["macro_auc"]}
@@ -74,7 +72,7 @@ def draw_split(
             title,
             "Images of the dataset, which must not be redistributed.",
             predictions,
-            lambda row: (dataset.faces[row], ""),
+            lambda row: (predictions.dataset.faces[row], ""),
         ),
     ]
 

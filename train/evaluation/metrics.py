@@ -40,8 +40,8 @@ IntArray = NDArray[np.integer]
 def classification_figures(
     probabilities: FloatArray,
     labels: IntArray,
-    copies: NDArray[np.bool_],
     classes: Sequence[str],
+    copies: NDArray[np.bool_],
     near_copies: NDArray[np.bool_] | None = None,
 ) -> dict[str, Any]:
     """Compute the metrics of the most probable class against the label.
@@ -49,8 +49,8 @@ def classification_figures(
     Args:
         probabilities: (N, C).
         labels: (N,), of at least one image.
-        copies: (N,) whether the image is also a training image.
         classes: C names.
+        copies: (N,) whether the image is also a training image.
         near_copies: (N,) whether a training image shows the same photograph; None: unknown.
 
     Returns:
@@ -132,7 +132,7 @@ def answer_figures(
 
     judged = is_judged(reference)
     answer = classification_figures(
-        probabilities, np.where(judged, reference, -1), copies, FER2013_LABELS, near_copies
+        probabilities, np.where(judged, reference, -1), FER2013_LABELS, copies, near_copies
     )
     five = [FER2013_LABELS.index(name) for name in MAIN_FIVE]
     chosen, labels = probabilities[judged], reference[judged]

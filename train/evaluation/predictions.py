@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_core.calibration import softmax
-from fer_core.emotions import FER2013_LABELS
+from fer_core.emotions import FER2013_LABELS, FERPLUS_LABELS
 from fer_core.model import EmotionModel
 from fer_core.preprocessing import DATASET_FACE_SIZE, preprocess
 from fer_core.recognizer import EmotionRecognizer
@@ -39,6 +39,14 @@ class SplitPredictions:
     fer2013: NDArray[np.float64]
     ferplus: NDArray[np.float64]
     seven: NDArray[np.float64]
+
+    @property
+    def heads(self) -> dict[str, tuple[NDArray[np.float64], NDArray[np.int64], tuple[str, ...]]]:
+        """Probabilities, labels and classes of each head; ferplus where there are votes."""
+        heads = {"fer2013": (self.fer2013, self.dataset.labels, FER2013_LABELS)}
+        if self.dataset.has_votes:
+            heads["ferplus"] = (self.ferplus, self.dataset.majority, FERPLUS_LABELS)
+        return heads
 
     @property
     def labels(self) -> NDArray[np.int64]:

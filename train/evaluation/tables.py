@@ -4,12 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fer_core.emotions import BY_NAME, FER2013_LABELS, FERPLUS_LABELS
-from train.evaluation.figures import SETS
+from train.evaluation.figures import ENDINGS, SETS
 from train.evaluation.photograph_groups import MEASURES, TITLES
 from train.reporting.markdown import measured, mistaken_for, number, table, with_interval
 
-ENDINGS = {"PublicTest": "_public", "PrivateTest": ""}
-"""Of the names of a split's metrics of the calibrated prediction."""
 NO_FACE = "no face"
 MISTAKEN = "most often mistaken for"
 CLASS_COLUMNS = {
