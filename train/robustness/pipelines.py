@@ -3,7 +3,7 @@
 Their crops are input of the same network, so that only detection and cropping are compared.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -14,7 +14,7 @@ from fer_core.assets import MODELS_DIR
 from fer_core.blazeface import DETECTOR_FILE
 from fer_core.preprocessing import UInt8Array, to_grey
 from fer_core.recognizer import EmotionRecognizer
-from fer_core.results import FaceResult
+from fer_core.results import RecognitionResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +42,8 @@ class FaceCrop:
 
 Pipeline = Callable[[UInt8Array], list[FaceCrop]]
 
-WHOLE, HAAR, BOX, OUR_BOX, OURS = (
-    "whole picture",
-    "Haar crop",
-    "MediaPipe box",
-    "our faces, box only",
-    "ours",
-)
+WHOLE, HAAR, BOX = "whole picture", "Haar crop", "MediaPipe box"
+OUR_BOX, OURS = "our faces, box only", "ours"
 
 
 def build_pipelines(recognizer: EmotionRecognizer) -> dict[str, Pipeline]:
@@ -66,39 +61,33 @@ def build_pipelines(recognizer: EmotionRecognizer) -> dict[str, Pipeline]:
     )
     mediapipe_boxes = _mediapipe_boxes()
 
-    def whole(image: UInt8Array) -> list[FaceCrop]:
-        height, width = image.shape[:2]
-        return [_crop(image, (0, 0, width, height), size)]
-
     def haar(image: UInt8Array) -> list[FaceCrop]:
         grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
         found = cascade.detectMultiScale(grey, scaleFactor=1.1, minNeighbors=5, minSize=(30, 30))
         return [_crop(image, (x, y, x + w, y + h), size) for x, y, w, h in found]
 
-    def box(image: UInt8Array) -> list[FaceCrop]:
-        return [_crop(image, found, size) for found in mediapipe_boxes(image)]
-
-    last: tuple[UInt8Array | None, Sequence[FaceResult]] = (None, ())
-
-    def recognize(image: UInt8Array) -> Sequence[FaceResult]:
-        nonlocal last  # two pipelines process the same image in succession
-        if last[0] is not image:
-            last = (image, recognizer.recognize(image).faces)
-        return last[1]
-
-    def our_box(image: UInt8Array) -> list[FaceCrop]:
-        return [_crop(image, face_edges(face), size) for face in recognize(image)]
+    last: tuple[UInt8Array | None, list[FaceCrop]] = (None, [])
 
     def ours(image: UInt8Array) -> list[FaceCrop]:
-        return [FaceCrop(face_edges(face), face.aligned) for face in recognize(image)]
+        nonlocal last  # two pipelines process the same image in succession
+        if last[0] is not image:
+            last = (image, aligned_crops(recognizer.recognize(image)))
+        return last[1]
 
-    return {WHOLE: whole, HAAR: haar, BOX: box, OUR_BOX: our_box, OURS: ours}
+    return {
+        WHOLE: lambda image: [_crop(image, (0, 0, image.shape[1], image.shape[0]), size)],
+        HAAR: haar,
+        BOX: lambda image: [_crop(image, box, size) for box in mediapipe_boxes(image)],
+        OUR_BOX: lambda image: [_crop(image, crop.box, size) for crop in ours(image)],
+        OURS: ours,
+    }
 
 
-def face_edges(face: FaceResult) -> tuple[float, float, float, float]:
-    """Return x_min, y_min, x_max, y_max of a face's box, in pixels."""
-    box = face.detection.box
-    return box.x_min, box.y_min, box.x_max, box.y_max
+def aligned_crops(result: RecognitionResult) -> list[FaceCrop]:
+    """Return the aligned crops of all faces that were recognized."""
+    boxes = (face.detection.box for face in result.faces)
+    edges = ((box.x_min, box.y_min, box.x_max, box.y_max) for box in boxes)
+    return [FaceCrop(box, face.aligned) for box, face in zip(edges, result.faces, strict=True)]
 
 
 def _crop(image: UInt8Array, box: tuple[float, float, float, float], size: int) -> FaceCrop:
@@ -106,7 +95,7 @@ def _crop(image: UInt8Array, box: tuple[float, float, float, float], size: int) 
     left, top, right, bottom = (round(edge) for edge in box)
     height, width = image.shape[:2]
     part = image[max(0, top) : min(height, bottom), max(0, left) : min(width, right)]
-    if part.size == 0:
+    if part.size == 0:  # the detector's box lies outside of the image
         part = image
     shrink = max(part.shape[:2]) > size
     method = cv2.INTER_AREA if shrink else cv2.INTER_LINEAR

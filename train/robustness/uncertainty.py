@@ -1,6 +1,6 @@
 """Counts confident wrong predictions: on hidden faces, turned heads and images without a face."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -34,7 +34,7 @@ def measure_changes(
     """
     order = np.random.default_rng(SEED).permutation(len(photographs))
     counts = {name: dict.fromkeys(("answered", "sure", "changed", "surely_changed"), 0)
-            for name in CHANGES}  # fmt: skip
+              for name in CHANGES}  # fmt: skip
     taken = 0
     for row in progress(order.tolist(), "changed faces"):
         if taken == count:
@@ -49,12 +49,10 @@ def measure_changes(
             changed = change(image, faces[0].detection, np.random.default_rng((SEED, row)))
             found = recognizer.recognize(changed).faces
             if found:
-                emotion = found[0].emotion
-                other = emotion.label != photograph.label
-                counts[name]["answered"] += 1
-                counts[name]["sure"] += not emotion.is_uncertain
-                counts[name]["changed"] += other
-                counts[name]["surely_changed"] += other and not emotion.is_uncertain
+                sure = not found[0].emotion.is_uncertain
+                other = found[0].emotion.label != photograph.label
+                _add(counts[name], answered=True, sure=sure, changed=other,
+                     surely_changed=other and sure)  # fmt: skip
     return {"n": taken, **counts}
 
 
@@ -67,16 +65,15 @@ def measure_turns(
         By range of degrees: n; right; sure, not marked uncertain; surely_wrong, wrong and sure.
     """
     counts = {f"{low} to {high}°": dict.fromkeys(("n", "right", "sure", "surely_wrong"), 0)
-            for low, high in pairwise(TURNS)}  # fmt: skip
+              for low, high in pairwise(TURNS)}  # fmt: skip
     for photograph in progress(photographs, "turned faces"):
         faces = recognizer.recognize(load_photograph(photograph)).faces
         if faces:
-            emotion, turn = faces[0].emotion, faces[0].detection.turn
-            row = list(counts.values())[int(np.searchsorted(TURNS[1:-1], turn, side="right"))]
-            row["n"] += 1
-            row["right"] += emotion.label == photograph.label
-            row["sure"] += not emotion.is_uncertain
-            row["surely_wrong"] += emotion.label != photograph.label and not emotion.is_uncertain
+            sure = not faces[0].emotion.is_uncertain
+            right = faces[0].emotion.label == photograph.label
+            band = int(np.searchsorted(TURNS[1:-1], faces[0].detection.turn, side="right"))
+            _add(list(counts.values())[band], n=True, right=right, sure=sure,
+                 surely_wrong=sure and not right)  # fmt: skip
     return counts
 
 
@@ -84,32 +81,32 @@ def measure_false_faces(
     recognizer: EmotionRecognizer, images: Iterable[UInt8Array], what: str
 ) -> dict[str, int]:
     """Count the images without a person that get a prediction, and one not marked uncertain."""
-    counts = {"n": 0, "answered": 0, "sure": 0}
+    counts = dict.fromkeys(("n", "answered", "sure"), 0)
     for image in progress(list(images), what):
         faces = recognizer.recognize(image).faces
-        counts["n"] += 1
-        counts["answered"] += bool(faces)
-        counts["sure"] += any(not face.emotion.is_uncertain for face in faces)
+        sure = any(not face.emotion.is_uncertain for face in faces)
+        _add(counts, n=True, answered=bool(faces), sure=sure)
     return counts
 
 
-def describe(figures: dict[str, Any]) -> str:
+def _add(counts: dict[str, int], **happened: bool) -> None:
+    for name, value in happened.items():
+        counts[name] += value
+
+
+def describe(figures: Mapping[str, Any]) -> str:
     """Format the counts as Markdown tables."""
     parts = []
     if "changes" in figures:
-        n = figures["changes"]["n"]
-        rows = [
-            (name, *(str(figures["changes"][name][key]) for key in
-                     ("answered", "sure", "changed", "surely_changed")))
-            for name in CHANGES
-        ]  # fmt: skip
-        header = (f"of {n} faces", "answered", "sure", "changed", "surely changed")
-        parts.append(table(header, rows))
-        rows = [(name, *map(str, counts.values())) for name, counts in figures["turns"].items()]
-        parts.append(table(("head turned by", "faces", "right", "sure", "surely wrong"), rows))
-    rows = [
-        (name, *(str(counts[key]) for key in ("n", "answered", "sure")))
-        for name, counts in figures["invented"].items()
-    ]
-    parts.append(table(("without a person", "images", "answered", "sure"), rows))
+        changes = dict(figures["changes"])
+        parts.append(_table(f"of {changes.pop('n')} faces", changes))
+        parts.append(_table("head turned by", figures["turns"], "faces"))
+    parts.append(_table("without a person", figures["invented"], "images"))
     return "\n\n".join(parts)
+
+
+def _table(title: str, counts: Mapping[str, Mapping[str, int]], total: str = "") -> str:
+    """Format counts with a row for each name and a column for each count; `total` heads n."""
+    keys = next(iter(counts.values()))
+    header = (title, *(total if key == "n" else key.replace("_", " ") for key in keys))
+    return table(header, [(name, *map(str, row.values())) for name, row in counts.items()])

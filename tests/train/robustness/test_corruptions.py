@@ -129,14 +129,3 @@ def test_blur_is_measured_by_the_face(faces: list[np.ndarray]) -> None:
 def test_downscaling_takes_what_is_finer_than_the_pixels_left() -> None:
     stripes = np.tile((np.arange(48) % 2 * 200).astype(np.uint8), (48, 1))
     assert corrupted(stripes, "downscaling", 2).std() < 2  # 24 pixels are left
-
-
-@pytest.mark.parametrize("strength", [0, 6, -1])
-def test_an_unknown_strength_is_refused(strength: int, faces: list[np.ndarray]) -> None:
-    with pytest.raises(ValueError, match=f"got {strength}"):
-        corrupted(faces[0], "jpeg", strength)
-
-
-def test_an_unknown_fault_is_refused(faces: list[np.ndarray]) -> None:
-    with pytest.raises(KeyError, match="fog"):
-        corrupted(faces[0], "fog", 1)

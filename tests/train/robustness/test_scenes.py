@@ -35,20 +35,20 @@ def faces() -> list[KnownFace]:
 
 
 def scene_of(faces: list[KnownFace], seed: int, **options: Any) -> Scene:
-    return make_scene(faces, [3, 5, 0], np.random.default_rng(seed), **(SMALL | options))
+    chosen = [faces[3], faces[5], faces[0]]
+    return make_scene(chosen, np.random.default_rng(seed), **(SMALL | options))
 
 
 @pytest.fixture(scope="module")
 def places(faces: list[KnownFace]) -> list[tuple[tuple[int, int], tuple[PlacedFace, ...]]]:
     """(width, height) and faces of 300 scenes that nobody paints."""
-    sources = list(range(5))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scenes, "_paste", lambda *_: None)
         patch.setattr(scenes, "add_faults", lambda picture, *_: picture)
         patch.setattr(
             scenes, "background", lambda width, height, _: np.zeros((height, width, 3), np.uint8)
         )
-        made = [make_scene(faces, sources, np.random.default_rng(seed)) for seed in range(300)]
+        made = [make_scene(faces[:5], np.random.default_rng(seed)) for seed in range(300)]
     return [((s.image.shape[1], s.image.shape[0]), s.faces) for s in made]
 
 
@@ -119,14 +119,13 @@ def test_a_third_stands_upright_and_the_others_roll_either_way(places: list) -> 
     assert 0.9 * MAX_ROLL < rolls.max() <= MAX_ROLL
 
 
-def test_a_placed_face_names_its_source_and_label(faces: list[KnownFace]) -> None:
-    placed = scene_of(faces, 1).faces
-    assert [(face.source, face.label) for face in placed] == [(3, 3), (5, 5), (0, 0)]
+def test_a_placed_face_names_its_label(faces: list[KnownFace]) -> None:
+    assert [face.label for face in scene_of(faces, 1).faces] == [3, 5, 0]
 
 
 def test_a_face_that_finds_no_room_is_left_out(faces: list[KnownFace]) -> None:
     crowd = make_scene(
-        faces, [0] * 12, np.random.default_rng(0), sizes=((640, 480),), heights=(200.0, 300.0)
+        faces[:1] * 12, np.random.default_rng(0), sizes=((640, 480),), heights=(200.0, 300.0)
     )
     assert 1 <= len(crowd.faces) < 12
 
@@ -190,7 +189,6 @@ def test_the_pixels_at_a_placed_face_are_that_face(
         face = known(np.random.default_rng(seed))
         scene = make_scene(
             [face],
-            [0],
             np.random.default_rng(seed),
             strength=0.0,
             sizes=((640, 480),),
