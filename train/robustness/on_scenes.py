@@ -4,7 +4,6 @@ Every `measure_...` returns values for JSON.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -71,35 +70,28 @@ def match(crops: Sequence[FaceCrop], faces: Sequence[PlacedFace]) -> tuple[list[
     return taken, len(crops) - sum(index >= 0 for index in taken)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """Results of a pipeline: (N,) bool, whether each face was found, and predicted correctly."""
-
-    found: NDArray[np.bool_]
-    right: NDArray[np.bool_]
-
-
-def judge(
+def predict_scenes(
     model: EmotionModel, pipelines: dict[str, Pipeline], scenes: Iterable[Scene]
-) -> tuple[list[PlacedFace], dict[str, Outcome]]:
-    """Run all pipelines on scenes with one face each; return the faces, and outcomes by name."""
+) -> tuple[list[PlacedFace], dict[str, NDArray[np.int64]]]:
+    """Run all pipelines on scenes with one face each.
+
+    Returns:
+        The N faces; (N,) predicted labels by pipeline, -1 for a face that was not found.
+    """
     faces: list[PlacedFace] = []
     crops: dict[str, list[UInt8Array | None]] = {name: [] for name in pipelines}
     for scene in scenes:
         faces += scene.faces
         for name, pipeline in pipelines.items():
-            cut = pipeline(scene.image)
+            cuts = pipeline(scene.image)
             # The whole image counts as the crop of the face.
-            index = 0 if name == WHOLE else match(cut, scene.faces)[0][0]
-            crops[name].append(cut[index].pixels if index >= 0 else None)
-    labels = np.array([face.label for face in faces])
-    outcomes = {}
-    for name, cuts in crops.items():
-        found = np.array([crop is not None for crop in cuts])
-        right = np.zeros(len(cuts), bool)
-        right[found] = predict(model, [crop for crop in cuts if crop is not None]) == labels[found]
-        outcomes[name] = Outcome(found, right)
-    return faces, outcomes
+            index = 0 if name == WHOLE else match(cuts, scene.faces)[0][0]
+            crops[name].append(cuts[index].pixels if index >= 0 else None)
+    answers = {name: np.full(len(faces), -1) for name in pipelines}
+    for name, given in crops.items():
+        found = [row for row, crop in enumerate(given) if crop is not None]
+        answers[name][found] = predict(model, [crop for crop in given if crop is not None])
+    return faces, answers
 
 
 def measure_scenes(
@@ -112,61 +104,63 @@ def measure_scenes(
         (faces that Haar, MediaPipe's box and ours all found), and bands `by_height` and `by_roll`,
         each with the metrics of `compare`.
     """
-    sources = np.random.default_rng(SEED).integers(len(faces), size=count)
-    placed, outcomes = judge(
-        model,
-        pipelines,
-        (
-            make_scene([faces[sources[index]]], np.random.default_rng((SEED, 1, index)))
-            for index in progress(range(count), "scenes")
-        ),
+    chosen = [faces[row] for row in np.random.default_rng(SEED).integers(len(faces), size=count)]
+    scenes = (
+        make_scene([face], np.random.default_rng((SEED, 1, index)))
+        for index, face in enumerate(progress(chosen, "scenes"))
     )
+    placed, answers = predict_scenes(model, pipelines, scenes)
     spec = model.info.preprocessing
-    own = predict(model, [prepare_dataset_face(faces[row].image, spec) for row in sources])
-    ceiling = own == [face.label for face in placed]
-    heights = np.array([face.height for face in placed])
-    rolls = np.array([face.roll for face in placed])
+    own = predict(model, [prepare_dataset_face(face.image, spec) for face in chosen])
+    labels, heights, rolls = np.array([(face.label, face.height, face.roll) for face in placed]).T
     groups = {
         "all": np.ones(count, bool),
         "upright_96": (rolls == 0) & (heights >= 96),
-        "common": np.logical_and.reduce([outcomes[name].found for name in (HAAR, BOX, OURS)]),
+        "common": np.logical_and.reduce([answers[name] >= 0 for name in (HAAR, BOX, OURS)]),
     }
-    bands = {"by_height": (heights, HEIGHT_EDGES), "by_roll": (rolls, ROLL_EDGES)}
+
+    def metrics(given: NDArray[np.int64]) -> dict[str, Any]:
+        result: dict[str, Any] = {
+            name: compare(given[rows], own[rows], labels[rows]) for name, rows in groups.items()
+        }
+        for name, values, edges in (
+            ("by_height", heights, HEIGHT_EDGES),
+            ("by_roll", rolls, ROLL_EDGES),
+        ):
+            result[name] = []
+            for low, high in pairwise(edges):
+                rows = (values >= low) & (values < high)
+                band = compare(given[rows], own[rows], labels[rows])
+                result[name].append({"from": low, "to": high, **band})
+        return result
+
     return {
         "n": count,
-        "ceiling": float(ceiling.mean()),
-        "pipelines": {
-            name: {
-                **{key: compare(outcome, ceiling, chosen) for key, chosen in groups.items()},
-                **{
-                    key: [
-                        {"from": low, "to": high}
-                        | compare(outcome, ceiling, (values >= low) & (values < high))
-                        for low, high in pairwise(edges)
-                    ]
-                    for key, (values, edges) in bands.items()
-                },
-            }
-            for name, outcome in outcomes.items()
-        },
+        "ceiling": float((own == labels).mean()),
+        "pipelines": {name: metrics(given) for name, given in answers.items()},
     }
 
 
 def compare(
-    outcome: Outcome, ceiling: NDArray[np.bool_], chosen: NDArray[np.bool_]
+    answers: NDArray[np.int64], own: NDArray[np.int64], labels: NDArray[np.floating]
 ) -> dict[str, Any]:
     """Compute detection rate, accuracy with misses wrong and without misses, and loss of accuracy.
 
     `below_ceiling` is the difference to the dataset crops of the faces found; `margin` is half its
     95 % interval by the normal approximation for paired predictions.
+
+    Args:
+        answers: (N,) predictions in scenes, -1 for a miss.
+        own: (N,) predictions of the dataset crops.
+        labels: (N,) correct labels.
     """
-    seen = chosen & outcome.found
-    lost = ceiling[seen].astype(float) - outcome.right[seen]
+    found, right = answers >= 0, answers == labels
+    lost = (own == labels)[found].astype(float) - right[found]
     return {
-        "n": int(chosen.sum()),
-        "found": mean(outcome.found[chosen]),
-        "accuracy_misses_wrong": mean(outcome.right[chosen]),
-        "accuracy": mean(outcome.right[seen]),
+        "n": len(labels),
+        "found": mean(found),
+        "accuracy_misses_wrong": mean(right),
+        "accuracy": mean(right[found]),
         "below_ceiling": mean(lost),
         "margin": float(1.96 * lost.std() / np.sqrt(len(lost))) if len(lost) else None,
     }
@@ -187,9 +181,10 @@ def measure_strengths(
 
     for strength in SCENE_STRENGTHS:
         rows = progress(range(count), f"faults x {strength}")
-        _, outcomes = judge(model, pipelines, (scene(index, strength) for index in rows))
-        for name, outcome in outcomes.items():
-            result[name].append(float(outcome.right.mean()))
+        scenes = (scene(index, strength) for index in rows)
+        placed, answers = predict_scenes(model, pipelines, scenes)
+        for name, given in answers.items():
+            result[name].append(float((given == [face.label for face in placed]).mean()))
     return {"strengths": list(SCENE_STRENGTHS), "n": count, "accuracy_misses_wrong": result}
 
 

@@ -112,18 +112,6 @@ def _several(part: dict[str, Any], title: str = "Two to five faces in each image
     )
 
 
-def _small(part: dict[str, Any]) -> str:
-    return _several(part, "Small faces in images 1280 pixels wide")
-
-
-def _empty(part: dict[str, Any]) -> str:
-    return _section(
-        f"{part['pictures']} generated images without a face",
-        ("pipeline", "images with a false detection"),
-        part["with_a_face"].items(),
-    )
-
-
 def _photographs(part: dict[str, Any]) -> str:
     return _section(
         f"Real photographs ({part['n']})",
@@ -165,21 +153,22 @@ def _corruptions(part: dict[str, Any]) -> str:
     )
 
 
-def _portraits(part: dict[str, Any]) -> str:
-    rows = part["accuracy"].items()
-    return _section(f"Rendered portraits ({part['n']})", ("change", "accuracy, %"), rows)
-
-
 SECTIONS: dict[str, Callable[[dict[str, Any]], str]] = {
     "scenes": _scenes,
     "strengths": _strengths,
     "several": _several,
-    "small": _small,
-    "empty": _empty,
+    "small": lambda part: _several(part, "Small faces in images 1280 pixels wide"),
+    "empty": lambda part: _section(
+        f"{part['pictures']} generated images without a face",
+        ("pipeline", "images with a false detection"),
+        part["with_a_face"].items(),
+    ),
     "photographs": _photographs,
     "rolls": _rolls,
     "settings": _settings,
-    "portraits": _portraits,
+    "portraits": lambda part: _section(
+        f"Rendered portraits ({part['n']})", ("change", "accuracy, %"), part["accuracy"].items()
+    ),
     "corruptions": _corruptions,
 }
 

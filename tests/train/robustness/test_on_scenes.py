@@ -13,7 +13,7 @@ from tests.train.robustness.faces import half_bright, model_that_sees_sides, str
 from train.data.dataset import Dataset
 from train.robustness import on_scenes
 from train.robustness.corruptions import CORRUPTIONS, STRENGTHS
-from train.robustness.on_scenes import Outcome, compare, known_faces, match
+from train.robustness.on_scenes import compare, known_faces, match
 from train.robustness.pipelines import BOX, HAAR, OURS, WHOLE, FaceCrop
 from train.robustness.scenes import KnownFace, PlacedFace, Scene, dataset_face
 
@@ -79,19 +79,12 @@ def test_a_cut_shows_the_face_whose_center_and_height_are_near(
     assert match(cuts, [FACE] * faces) == expected
 
 
-def figures(
-    found: list[bool], right: list[bool], ceiling: list[bool], chosen: list[bool]
-) -> dict[str, Any]:
-    outcome = Outcome(np.array(found), np.array(right))
-    return strict(compare(outcome, np.array(ceiling), np.array(chosen)))
-
-
 def test_a_miss_is_wrong_or_left_out_and_the_loss_is_that_of_the_faces_found() -> None:
-    found = [True, True, True, True, False]
-    right = [True, False, False, True, False]
-    ceiling = [True, True, True, False, True]
+    labels = np.array([HAPPY, HAPPY, SAD, SAD, SAD])
+    own = np.array([HAPPY, HAPPY, SAD, HAPPY, SAD])
+    answers = np.array([HAPPY, SAD, HAPPY, SAD, -1])
     lost = np.array([0, 1, 1, -1])
-    assert figures(found, right, ceiling, [True] * 5) == {
+    assert strict(compare(answers, own, labels)) == {
         "n": 5,
         "found": 0.8,
         "accuracy_misses_wrong": 0.4,
@@ -101,18 +94,10 @@ def test_a_miss_is_wrong_or_left_out_and_the_loss_is_that_of_the_faces_found() -
     }
 
 
-def test_only_the_chosen_faces_count() -> None:
-    found, right = [True, True, False], [True, False, False]
-    chosen = figures(found, right, [True, True, True], [False, True, True])
-    assert (chosen["n"], chosen["found"], chosen["accuracy"]) == (2, 0.5, 0.0)
-    assert chosen["below_ceiling"] == 1.0
-
-
-@pytest.mark.parametrize(
-    ("chosen", "wrong"), [([False, False], None), ([True, True], 0.0)], ids=["no face", "no find"]
-)
-def test_what_cannot_be_said_is_null(chosen: list[bool], wrong: float | None) -> None:
-    values = figures([False, False], [False, False], [True, True], chosen)
+@pytest.mark.parametrize(("count", "wrong"), [(0, None), (2, 0.0)], ids=["no face", "no find"])
+def test_what_cannot_be_said_is_null(count: int, wrong: float | None) -> None:
+    labels = np.full(count, HAPPY)
+    values = strict(compare(np.full(count, -1), labels, labels))
     assert values["accuracy_misses_wrong"] == wrong
     assert values["accuracy"] is values["below_ceiling"] is values["margin"] is None
 
