@@ -99,23 +99,23 @@ def measure_photographs_in_scenes(
     """
     spec = recognizer.model.info.preprocessing
     labels = [photograph.label for photograph in photographs]
-    alone: list[str | None] = []
-    within: dict[str, list[str | None]] = {name: [] for name in SETTINGS}
+    alone: list[str | None] = [None] * len(labels)
+    within = {name: alone.copy() for name in SETTINGS}
     for index, photograph in enumerate(progress(photographs, "photographs in scenes")):
         image = load_photograph(photograph)
         faces = recognizer.recognize(image).faces
-        alone.append(faces[0].emotion.label if faces else None)
+        if not faces:
+            continue
+        alone[index] = faces[0].emotion.label
+        label = FER2013_LABELS.index(photograph.label)
+        known = known_face(image, faces[0].detection, spec, label)
         for name, strength in SETTINGS.items():
-            answer = None
-            if faces:
-                label = FER2013_LABELS.index(photograph.label)
-                known = known_face(image, faces[0].detection, spec, label)
-                rng = np.random.default_rng((SEED, 5, index))
-                scene = make_scene([known], rng, strength=strength)
-                found = recognizer.recognize(scene.image)
-                (row,), _ = match(aligned_crops(found), scene.faces)
-                answer = found.faces[row].emotion.label if row >= 0 else None
-            within[name].append(answer)
+            rng = np.random.default_rng((SEED, 5, index))
+            scene = make_scene([known], rng, strength=strength)
+            found = recognizer.recognize(scene.image)
+            (row,), _ = match(aligned_crops(found), scene.faces)
+            if row >= 0:
+                within[name][index] = found.faces[row].emotion.label
     result = {"n": len(labels), "alone": mean_recall(labels, alone)}
     for name, answers in within.items():
         rows = [row for row, answer in enumerate(answers) if answer is not None]

@@ -4,7 +4,7 @@ Their crops are input of the same network, so that only detection and cropping a
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import cv2
 import numpy as np
@@ -85,9 +85,7 @@ def build_pipelines(recognizer: EmotionRecognizer) -> dict[str, Pipeline]:
 
 def aligned_crops(result: RecognitionResult) -> list[FaceCrop]:
     """Return the aligned crops of all faces that were recognized."""
-    boxes = (face.detection.box for face in result.faces)
-    edges = ((box.x_min, box.y_min, box.x_max, box.y_max) for box in boxes)
-    return [FaceCrop(box, face.aligned) for box, face in zip(edges, result.faces, strict=True)]
+    return [FaceCrop(astuple(face.detection.box), face.aligned) for face in result.faces]
 
 
 def _crop(image: UInt8Array, box: tuple[float, float, float, float], size: int) -> FaceCrop:
