@@ -119,25 +119,28 @@ def measure_scenes(
         "common": np.logical_and.reduce([answers[name] >= 0 for name in (HAAR, BOX, OURS)]),
     }
 
-    def metrics(given: NDArray[np.int64]) -> dict[str, Any]:
-        result: dict[str, Any] = {
-            name: compare(given[rows], own[rows], labels[rows]) for name, rows in groups.items()
-        }
-        for name, values, edges in (
-            ("by_height", heights, HEIGHT_EDGES),
-            ("by_roll", rolls, ROLL_EDGES),
-        ):
-            result[name] = []
-            for low, high in pairwise(edges):
-                rows = (values >= low) & (values < high)
-                band = compare(given[rows], own[rows], labels[rows])
-                result[name].append({"from": low, "to": high, **band})
-        return result
+    def metrics(given: NDArray[np.int64], rows: NDArray[np.bool_]) -> dict[str, Any]:
+        return compare(given[rows], own[rows], labels[rows])
+
+    def bands(
+        given: NDArray[np.int64], values: NDArray[np.float64], edges: Sequence[int]
+    ) -> list[dict[str, Any]]:
+        return [
+            {"from": low, "to": high, **metrics(given, (values >= low) & (values < high))}
+            for low, high in pairwise(edges)
+        ]
 
     return {
         "n": count,
         "ceiling": float((own == labels).mean()),
-        "pipelines": {name: metrics(given) for name, given in answers.items()},
+        "pipelines": {
+            name: {
+                **{group: metrics(given, rows) for group, rows in groups.items()},
+                "by_height": bands(given, heights, HEIGHT_EDGES),
+                "by_roll": bands(given, rolls, ROLL_EDGES),
+            }
+            for name, given in answers.items()
+        },
     }
 
 

@@ -8,13 +8,14 @@ from dataclasses import astuple, dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from fer_core.assets import MODELS_DIR
 from fer_core.blazeface import DETECTOR_FILE
 from fer_core.preprocessing import UInt8Array, to_grey
 from fer_core.recognizer import EmotionRecognizer
 from fer_core.results import RecognitionResult
+
+Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class FaceCrop:
         pixels: (crop_size, crop_size) uint8 grey, for `preprocess`.
     """
 
-    box: tuple[float, float, float, float]
+    box: Box
     pixels: UInt8Array
 
     @property
@@ -88,20 +89,17 @@ def aligned_crops(result: RecognitionResult) -> list[FaceCrop]:
     return [FaceCrop(astuple(face.detection.box), face.aligned) for face in result.faces]
 
 
-def _crop(image: UInt8Array, box: tuple[float, float, float, float], size: int) -> FaceCrop:
+def _crop(image: UInt8Array, box: Box, size: int) -> FaceCrop:
     """Crop the part of a box inside the image, and resize it."""
     left, top, right, bottom = (round(edge) for edge in box)
-    height, width = image.shape[:2]
-    part = image[max(0, top) : min(height, bottom), max(0, left) : min(width, right)]
-    if part.size == 0:  # the detector's box lies outside of the image
-        part = image
+    part = image[max(0, top) : bottom, max(0, left) : right]
     shrink = max(part.shape[:2]) > size
     method = cv2.INTER_AREA if shrink else cv2.INTER_LINEAR
     crop = np.asarray(cv2.resize(part, (size, size), interpolation=method), dtype=np.uint8)
     return FaceCrop(box, to_grey(crop[np.newaxis])[0])
 
 
-def _mediapipe_boxes() -> Callable[[UInt8Array], list[tuple[float, float, float, float]]]:
+def _mediapipe_boxes() -> Callable[[UInt8Array], list[Box]]:
     """Return MediaPipe's detector with default options: whole image, score .5."""
     import mediapipe as mp
     from mediapipe.tasks.python.core.base_options import BaseOptions
@@ -110,14 +108,13 @@ def _mediapipe_boxes() -> Callable[[UInt8Array], list[tuple[float, float, float,
     model = (MODELS_DIR / DETECTOR_FILE).read_bytes()
     options = FaceDetectorOptions(base_options=BaseOptions(model_asset_buffer=model))
 
-    def boxes(image: UInt8Array) -> list[tuple[float, float, float, float]]:
-        data: NDArray[np.uint8] = np.ascontiguousarray(image)
+    def boxes(image: UInt8Array) -> list[Box]:
+        data = mp.Image(image_format=mp.ImageFormat.SRGB, data=np.ascontiguousarray(image))
         # A new graph takes milliseconds; one left open prints errors at exit.
         with FaceDetector.create_from_options(options) as graph:
-            found = graph.detect(mp.Image(image_format=mp.ImageFormat.SRGB, data=data)).detections
+            found = [detection.bounding_box for detection in graph.detect(data).detections]
         return [
-            (b.origin_x, b.origin_y, b.origin_x + b.width, b.origin_y + b.height)
-            for b in (detection.bounding_box for detection in found)
+            (b.origin_x, b.origin_y, b.origin_x + b.width, b.origin_y + b.height) for b in found
         ]
 
     return boxes
