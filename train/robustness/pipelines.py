@@ -16,19 +16,15 @@ from fer_core.recognizer import EmotionRecognizer
 from fer_core.results import RecognitionResult
 
 Box = tuple[float, float, float, float]
+"""x_min, y_min, x_max, y_max in pixels of the image."""
 
 
 @dataclass(frozen=True, slots=True)
 class FaceCrop:
-    """A crop of a face by a pipeline.
-
-    Attributes:
-        box: x_min, y_min, x_max, y_max in pixels of the image.
-        pixels: (crop_size, crop_size) uint8 grey, for `preprocess`.
-    """
+    """A crop of a face by a pipeline."""
 
     box: Box
-    pixels: UInt8Array
+    pixels: UInt8Array  # (crop_size, crop_size) grey, for `preprocess`
 
     @property
     def center(self) -> tuple[float, float]:

@@ -34,38 +34,23 @@ SKIN = (1.10, 0.98, 0.88)  # RGB gains of the strongest tint of a grey face
 
 @dataclass(frozen=True, slots=True)
 class KnownFace:
-    """A labelled face to paste into a scene.
+    """A labelled face to paste into a scene: in a square, which is what a dataset crop shows."""
 
-    Attributes:
-        image: (h, w) grey or (h, w, 3) RGB uint8.
-        center: (x, y) of the square that a dataset crop shows, in pixels of `image`.
-        side: side of that square, in pixels; the face's height.
-        roll: of the face in `image`, in degrees clockwise; it is undone first.
-        label: index into `FER2013_LABELS`.
-    """
-
-    image: UInt8Array
-    center: tuple[float, float]
-    side: float
-    roll: float
-    label: int
+    image: UInt8Array  # (h, w) grey or (h, w, 3) RGB
+    center: tuple[float, float]  # (x, y) of the square, in pixels of `image`
+    side: float  # of the square, in pixels; the face's height
+    roll: float  # of the face in `image`, in degrees clockwise; it is undone first
+    label: int  # index into `FER2013_LABELS`
 
 
 @dataclass(frozen=True, slots=True)
 class PlacedFace:
-    """Position of a face in a scene.
+    """Position of a face in a scene, in pixels of the scene."""
 
-    Attributes:
-        center: (x, y) in pixels of the scene.
-        height: side of the square that a dataset crop shows, in pixels of the scene.
-        roll: in degrees clockwise.
-        label: index into `FER2013_LABELS`.
-    """
-
-    center: tuple[float, float]
-    height: float
-    roll: float
-    label: int
+    center: tuple[float, float]  # (x, y)
+    height: float  # side of the square that a dataset crop shows
+    roll: float  # in degrees clockwise
+    label: int  # index into `FER2013_LABELS`
 
 
 @dataclass(frozen=True, slots=True)
