@@ -12,6 +12,7 @@ from fer_core.assets import MODELS_DIR
 from tests.conftest import EXAMPLES
 from train import gap
 from train.data.synthetic import write_synthetic_dataset
+from train.reporting import plots
 from train.robustness import on_scenes, pipelines
 from train.robustness.pipelines import BOX, HAAR, OUR_BOX, OURS, WHOLE
 from train.robustness.report import SECTIONS
@@ -51,6 +52,7 @@ def report(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[s
     words = ("--portraits", folder, "--press", folder, "--scenes", "2", "--only", ",".join(QUICK))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pipelines, "_mediapipe_boxes", lambda: lambda _: [])
+        patch.setattr(plots, "DPI", 80)
         return run(data, out, *words), out
 
 
