@@ -179,21 +179,16 @@ def _paste(
     # Sides are whole pixels, so that the factors of both axes differ slightly.
     factor = np.array(image.shape[1::-1]) / np.array(face.image.shape[1::-1])
     center = np.array(face.center) * factor - 0.5
-    turn = cv2.getRotationMatrix2D(
-        center.tolist(),
-        face.roll - place.roll,  # OpenCV's angle is counter-clockwise
-        place.height / (face.side * float(np.sqrt(factor.prod()))),
-    )
+    scale = place.height / (face.side * float(np.sqrt(factor.prod())))
+    angle = face.roll - place.roll  # OpenCV's is counter-clockwise
+    turn = cv2.getRotationMatrix2D(center.tolist(), angle, scale)
     left, top = (int(np.floor(center - 1.5 * reach)) for center in place.center)
     right, bottom = (int(np.ceil(center + 1.5 * reach)) for center in place.center)
     turn[:, 2] += np.array(place.center) - 0.5 - center
     turn[:, 2] -= (left, top)
+    size = (right - left, bottom - top)
     patch = cv2.warpAffine(
-        image,
-        turn,
-        (right - left, bottom - top),
-        flags=cv2.INTER_CUBIC,
-        borderMode=cv2.BORDER_REPLICATE,
+        image, turn, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
     )
     alpha = _soft_mask(place, (left, top, right, bottom))
     x0, y0 = max(0, left), max(0, top)

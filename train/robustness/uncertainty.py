@@ -1,5 +1,6 @@
 """Counts confident wrong predictions: on hidden faces, turned heads and images without a face."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import Any
@@ -33,8 +34,7 @@ def measure_changes(
         one that is not marked uncertain (surely_changed).
     """
     order = np.random.default_rng(SEED).permutation(len(photographs))
-    counts = {name: dict.fromkeys(("answered", "sure", "changed", "surely_changed"), 0)
-              for name in CHANGES}  # fmt: skip
+    counts = {name: _zeros("answered", "sure", "changed", "surely_changed") for name in CHANGES}
     taken = 0
     for row in progress(order.tolist(), "changed faces"):
         if taken == count:
@@ -51,47 +51,46 @@ def measure_changes(
             if found:
                 sure = not found[0].emotion.is_uncertain
                 other = found[0].emotion.label != photograph.label
-                _add(counts[name], answered=True, sure=sure, changed=other,
-                     surely_changed=other and sure)  # fmt: skip
+                counts[name].update(
+                    answered=1, sure=sure, changed=other, surely_changed=other and sure
+                )
     return {"n": taken, **counts}
 
 
 def measure_turns(
     recognizer: EmotionRecognizer, photographs: list[Photograph]
-) -> dict[str, dict[str, int]]:
+) -> dict[str, Counter[str]]:
     """Count predictions by the angle between head and camera.
 
     Returns:
         By range of degrees: n; right; sure, not marked uncertain; surely_wrong, wrong and sure.
     """
-    counts = {f"{low} to {high}°": dict.fromkeys(("n", "right", "sure", "surely_wrong"), 0)
-              for low, high in pairwise(TURNS)}  # fmt: skip
+    counts = [_zeros("n", "right", "sure", "surely_wrong") for _ in TURNS[1:]]
     for photograph in progress(photographs, "turned faces"):
         faces = recognizer.recognize(load_photograph(photograph)).faces
         if faces:
             sure = not faces[0].emotion.is_uncertain
             right = faces[0].emotion.label == photograph.label
             band = int(np.searchsorted(TURNS[1:-1], faces[0].detection.turn, side="right"))
-            _add(list(counts.values())[band], n=True, right=right, sure=sure,
-                 surely_wrong=sure and not right)  # fmt: skip
-    return counts
+            counts[band].update(n=1, right=right, sure=sure, surely_wrong=sure and not right)
+    names = (f"{low} to {high}°" for low, high in pairwise(TURNS))
+    return dict(zip(names, counts, strict=True))
 
 
 def measure_false_faces(
     recognizer: EmotionRecognizer, images: Iterable[UInt8Array], what: str
-) -> dict[str, int]:
+) -> Counter[str]:
     """Count the images without a person that get a prediction, and one not marked uncertain."""
-    counts = dict.fromkeys(("n", "answered", "sure"), 0)
+    counts = _zeros("n", "answered", "sure")
     for image in progress(list(images), what):
         faces = recognizer.recognize(image).faces
         sure = any(not face.emotion.is_uncertain for face in faces)
-        _add(counts, n=True, answered=bool(faces), sure=sure)
+        counts.update(n=1, answered=bool(faces), sure=sure)
     return counts
 
 
-def _add(counts: dict[str, int], **happened: bool) -> None:
-    for name, value in happened.items():
-        counts[name] += value
+def _zeros(*names: str) -> Counter[str]:
+    return Counter(dict.fromkeys(names, 0))
 
 
 def describe(figures: Mapping[str, Any]) -> str:
