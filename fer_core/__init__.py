@@ -31,7 +31,7 @@ from fer_core.results import (
 from fer_core.tracking import Tracker
 from fer_core.video import VideoFrame, VideoReader, read_video
 
-__version__ = "0.4.0"
+__version__ = "0.4.1"
 
 __all__ = [
     "EMOTIONS",

@@ -20,8 +20,6 @@ MODEL_JSON = "model.json"
 FORMAT_VERSION = 4
 READABLE_VERSIONS = (3, 4)
 """In 3, a calibration has no weights of features."""
-CONVERTIBLE_VERSION = 2
-"""Has temperature and fer2013_share instead of `calibration`."""
 HEADS = {"ferplus": FERPLUS_LABELS, "fer2013": FER2013_LABELS}
 MAPS = "_maps"
 """Suffix of the outputs with the class activation maps of a head, and with the last feature maps,
@@ -86,12 +84,7 @@ class ModelInfo:
         """
         version = values["format_version"]
         if version not in READABLE_VERSIONS:
-            convert = (
-                "; convert the folder: python -m train.calibrate --convert --model DIR"
-                if version == CONVERTIBLE_VERSION
-                else ""
-            )
-            raise ValueError(f"format_version {version} is not {FORMAT_VERSION}{convert}")
+            raise ValueError(f"format_version {version} is not {FORMAT_VERSION}")
         if {head: tuple(labels) for head, labels in values["heads"].items()} != HEADS:
             raise ValueError("the heads' labels are not those of this code, in its order")
         if Path(values["file"]).name != values["file"]:

@@ -94,10 +94,10 @@ class KnownEvents:
     def _refusal(self, scope: MutableMapping[str, Any]) -> Response | None:
         path = scope["path"]
         if asked := ANSWER.search(path):
-            queue = _blocks(scope)._queue  # noqa: SLF001
-            known = asked[1] in queue.event_ids_to_events or any(
-                asked[1] in events for events in queue.pending_event_ids_session.values()
-            )
+            # An event whose answer was sent is no longer pending, but for a moment still among
+            # `event_ids_to_events`; a second request in that moment would wait for ever.
+            sessions = _blocks(scope)._queue.pending_event_ids_session  # noqa: SLF001
+            known = any(asked[1] in events for events in sessions.values())
             return None if known else refuse(404, NO_EVENT)
         if path.endswith(EVENTS):
             session = Request(scope).query_params.get("session_hash")

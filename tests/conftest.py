@@ -18,6 +18,21 @@ EXAMPLES = ROOT / "examples"
 PORTRAITS = sorted(EXAMPLES.glob("*_[fm]_*.jpg"))  # one face each
 # Fixtures that take long to set up: with pytest-xdist the tests of each run in one worker.
 SHARED = ("served_app", "smoke_run")
+# Groups of tests that take longest begin first, so that no worker waits for another at the end.
+LONGEST = (
+    "served_app",
+    "smoke_run",
+    "test_recipe.py",
+    "test_ray_engine.py",
+    "test_distribution.py",
+    "test_main.py",
+    "test_fit.py",
+    "test_programs.py",
+    "test_packaging.py",
+    "test_load.py",
+    "test_frames.py",
+    "test_video.py",
+)
 
 # Ignored where tests run in the background of a shell or in a worker; what tests start inherits
 # that and could not be interrupted.
@@ -41,6 +56,16 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     used = getattr(item, "fixturenames", ())
     group = next((name for name in SHARED if name in used), item.path.name)
     item.add_marker(pytest.mark.xdist_group(group))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests of the longest groups first."""
+
+    def place(item: pytest.Item) -> int:
+        group = next(item.iter_markers("xdist_group")).args[0]
+        return LONGEST.index(group) if group in LONGEST else len(LONGEST)
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session")

@@ -68,10 +68,18 @@ def browser(playwright: Playwright, chromium: str, camera: Path) -> Iterator[Bro
     launched.close()
 
 
-@pytest.fixture(params=[DESK, PHONE], ids=["desk", "phone"])
+on_desk = pytest.mark.parametrize("page", [DESK], ids=["desk"], indirect=True)
+on_both = pytest.mark.parametrize("page", [DESK, PHONE], ids=["desk", "phone"], indirect=True)
+
+
+@pytest.fixture
 def page(browser: Browser, served_app: str, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """A fresh visitor; afterwards: no other host was asked, no error stood in the console."""
-    context = browser.new_context(viewport=request.param, permissions=["camera"], locale="en-US")
+    """A fresh visitor; afterwards: no other host was asked, no error stood in the console.
+
+    With a phone, unless a test says otherwise.
+    """
+    viewport = getattr(request, "param", PHONE)
+    context = browser.new_context(viewport=viewport, permissions=["camera"], locale="en-US")
     opened = context.new_page()
     asked: list[str] = []
     errors: list[str] = []
@@ -154,6 +162,7 @@ def resized(to: Path, width: int, height: int) -> Path:
 # One picture
 
 
+@on_both
 def test_a_visitor_uploads_a_picture(page: Page) -> None:
     upload(page, HAPPY)
     expect_answer(page, "Happy")
@@ -166,6 +175,7 @@ def test_a_visitor_uploads_a_picture(page: Page) -> None:
 SHAPES = {"square": (900, 900), "wide": (1600, 700), "tall": (700, 1600)}
 
 
+@on_both
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_verdict_is_seen_without_scrolling(page: Page, tmp_path: Path, shape: str) -> None:
     upload(page, resized(tmp_path / "picture.jpg", *SHAPES[shape]))
@@ -214,6 +224,7 @@ def hand_over(page: Page, event: str, paths: Sequence[Path], kind: str | None = 
     )
 
 
+@on_desk
 @pytest.mark.parametrize("event", ["paste", "drop"])
 def test_a_picture_can_be_pasted_or_dropped_anywhere(
     page: Page, tmp_path: Path, event: str
@@ -241,8 +252,8 @@ def test_programs_keep_no_visitor_waiting(page: Page, served_app: str) -> None:
             images=[handle_file(str(GROUP))] * 32, api_name="/predict_batch"
         )
 
-    with ThreadPoolExecutor(4) as others:
-        waiting = [others.submit(ask) for _ in range(4)]
+    with ThreadPoolExecutor(2) as others:
+        waiting = [others.submit(ask) for _ in range(2)]
         upload(page, HAPPY)
         expect_answer(page, "Happy")
         assert not any(other.done() for other in waiting)
@@ -251,14 +262,13 @@ def test_programs_keep_no_visitor_waiting(page: Page, served_app: str) -> None:
 
 
 def test_who_waits_is_told_how_many_are_before(page: Page, served_app: str) -> None:
-    large = (
-        io.BytesIO()
-    )  # takes a tenth of a second and more, so that the queue outlasts the upload
+    # It takes a tenth of a second and more, so that the queue outlasts the upload.
+    large = io.BytesIO()
     with Image.open(GROUP) as group:
         group.resize((4000, 3000)).save(large, "JPEG")
     visitor = Visitor(served_app)
     path = visitor.uploaded(large.getvalue())["path"]
-    for other in range(50):
+    for other in range(25):
         begin_event(visitor, "read_picture", [path, "a"], f"other-{other}")
     upload(page, HAPPY)
     expect(page.locator("#reading")).to_contain_text(
@@ -267,6 +277,7 @@ def test_who_waits_is_told_how_many_are_before(page: Page, served_app: str) -> N
     expect_answer(page, "Happy")
 
 
+@on_both
 def test_a_visitor_takes_a_picture(page: Page) -> None:
     page.get_by_role("button", name="Use the camera").click()
     page.get_by_role("button", name="I agree").click()
@@ -288,11 +299,13 @@ def test_a_camera_is_turned_on_only_for_who_agreed(page: Page) -> None:
     assert page.evaluate("window.opened") is None
 
 
+@on_both
 def test_a_visitor_clicks_an_example(page: Page) -> None:
     click_example(page, "surprise_m_african_01.jpg")
     expect_answer(page, "Surprise")
 
 
+@on_desk
 def test_all_examples_stand_in_their_tab(page: Page) -> None:
     page.get_by_role("tab", name="Examples").click()
     expect(page.locator("#gallery .fer-example")).to_have_count(len(GALLERY))
@@ -366,6 +379,7 @@ def test_a_card_can_be_shared_and_shows_the_face_only_where_asked(page: Page) ->
     assert icon < 3000 < face
 
 
+@on_desk
 def test_who_cannot_see_the_picture_is_told_what_was_found(page: Page) -> None:
     upload(page, HAPPY)
     expect_answer(page, "Happy")
@@ -384,6 +398,7 @@ def test_starting_over_empties_the_page(page: Page) -> None:
     expect_answer(page, "Happy")
 
 
+@on_desk
 def test_about_tells_what_it_is_and_is_not(page: Page) -> None:
     page.locator("#about summary").click()
     expect(page.locator("#about")).to_contain_text("how a crowd would label")
@@ -398,6 +413,7 @@ def test_a_picture_without_a_face_is_told_kindly(page: Page) -> None:
     expect_heard(page, "No face was found in this picture.")
 
 
+@on_desk
 def test_a_damaged_picture_is_told_and_the_next_one_works(page: Page, tmp_path: Path) -> None:
     damaged = tmp_path / "damaged.jpg"
     damaged.write_bytes(HAPPY.read_bytes()[:9000])
@@ -418,6 +434,7 @@ def largest(recognizer: EmotionRecognizer) -> str:
     return BY_NAME[recognizer.recognize(GROUP).faces[0].emotion.label].title
 
 
+@on_desk
 def test_faces_stand_from_left_to_right_and_are_counted(page: Page, largest: str) -> None:
     upload(page, GROUP)
     expect_faces(page, 3)
@@ -435,6 +452,7 @@ def test_faces_stand_from_left_to_right_and_are_counted(page: Page, largest: str
     expect_heard(page, re.compile("^3 faces: .*1 happy.*"))
 
 
+@on_both
 def test_a_visitor_clicks_a_face_in_the_picture(page: Page, largest: str) -> None:
     upload(page, GROUP)
     expect_faces(page, 3)
@@ -460,6 +478,7 @@ def test_faces_can_be_filtered_by_emotion(page: Page) -> None:
     assert len(rows) == 3
 
 
+@on_both
 def test_a_crowd_is_counted_and_where_it_may_be_more_it_is_said(page: Page, tmp_path: Path) -> None:
     crowd = tmp_path / "crowd.jpg"
     with Image.open(HAPPY) as portrait:
@@ -479,6 +498,7 @@ def test_a_crowd_is_counted_and_where_it_may_be_more_it_is_said(page: Page, tmp_
 # Several pictures
 
 
+@on_both
 def test_several_pictures_are_a_sheet_of_answers_and_each_opens(page: Page, tmp_path: Path) -> None:
     damaged = tmp_path / "damaged.jpg"
     damaged.write_bytes(HAPPY.read_bytes()[:9000])
@@ -506,6 +526,7 @@ def test_several_pictures_are_a_sheet_of_answers_and_each_opens(page: Page, tmp_
     expect_answer(page, "Happy")
 
 
+@on_desk
 def test_more_pictures_than_are_read_are_said(page: Page, tmp_path: Path) -> None:
     with Image.open(HAPPY) as picture:
         small = picture.resize((96, 96))
@@ -524,6 +545,7 @@ def test_more_pictures_than_are_read_are_said(page: Page, tmp_path: Path) -> Non
 # Videos
 
 
+@on_both
 def test_a_video_is_played_with_boxes_a_timeline_and_shares(page: Page, clip: Path) -> None:
     upload(page, clip)
     pressed = page.get_by_role("button", name="as a CSV table")
@@ -567,6 +589,7 @@ def test_a_video_of_the_camera_is_recorded_and_read(page: Page) -> None:
     expect(page.locator(".fer-shares").first).to_contain_text("Happy")
 
 
+@on_desk
 def test_a_video_that_cannot_be_read_is_told(page: Page, tmp_path: Path) -> None:
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"no video" * 100)
@@ -578,6 +601,7 @@ def test_a_video_that_cannot_be_read_is_told(page: Page, tmp_path: Path) -> None
 # Live
 
 
+@on_both
 def test_a_visitor_goes_live_and_is_given_a_summary(page: Page) -> None:
     page.get_by_role("tab", name="Live").click()
     page.get_by_role("button", name="I agree").click()
@@ -592,6 +616,7 @@ def test_a_visitor_goes_live_and_is_given_a_summary(page: Page) -> None:
     expect_heard(page, re.compile(r"^Live has ended\. .*happy >?\d+%"))
 
 
+@on_both
 def test_boxes_of_the_live_camera_lie_on_the_face(page: Page) -> None:
     page.get_by_role("tab", name="Live").click()
     page.get_by_role("button", name="I agree").click()
@@ -660,6 +685,7 @@ def test_no_english_word_is_left_in_french(french: Page) -> None:
         assert not any(text in page for page in pages), text
 
 
+@on_desk
 def test_the_page_and_gradios_settings_agree_about_the_language(page: Page) -> None:
     page.get_by_role("button", name="Français").click()
     expect(page.locator("h1")).to_contain_text("Quelle émotion")
@@ -729,21 +755,22 @@ def visit_all_views(page: Page, clip: Path) -> Iterator[str]:
     yield "examples"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing(browser: Browser, served_app: str, scheme: Any, clip: Path) -> None:
+@pytest.mark.parametrize(
+    ("scheme", "viewport"), [("light", DESK), ("dark", PHONE)], ids=["light", "dark"]
+)
+def test_every_view_is_for_everybody(
+    browser: Browser, served_app: str, scheme: Any, viewport: Any, clip: Path
+) -> None:
+    """Axe finds nothing, what takes the focus has a name, and no view is too wide."""
     context = browser.new_context(
-        viewport=DESK, locale="en-US", color_scheme=scheme, permissions=["camera"]
+        viewport=viewport, locale="en-US", color_scheme=scheme, permissions=["camera"]
     )
     page = context.new_page()
     page.goto(served_app)
     expect_start(page)
-    found = {view: violations(page) for view in visit_all_views(page, clip)}
-    context.close()
-    assert {view: rules for view, rules in found.items() if rules} == {}
-
-
-def test_nothing_that_takes_the_focus_is_nameless(page: Page, clip: Path) -> None:
     for view in visit_all_views(page, clip):
+        assert violations(page) == [], view
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), view
         tree = page.locator("body").aria_snapshot()
         nameless = re.findall(
             r"- (?:button|radio|tab|link|checkbox|img)(?: \[[^]]*\])*:?$", tree, re.MULTILINE
@@ -751,6 +778,7 @@ def test_nothing_that_takes_the_focus_is_nameless(page: Page, clip: Path) -> Non
         assert nameless == [], f"{view}: {tree}"
         assert "Loading" not in tree, view
         assert not [key for key in TEXTS if "." in key and key in tree], view
+    context.close()
 
 
 def press_until(page: Page, key: str, name: str) -> None:
@@ -765,6 +793,7 @@ def press_until(page: Page, key: str, name: str) -> None:
     pytest.fail(f"{name} cannot be reached with {key}")
 
 
+@on_desk
 def test_a_keyboard_is_enough(page: Page) -> None:
     """From the start to an answer, the third face, the table, and the live camera's Stop."""
     page.locator("#turn-language").focus()
@@ -810,11 +839,6 @@ def test_the_accessibility_tree_alone_is_enough(page: Page) -> None:
     expect_heard(page, "Most people would say happy.")
     page.get_by_role("button", name="Stop").click()
     expect_heard(page, re.compile("^Live has ended"))
-
-
-def test_nothing_is_wider_than_the_screen(page: Page, clip: Path) -> None:
-    for view in visit_all_views(page, clip):
-        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), view
 
 
 def test_nothing_moves_where_reduced_motion_is_asked_for(browser: Browser, served_app: str) -> None:

@@ -239,7 +239,6 @@ ACTS: dict[str, tuple[Callable[[Page], None], str | None, str]] = {
     "stop": (lambda page: press(page, "#camera"), "seconds live", "#live-summary"),
 }
 NOT_THERE = {("#webcam", "stop"), ("#camera", "start over"), ("#camera", "close")}
-ENDS = [(place, act) for act in ACTS for place in PLACES if (place, act) not in NOT_THERE]
 
 
 @pytest.fixture
@@ -271,27 +270,34 @@ def sent_after(page: Page, sent: list[str]) -> list[str]:
     return sent[before:]
 
 
-@pytest.mark.parametrize(("place", "act"), ENDS, ids=lambda value: value.replace("#", ""))
+@pytest.mark.parametrize("place", PLACES)
 def test_the_camera_goes_off_and_comes_back_with_one_click(
-    filmed: tuple[Page, list[str]], place: str, act: str
+    filmed: tuple[Page, list[str]], place: str
 ) -> None:
     page, sent = filmed
     enter(page, place)
-    expect_shown(page, place)
-    if place == "#camera":
+    before = 0
+    for act, (end, told, where) in ACTS.items():
+        if (place, act) in NOT_THERE:
+            continue
+        if page.evaluate("tracks.at(-1)?.readyState") == "ended":  # a picture was taken
+            access(page, place)
+        expect_shown(page, place)
+        if place == "#camera":
+            expect_read(page, place)
+            assert len(sent) > before, act
+        page.evaluate("tracks.splice(0, tracks.length - 1)")
+        expect_tracks(page, "live")
+        end(page)
+        expect_tracks(page, "ended")
+        assert sent_after(page, sent) == [], act
+        before = len(sent)
+        if told is not None:
+            expect(page.locator(where)).to_contain_text(told, timeout=ANSWER_LIMIT)
+        access(page, place)
+        expect_tracks(page, "ended", "live")
+        expect(page.locator(".fer-note")).to_have_count(0)
         expect_read(page, place)
-        assert sent
-    expect_tracks(page, "live")
-    end, told, where = ACTS[act]
-    end(page)
-    expect_tracks(page, "ended")
-    assert sent_after(page, sent) == []
-    if told is not None:
-        expect(page.locator(where)).to_contain_text(told, timeout=ANSWER_LIMIT)
-    access(page, place)
-    expect_tracks(page, "ended", "live")
-    expect(page.locator(".fer-note")).to_have_count(0)
-    expect_read(page, place)
 
 
 @pytest.mark.parametrize("place", PLACES)

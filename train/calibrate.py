@@ -2,7 +2,6 @@
 
     python -m train.calibrate --model models --photos PHOTOS --photos PORTRAITS --data DIR
     python -m train.calibrate --model runs/x --data DIR                  without photographs
-    python -m train.calibrate --model DIR --convert                     from model.json's format 2
 
 The heads predict how FER2013's annotators label a face, including how often they say "neutral" or
 "disgust". With `--photos DIR`, folders with labels.csv (file, label and, where known, person), the
@@ -32,8 +31,6 @@ temperature and threshold are fitted on PublicTest. Requires train/requirements.
 import argparse
 from pathlib import Path
 
-from fer_core.model import FORMAT_VERSION, MODEL_JSON
-from train.artifacts.model_folder import convert, write_info
 from train.calibration.photographs import NEUTRAL_WEIGHT
 from train.calibration.recalibration import recalibrate
 from train.cli import (
@@ -52,10 +49,6 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
     parser, options = _parse(arguments)
     with explained():
-        if options.convert:
-            write_info(options.model, convert(options.model))
-            print(f"{options.model} now has {MODEL_JSON} of format {FORMAT_VERSION}")
-            return
         if options.photos:
             need("calibration on photographs", "scipy", "sklearn", "matplotlib")
         data = options.data if options.photos else data_dir(parser, options)
@@ -84,9 +77,6 @@ def _parse(
         type=Path,
         metavar="PNG",
         help="print and draw the effect of the weight of neutral faces",
-    )
-    parser.add_argument(
-        "--convert", action="store_true", help="only convert model.json from format 2"
     )
     options = parser.parse_args(arguments)
     if not options.photos and (options.weight or options.trade_off):

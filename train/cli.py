@@ -106,17 +106,15 @@ def _check_place(folder: Path, named: Path) -> None:
 def explained() -> Iterator[None]:
     """Exit with `error: SENTENCE` for errors that the user can fix.
 
-    These are the errors of `train.errors` and `fer_core.errors`, and files that cannot be read or
-    written.
+    They are those of `train.errors` and `fer_core.errors`, and of reading and writing files.
     """
     try:
         yield
     except (FerError, TrainError) as error:
         raise SystemExit(f"error: {error}") from error
     except OSError as error:
-        what = error.filename or "a file"
-        reason = error.strerror or str(error)
-        raise SystemExit(f"error: {what} cannot be read or written ({reason}).") from error
+        what, why = error.filename or "a file", error.strerror or str(error)
+        raise SystemExit(f"error: {what} cannot be read or written ({why}).") from error
 
 
 def progress(items: Sequence[T], what: str) -> Iterator[T]:

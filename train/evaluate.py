@@ -37,7 +37,8 @@ or lighting.
 train/evaluation/peer_fer.py) and compares its predictions for the same images.
 
 A warning is printed if a model is no better than chance, or if its predictions fit other rows or
-class names far better: labels and images then do not match.
+class names far better: labels and images then do not match. Others tell on which images the
+calibration was fitted, whose metrics are therefore too good.
 """
 
 import argparse
@@ -49,6 +50,9 @@ from typing import Any
 
 from fer_core.model import EmotionModel, ModelInfo
 from fer_core.recognizer import EmotionRecognizer
+from train.artifacts.model_folder import write_info
+from train.artifacts.provenance import git_commit
+from train.artifacts.run_folder import read_history
 from train.calibration.photographs import (
     DATASET,
     dataset_faces,
@@ -84,8 +88,6 @@ from train.files import replace_file
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
-    from train.artifacts.model_folder import write_info
-
     options = _parse(arguments)
     need("evaluation", "sklearn", "scipy", *(["matplotlib"] if options.report else []))
     by_split: dict[str, SplitPredictions] = {}
@@ -117,73 +119,78 @@ def main(arguments: list[str] | None = None) -> None:
             figures["peers"] = {f"fer {version}": all_figures(of_faces, 0.0, of_photographs)}
         figures["file_bytes"] = (options.model / model.info.file).stat().st_size
         print(summary(figures))
-        origin = _origin(options, model.info)
-        if "PrivateTest" in by_split:
-            print("PrivateTest was read; the entry for experiments/private-test.toml:")
-            print(log_entry(figures, origin))
-        for path in _write(options, figures, by_split, photographs, origin):
-            print(f"wrote {path}")
-        if options.record:
-            # Keep metrics that were not computed this time: they are of the same version.
-            known = model.info.figures
-            new = {name: {**known.get(name, {}), **row} for name, row in compact(figures).items()}
-            write_info(options.model, replace(model.info, figures={**known, **new}))
-            print(f"wrote the figures into model.json of {options.model}")
+        _write(options, model.info, figures, by_split, photographs)
 
 
 def _held_out(
     model: EmotionModel, photographs: dict[str, PhotographPredictions], public: Dataset | None
 ) -> tuple[dict[str, PhotographPredictions], list[str]]:
-    """Cross-validate sets that the calibration was fitted on, or warn if some are missing."""
+    """Cross-validate the sets that the calibration was fitted on, if all of them are there.
+
+    Returns:
+        The predictions of photographs; a sentence on each part whose metrics are too good.
+    """
     fitted, fitted_on = sets_fitted_on(model.info, photographs), model.info.calibration.fitted_on
-    if not fitted:
-        return photographs, []
-    needed = [name for name in fitted_on if name != DATASET]
-    if len(fitted) == len(needed) and (public is not None or DATASET not in fitted_on):
+    needed, warnings = [name for name in fitted_on if name != DATASET], []
+    if DATASET not in fitted_on:
+        public = None
+    elif public is not None:
+        warnings.append(
+            "PublicTest took part in the fit of the calibration, so that metrics of the calibrated "
+            "prediction on it are too good; those of the two heads are not affected."
+        )
+    is_complete = len(fitted) == len(needed) and (DATASET in fitted_on) == (public is not None)
+    if fitted and is_complete:
+        dataset = None if public is None else dataset_faces(model, public)
         print(f"cross-validating the calibration on {', '.join(fitted)}", flush=True)
-        dataset = None
-        if public is not None and DATASET in fitted_on:
-            dataset = dataset_faces(model, public)
-        return {**photographs, **held_out_predictions(model.info, photographs, dataset)}, []
-    also = " with --data" if DATASET in fitted_on else ""
-    warning = (
-        f"The calibration was fitted on {', '.join(fitted)}, whose metrics are too good here; name "
-        f"all of {', '.join(needed)}{also} to have them cross-validated."
-    )
-    return photographs, [warning]
+        photographs = photographs | held_out_predictions(model.info, photographs, dataset)
+    elif fitted:
+        also = " with --data" if DATASET in fitted_on else ""
+        warnings.append(
+            f"The calibration was fitted on {', '.join(fitted)}, whose metrics are too good here; "
+            f"name all of {', '.join(needed)}{also} to have them cross-validated."
+        )
+    return photographs, warnings
 
 
 def _write(
     options: argparse.Namespace,
+    info: ModelInfo,
     figures: dict[str, Any],
     by_split: dict[str, SplitPredictions],
     photographs: dict[str, PhotographPredictions],
-    origin: dict[str, str],
-) -> list[Path]:
-    written = []
+) -> None:
+    origin = _origin(options, info)
+    if "PrivateTest" in by_split:
+        print("PrivateTest was read; the entry for experiments/private-test.toml:")
+        print(log_entry(figures, origin))
     if options.json is not None:
         text = json.dumps({**figures, "origin": origin}, indent=2, allow_nan=False) + "\n"
         replace_file(options.json, text)
-        written.append(options.json)
+        print(f"wrote {options.json}")
     if options.report is not None:
-        from train.artifacts.run_folder import read_history
         from train.evaluation.report import write_report
 
-        written += write_report(
+        for path in write_report(
             options.report,
             figures,
             by_split,
             photographs=photographs,
             origin=origin,
             history=read_history(options.model),
-        )
-    return written
+        ):
+            print(f"wrote {path}")
+    if options.record:
+        # Keep metrics that were not computed this time: they are of the same version.
+        new = {
+            name: {**info.figures.get(name, {}), **row} for name, row in compact(figures).items()
+        }
+        write_info(options.model, replace(info, figures={**info.figures, **new}))
+        print(f"wrote the figures into model.json of {options.model}")
 
 
 def _origin(options: argparse.Namespace, info: ModelInfo) -> dict[str, str]:
     """Describe the model, date, code and command, without this machine's data folders."""
-    from train.artifacts.provenance import git_commit
-
     words = [f"python -m train.evaluate --model {options.model}"]
     words += ["--data DIR"] if options.data else []
     words += [f"--photos {folder.resolve().name}" for folder in options.photos]

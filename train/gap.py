@@ -16,7 +16,6 @@ minutes on two cores.
 
 import argparse
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 
 from train.cli import (
@@ -29,24 +28,19 @@ from train.cli import (
     need,
 )
 from train.files import replace_file
-from train.robustness.suite import NEEDS, PARTS, measure, need_same_model, read_earlier
+from train.robustness.suite import NEEDS, PARTS, measure
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
     options, data = _parse(arguments)
     need("the report", "matplotlib", "mediapipe")
-    from train.artifacts.provenance import git_commit
     from train.robustness.report import write_report
 
     path = options.out / "gap.json"
     with explained():
         check_folder(options.out)
-        earlier = read_earlier(path) if options.merge else {}
         result = measure(options, data)
-        need_same_model(earlier, result)
-        result["origin"] |= {"commit": git_commit(), "date": datetime.now(UTC).date().isoformat()}
-        result = earlier | result
         replace_file(path, json.dumps(result, indent=2) + "\n")
         for written in (path, *write_report(result, options.out)):
             print(f"wrote {written}")

@@ -1,10 +1,9 @@
 """Make a dataset of photographs and videos in folders named after emotions.
 
-    python -m train.ingest PHOTOS --out DIR                    the largest face of each image
-    python -m train.ingest PHOTOS --out DIR --all-faces        every face
-    python -m train.ingest PHOTOS --out DIR --every 0.5        two frames of each second of a video
-    python -m train.ingest PHOTOS --out DIR --boxes FILE.csv   also evaluate the detector
-    python -m train.fit --data DIR                             train on the result
+    python -m train.ingest PHOTOS --out DIR                  the largest face of each image
+    python -m train.ingest PHOTOS --out DIR --all-faces      every face
+    python -m train.ingest PHOTOS --out DIR --every 0.5      two frames of each second of a video
+    python -m train.fit --data DIR                           train on the result
 
 PHOTOS has folders named after the emotions, by any name that `train.data.class_folders` knows, such
 as happy or happiness, with images and videos of all formats that the app reads. They may be in
@@ -23,10 +22,6 @@ together. Only names and counts decide, so that the result is reproducible.
 DIR gets train, validation and test with 48x48 grey PNG files, report.md, report.json (all names and
 numbers) and sheet.png (samples of the faces kept and left out). The same command replaces its
 earlier output; a folder with other files is refused.
-
-FILE.csv has the columns file, x_min, y_min, x_max, y_max, with a row for each face: the file
-relative to PHOTOS, the box in pixels of the upright image. A row without numbers is an image
-without a face. The report gives precision and recall of the detector on these images.
 """
 
 import argparse
@@ -49,14 +44,8 @@ def main(arguments: list[str] | None = None) -> None:
     chosen = Options(**{part.name: getattr(options, part.name) for part in fields(Options)})
     command = describe_command(options)
     with explained():
-        numbers = ingest(
-            options.photos,
-            options.out,
-            chosen,
-            FaceDetector.load(MODELS_DIR),
-            boxes=options.boxes,
-            command=command,
-        )
+        detector = FaceDetector.load(MODELS_DIR)
+        numbers = ingest(options.photos, options.out, chosen, detector, command)
     for folder, counts in numbers["kept"].items():
         print(f"{folder}: {sum(counts.values()):,} faces")
     for reason, items in numbers["left_out"].items():
@@ -75,8 +64,6 @@ def describe_command(options: argparse.Namespace) -> str:
         if value != part.default:
             name = f"--{part.name.replace('_', '-')}"
             words.append(name if value is True else f"{name} {value}")
-    if options.boxes is not None:
-        words.append(f"--boxes {shlex.quote(str(options.boxes))}")
     return " ".join(words)
 
 
@@ -104,7 +91,6 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
             metavar=metavar,
             help=f"{text} (default: {default})",
         )
-    parser.add_argument("--boxes", type=Path, metavar="FILE.csv", help="annotated boxes")
     options = parser.parse_args(arguments)
     if not 0 < options.every < math.inf:
         parser.error("--every must be above 0")

@@ -13,14 +13,8 @@ from pathlib import Path
 
 from train.cli import command_parser, explained
 from train.errors import DataError
-from train.reporting.experiments import (
-    overview,
-    page,
-    read_experiments,
-    read_topics,
-    readings,
-    write_pages,
-)
+from train.files import replace_file
+from train.reporting.experiments import overview, pages, read_experiments, read_topics, readings
 from train.reporting.markdown import replace_marked
 
 FOLDER = Path(__file__).resolve().parent.parent / "experiments"
@@ -39,17 +33,18 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     folder = options.experiments
     with explained():
-        experiments, topics = read_experiments(folder), read_topics(folder)
-        if options.topic is not None and options.topic not in topics:
-            raise DataError(f"there is no topic {options.topic!r}; known: {', '.join(topics)}.")
+        experiments = read_experiments(folder)
+        by_topic = pages(experiments, read_topics(folder))
+        if options.topic is not None and options.topic not in by_topic:
+            raise DataError(f"there is no topic {options.topic!r}; known: {', '.join(by_topic)}.")
         if options.write:
             replace_marked(folder / "README.md", "experiments", overview(experiments))
             replace_marked(folder / "README.md", "private test", readings(folder))
-            write_pages(folder, experiments, topics)
+            for topic, text in by_topic.items():
+                replace_file(folder / "pages" / f"{topic}.md", text)
             print(f"wrote {folder / 'README.md'} and {folder / 'pages'}")
         elif options.topic is not None:
-            chosen = [one for one in experiments if one.topic == options.topic]
-            print(page(topics[options.topic], chosen), end="")
+            print(by_topic[options.topic], end="")
         else:
             print(overview(experiments))
 

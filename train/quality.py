@@ -15,9 +15,7 @@ OUT gets quality.tflite and quality.json. Takes about fifteen minutes on two cor
 import argparse
 import hashlib
 import json
-import os
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -36,7 +34,6 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
     options, data = _parse(arguments)
     need("training")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from train.artifacts.tflite import to_tflite
 
     with explained():
@@ -52,7 +49,7 @@ def main(arguments: list[str] | None = None) -> None:
         print(", ".join(f"{count} {name}" for name, count in counts.items()), flush=True)
         network, recall = train(dataset, photographs, drawn, options.epochs)
         content = to_tflite(network)
-        origin: dict[str, Any] = {
+        origin = {
             "command": "python -m train.quality --data DIR --faces DIR --drawings DIR --fonts DIR",
             "commit": git_commit(),
             "epochs": options.epochs,

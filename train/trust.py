@@ -17,6 +17,7 @@ letters and words. Generated scenes without a face (`train.robustness.scenes`) a
 import argparse
 import json
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ import numpy as np
 
 from fer_core.preprocessing import UInt8Array
 from fer_core.recognizer import EmotionRecognizer
-from train.cli import add_model_argument, check_file, command_parser, explained
+from train.cli import add_model_argument, add_photos_argument, check_file, command_parser, explained
 from train.data.drawings import draw_emoji, draw_words
 from train.data.photographs import read_photograph_sets, read_portraits
 from train.files import replace_file
@@ -47,23 +48,12 @@ def main(arguments: list[str] | None = None) -> None:
         if options.json is not None:
             check_file(options.json)
         recognizer = EmotionRecognizer.load(options.model)
-        sets = read_photograph_sets(options.photos or [])
-        photographs = [photo for photos in sets.values() for photo in photos]
+        photographs = list(chain.from_iterable(read_photograph_sets(options.photos).values()))
         photographs += read_portraits(options.portraits) if options.portraits else []
-        invented: dict[str, Iterable[UInt8Array]] = {}
-        if options.emoji:
-            invented["emoji"] = (image for _, image in draw_emoji(options.emoji))
-        if options.fonts:
-            fonts = sorted(options.fonts.rglob("*.ttf"))
-            fonts = [font for font in fonts if "emoji" not in font.name.lower()]
-            invented["words"] = (image for _, image in draw_words(fonts, WORDS, SEED))
-        invented["scenes"] = (
-            make_empty_scene(np.random.default_rng((SEED, i))) for i in range(SCENES)
-        )
         figures: dict[str, Any] = {
             "invented": {
                 name: measure_false_faces(recognizer, images, name)
-                for name, images in invented.items()
+                for name, images in _images_without_a_person(options).items()
             }
         }
         if photographs:
@@ -74,12 +64,21 @@ def main(arguments: list[str] | None = None) -> None:
             replace_file(options.json, json.dumps(figures, indent=2) + "\n")
 
 
+def _images_without_a_person(options: argparse.Namespace) -> dict[str, Iterable[UInt8Array]]:
+    images: dict[str, Iterable[UInt8Array]] = {}
+    if options.emoji:
+        images["emoji"] = (image for _, image in draw_emoji(options.emoji))
+    if options.fonts:
+        fonts = [f for f in sorted(options.fonts.rglob("*.ttf")) if "emoji" not in f.name.lower()]
+        images["words"] = (image for _, image in draw_words(fonts, WORDS, SEED))
+    images["scenes"] = (make_empty_scene(np.random.default_rng((SEED, i))) for i in range(SCENES))
+    return images
+
+
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = command_parser("train.trust", __doc__)
     add_model_argument(parser)
-    parser.add_argument(
-        "--photos", type=Path, action="append", metavar="DIR", help="with labels.csv; repeatable"
-    )
+    add_photos_argument(parser)
     parser.add_argument("--portraits", type=Path, metavar="DIR", help="rendered portraits")
     parser.add_argument("--faces", type=int, default=200, metavar="N", help="default: 200")
     parser.add_argument("--emoji", type=Path, metavar="FONT", help="a color font")

@@ -494,9 +494,9 @@ def test_reading_ends_at_a_deadline(tmp_path: Path) -> None:
 
 
 def test_no_decoded_frame_is_kept(tmp_path: Path) -> None:
-    """In a process of its own, whose memory at most stays under a few of its 40 frames."""
+    """In a process of its own, whose memory at most stays under a few of its 20 frames."""
     image = cv2.resize(numbered(37), (4096, 3072), interpolation=cv2.INTER_NEAREST)
-    path = write_clip(tmp_path / "large.avi", (image for _ in range(40)), codec="mjpeg")
+    path = write_clip(tmp_path / "large.avi", (image for _ in range(20)), codec="mjpeg")
     code = (
         "import gc, sys; gc.disable()\n"
         "from fer_core.frames import VideoFrames\n"

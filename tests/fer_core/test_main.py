@@ -158,8 +158,9 @@ def test_a_list_is_read_from_standard_input(tmp_path: Path) -> None:
     assert [row["file"] for row in read(out)] == [str(HAPPY), str(LAKE)]
 
 
-@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
-@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize(
+    ("suffix", "workers"), [("csv", "1"), ("csv", "2"), ("jsonl", "2"), ("parquet", "2")]
+)
 def test_every_format_and_number_of_workers_gives_the_same_rows(
     folder: Path, tmp_path: Path, suffix: str, workers: str
 ) -> None:
@@ -215,17 +216,17 @@ def lines(path: Path) -> int:
 def test_a_killed_call_is_gone_on_with_and_no_row_is_lost_or_twice(
     tmp_path: Path, suffix: str, workers: str
 ) -> None:
-    pictures, out = many(tmp_path / "many", 60), tmp_path / f"out.{suffix}"
+    pictures, out = many(tmp_path / "many", 40), tmp_path / f"out.{suffix}"
     growing = tmp_path / "out.parquet.rows.jsonl" if suffix == "parquet" else out
     arguments = [*COMMAND, str(pictures), "--out", str(out), "--workers", workers]
-    for least in (8, 25):
+    for least in (8, 20):
         with subprocess.Popen(arguments, cwd=ROOT, stderr=subprocess.DEVNULL) as process:
             wait_for(lambda least=least: lines(growing) > least, process)
             process.kill()
     finished = run(pictures, "--out", out, "--workers", workers)
     assert finished.returncode == 0, finished.stderr
     assert "files were in" in finished.stderr
-    assert sorted(Path(row["file"]).name for row in read(out)) == [f"{n:04}.jpg" for n in range(60)]
+    assert sorted(Path(row["file"]).name for row in read(out)) == [f"{n:04}.jpg" for n in range(40)]
     assert {path.name for path in tmp_path.iterdir()} == {"many", out.name}
 
 
@@ -244,14 +245,17 @@ def test_a_call_that_is_killed_in_a_video_reads_it_again_from_its_beginning(
     assert out.read_bytes() == expected.read_bytes()
 
 
-@pytest.mark.parametrize("suffix", ["csv", "parquet"])
 @pytest.mark.parametrize(
-    ("workers", "sent"), [("1", signal.SIGINT), ("2", signal.SIGINT), ("2", signal.SIGTERM)]
-)
+    ("suffix", "workers", "sent"),
+    [
+        ("csv", "1", signal.SIGINT), ("csv", "2", signal.SIGINT), ("csv", "2", signal.SIGTERM),
+        ("parquet", "2", signal.SIGINT),
+    ],
+)  # fmt: skip
 def test_an_interrupted_call_leaves_a_valid_table(
     tmp_path: Path, suffix: str, workers: str, sent: signal.Signals
 ) -> None:
-    pictures, out = many(tmp_path / "many", 60), tmp_path / f"out.{suffix}"
+    pictures, out = many(tmp_path / "many", 40), tmp_path / f"out.{suffix}"
     growing = tmp_path / "out.parquet.rows.jsonl" if suffix == "parquet" else out
     arguments = [*COMMAND, str(pictures), "--out", str(out), "--workers", workers]
     with subprocess.Popen(arguments, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
@@ -260,12 +264,12 @@ def test_an_interrupted_call_leaves_a_valid_table(
         _, said = process.communicate(timeout=60)
     assert process.returncode == INTERRUPTED
     assert said == "Interrupted; the same command resumes from here.\n"
-    assert 8 <= len(read(out)) <= 60
+    assert 8 <= len(read(out)) <= 40
     assert {path.name for path in tmp_path.iterdir()} == {"many", out.name}
 
 
 def test_a_worker_that_is_killed_costs_no_row(tmp_path: Path) -> None:
-    pictures, out = many(tmp_path / "many", 60), tmp_path / "out.csv"
+    pictures, out = many(tmp_path / "many", 40), tmp_path / "out.csv"
     arguments = [*COMMAND, str(pictures), "--out", str(out), "--workers", "2"]
     with subprocess.Popen(arguments, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
         wait_for(lambda: lines(out) > 8, process)
@@ -274,10 +278,10 @@ def test_a_worker_that_is_killed_costs_no_row(tmp_path: Path) -> None:
         os.kill(int(children[-1]), signal.SIGKILL)
         process.communicate(timeout=120)
     assert process.returncode == 0
-    assert sorted(Path(row["file"]).name for row in read(out)) == [f"{n:04}.jpg" for n in range(60)]
+    assert sorted(Path(row["file"]).name for row in read(out)) == [f"{n:04}.jpg" for n in range(40)]
 
 
-@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
 def test_a_full_disk_is_told_in_a_sentence_and_gone_on_from(tmp_path: Path, suffix: str) -> None:
     pictures, out = many(tmp_path / "many", 30), tmp_path / f"out.{suffix}"
 

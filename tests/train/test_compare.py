@@ -1,48 +1,54 @@
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from fer_core.model import EmotionModel
+from train.artifacts.model_folder import write_info
 from train.compare import main
-from train.data.synthetic import write_synthetic_dataset
+from train.data.fer2013 import load_splits
 from train.errors import DataError
 from train.evaluation.comparison import compare, markdown
-from train.recipes.presets import PRESETS
+from train.evaluation.figures import evaluate
 from train.reporting.markdown import replace_marked
-from train.training.fitting import fit
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("data")
-    write_synthetic_dataset(folder, (280, 70, 35))
-    return folder
 
 
 @pytest.fixture(scope="module")
 def rows(
-    data: Path, smoke_run: Path, tmp_path_factory: pytest.TempPathFactory
+    small_data: Path, small_model: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> list[dict[str, str]]:
     """Of a run on everything and one on two emotions and filtered faces."""
     pair = tmp_path_factory.mktemp("runs") / "pair"
-    smoke = PRESETS["smoke"]
-    spec = replace(smoke.preprocessing, filters=("blur", "equalize"))
-    fit(replace(smoke, epochs=3, emotions=("happy", "sad"), preprocessing=spec), data, pair)
-    return compare([smoke_run, pair], data)
+    shutil.copytree(small_model, pair)
+    info = EmotionModel.load(pair).info
+    spec = replace(info.preprocessing, filters=("blur", "equalize"))
+    config = {
+        **info.training["config"],
+        "emotions": ["happy", "sad"],
+        "preprocessing": spec.to_dict(),
+    }
+    training = {**info.training, "config": config}
+    write_info(pair, replace(info, preprocessing=spec, training=training))
+    return compare([small_model, pair], small_data)
 
 
-def test_a_row_says_what_was_trained_and_what_came_out(rows: list[dict[str, str]]) -> None:
+def test_a_row_says_what_was_trained_and_what_came_out(
+    rows: list[dict[str, str]], small_model: Path, small_data: Path
+) -> None:
     whole, _ = rows
-    assert (whole["run"], whole["network"], whole["epochs"]) == ("smoke", "tiny", "4")
-    assert whole["trained on"] == "280 faces"
-    assert 0.2 < float(whole["FER+"]) <= 1
-    assert float(whole["seconds an epoch"]) >= 0
+    assert (whole["run"], whole["network"], whole["epochs"]) == ("small", "plain", "1")
+    assert whole["trained on"] == "35 faces"
+    figures = evaluate(EmotionModel.load(small_model), load_splits(small_data), public_only=True)
+    assert whole["FER+"] == f"{figures['ferplus_public']['accuracy']:.3f}"
+    assert whole["FER2013"] == f"{figures['fer2013_public']['accuracy']:.3f}"
+    assert whole["seconds an epoch"] == "4"
 
 
 def test_a_run_of_two_emotions_is_judged_on_those_alone(rows: list[dict[str, str]]) -> None:
     _, pair = rows
     assert pair["run"] == "pair (blur, equalize)"
-    assert pair["trained on"] == "80 happy and sad faces"
+    assert pair["trained on"] == "10 happy and sad faces"
     assert (pair["FER+"], pair["FER2013"]) == ("-", "-")
     assert 0 <= float(pair["happy or sad"]) <= 1
 
@@ -60,6 +66,6 @@ def test_the_table_stands_between_its_marks(rows: list[dict[str, str]], tmp_path
         replace_marked(path, "compare two", "")
 
 
-def test_a_folder_without_a_model_is_told(data: Path, tmp_path: Path) -> None:
+def test_a_folder_without_a_model_is_told(small_data: Path, tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="error: "):
-        main(["--data", str(data), "--runs", str(tmp_path)])
+        main(["--data", str(small_data), "--runs", str(tmp_path)])

@@ -3,9 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from fer_core.model import EmotionModel, ModelInfo
+from train.artifacts.export import export_network
 from train.artifacts.model_folder import check_not_a_run, load_network
 from train.artifacts.provenance import git_commit
+from train.data.fer2013 import load_splits
 from train.errors import RunError
 from train.networks.ensemble import build_ensemble
 
@@ -13,7 +17,7 @@ from train.networks.ensemble import build_ensemble
 def average(
     folders: Sequence[Path], data: Path, out: Path, command: str = "", *, answers: bool = False
 ) -> ModelInfo:
-    """Write the combined model into a folder like a run's.
+    """Write the combined model into a folder like a run's, calibrated on PublicTest.
 
     Args:
         folders: two or more runs or published models of one preprocessing and, unless `answers`,
@@ -28,11 +32,6 @@ def average(
         ModelLoadError: a model cannot be loaded.
         RunError: the models have different networks or preprocessing, or `out` is one of them.
     """
-    import numpy as np
-
-    from train.artifacts.export import export_network
-    from train.data.fer2013 import load_splits
-
     infos = [EmotionModel.load(folder).info for folder in folders]
     networks = [load_network(folder) for folder in folders]
     shapes = [[weight.shape for weight in network.get_weights()] for network in networks]

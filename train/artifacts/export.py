@@ -28,9 +28,6 @@ def export_run(config: TrainConfig, run: Path, public: Dataset) -> ModelInfo:
         config: of the run.
         run: its folder, with origin.json, history.csv and what `load_best` reads.
         public: PublicTest, for temperature and threshold.
-
-    Returns:
-        The content of model.json.
     """
     origin = json.loads((run / "origin.json").read_text(encoding="utf-8"))
     epoch = best(read_history(run))["epoch"]
@@ -69,12 +66,11 @@ def export_network(
     save_network(network, to)
     content = to_tflite(network)
     (to / SERVED_FILE).write_bytes(content)
-    sha256 = hashlib.sha256(content).hexdigest()
     info = ModelInfo(
         name=name,
         version="",  # set by the calibration
         file=SERVED_FILE,
-        sha256=sha256,
+        sha256=hashlib.sha256(content).hexdigest(),
         preprocessing=spec,
         flip_averaging=True,
         calibration=Calibration.temperature(1.0),

@@ -9,11 +9,10 @@ from itertools import count, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fer_core.calibration import Calibration
 from fer_core.errors import ModelLoadError
-from fer_core.model import CONVERTIBLE_VERSION, FORMAT_VERSION, MODEL_JSON, EmotionModel, ModelInfo
+from fer_core.model import MODEL_JSON, EmotionModel, ModelInfo
 from train.artifacts.half_precision import halve_kernels
-from train.errors import DataError, RunError
+from train.errors import RunError
 from train.files import replace_file, replacing
 from train.networks.ensemble import build_ensemble, members_of
 
@@ -115,30 +114,3 @@ def publish(run: Path, to: Path, name: str | None = None) -> ModelInfo:
     info = replace(info, name=name or info.name)
     write_info(to, info)
     return info
-
-
-def convert(folder: Path) -> ModelInfo:
-    """Convert a model.json of format 2, which held a temperature and a share of the heads.
-
-    Raises:
-        DataError: it is of another format, or malformed.
-    """
-    try:
-        values = json.loads((folder / MODEL_JSON).read_text(encoding="utf-8"))
-        version = values["format_version"]
-        if version != CONVERTIBLE_VERSION:
-            raise DataError(
-                f"{MODEL_JSON} of {folder} has format {version}; only format "
-                f"{CONVERTIBLE_VERSION} can be converted to {FORMAT_VERSION}."
-            )
-        calibration = Calibration.temperature(
-            float(values.pop("temperature")), float(values.pop("fer2013_share"))
-        )
-        converted = {
-            **values,
-            "format_version": FORMAT_VERSION,
-            "calibration": calibration.to_dict(),
-        }
-        return ModelInfo.from_dict(converted)
-    except (OSError, AttributeError, KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{MODEL_JSON} of {folder} cannot be converted: {error}.") from error

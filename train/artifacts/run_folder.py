@@ -46,8 +46,8 @@ def claim(
     out: Path,
     config: TrainConfig,
     command: str,
-    teachers: list[str] | None = None,
-    data: str | None = None,
+    teachers: list[str] | None,
+    data: str,
 ) -> Iterator[None]:
     """Lock a run's folder, and create it or check that it belongs to the same run.
 
@@ -59,7 +59,7 @@ def claim(
         command: that starts it.
         teachers: name and version of each, since a folder may later hold another model; None to
             skip the check.
-        data: digest of the dataset; None to skip the check.
+        data: digest of the dataset.
 
     Raises:
         RunError: the folder belongs to another config, to other teachers or other data, or another
@@ -72,32 +72,32 @@ def claim(
     except Timeout as error:
         raise RunError(f"another process is training in {out}; wait for it or stop it.") from error
     try:
-        _begin_or_check(out, config, {"command": command, "teachers": teachers, "data": data})
+        _begin_or_check(out, config, command, teachers, data)
         yield
     finally:
         lock.release()
 
 
-def _begin_or_check(out: Path, config: TrainConfig, origin: dict[str, Any]) -> None:
+def _begin_or_check(
+    out: Path, config: TrainConfig, command: str, teachers: list[str] | None, data: str
+) -> None:
     path, wanted = out / "config.json", json.dumps(config.to_dict(), indent=2) + "\n"
-    teachers, data = origin["teachers"], origin["data"]
     if not path.exists():
+        origin = {"command": command, "teachers": teachers, "data": data, "commit": git_commit()}
         noted = {name: value for name, value in origin.items() if value}
-        noted["commit"] = git_commit()
         replace_file(out / "origin.json", json.dumps(noted, indent=2) + "\n")
         replace_file(path, wanted)
         return
     if path.read_text(encoding="utf-8") != wanted:
         raise RunError(f"{out} holds a run with another config; choose another --out or remove it.")
-    # Older runs did not record teachers and data.
     began = json.loads((out / "origin.json").read_text(encoding="utf-8"))
-    taught_by = began.get("teachers", teachers or [])
+    taught_by = began.get("teachers", [])
     if teachers is not None and taught_by != teachers:
         raise RunError(
             f"{out} learns from {', '.join(taught_by)}, not from {', '.join(teachers)}; "
             "name those teachers or choose another --out."
         )
-    if data is not None and began.get("data", data) != data:
+    if began["data"] != data:
         raise RunError(f"{out} holds a run on other data; name that or choose another --out.")
 
 
@@ -174,9 +174,7 @@ def read_history(run: Path) -> list[dict[str, Any]]:
         return []
     with path.open(encoding="utf-8", newline="") as stream:
         return [
-            # Older runs have fewer columns.
-            {"epoch": int(row["epoch"])}
-            | {key: float(row.get(key) or "nan") for key in HISTORY_FIELDS[1:]}
+            {"epoch": int(row["epoch"])} | {key: float(row[key]) for key in HISTORY_FIELDS[1:]}
             for row in csv.DictReader(stream)
         ]
 

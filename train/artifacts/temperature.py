@@ -5,7 +5,6 @@ import json
 import math
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 from fer_core.calibration import Calibration, fit_temperature, risk_coverage
 from fer_core.emotions import FER2013_LABELS
@@ -28,8 +27,18 @@ def floor_threshold(threshold: float) -> float:
     return math.floor(1e4 * threshold) / 1e4
 
 
-def with_version(info: ModelInfo) -> ModelInfo:
-    """Set the version of a model: the date, and a digest of all that predictions depend on."""
+def with_calibration(info: ModelInfo, calibration: Calibration, threshold: float) -> ModelInfo:
+    """Replace calibration and abstention threshold, and drop the metrics of the old ones.
+
+    Metrics of the heads stay. The new version is the date, and a digest of all that predictions
+    depend on.
+    """
+    figures = {
+        name: values
+        for name, values in info.figures.items()
+        if name.startswith(("fer2013_", "ferplus_"))
+    }
+    info = replace(info, calibration=calibration, abstention_threshold=threshold, figures=figures)
     served = {
         name: value
         for name, value in info.to_dict().items()
@@ -39,34 +48,17 @@ def with_version(info: ModelInfo) -> ModelInfo:
     return replace(info, version=f"{datetime.now(UTC):%Y.%m.%d}+{digest[:8]}")
 
 
-def head_metrics(info: ModelInfo) -> dict[str, Any]:
-    """Return the metrics of the heads, which do not depend on the calibration."""
-    return {
-        name: values
-        for name, values in info.figures.items()
-        if name.startswith(("fer2013_", "ferplus_"))
-    }
-
-
 def calibrate_on_dataset(model: EmotionModel, public: Dataset) -> ModelInfo:
     """Fit temperature and abstention threshold on PublicTest.
 
     Fitted on the seven emotions of the ferplus head, on faces with a majority among the seven.
-
-    Args:
-        model: as the app would load it.
-        public: PublicTest.
-
-    Returns:
-        The model's info with the new calibration, without the metrics of the old one.
+    Returns the model's info with them, without the metrics of the old calibration.
 
     Raises:
         DataError: no face of PublicTest has a majority among its votes.
     """
-    reference = public.reference
-    judged = need_judged(reference, "PublicTest")
-    labels = reference[judged]
-    heads = dataset_logits(model, public.subset(judged))
+    judged = public.subset(need_judged(public.reference, "PublicTest"))
+    labels, heads = judged.reference, dataset_logits(model, judged)
     temperature = fit_temperature(heads["ferplus"][:, : len(FER2013_LABELS)], labels)
     calibration = replace(
         round_calibration(Calibration.temperature(temperature)),
@@ -74,13 +66,8 @@ def calibrate_on_dataset(model: EmotionModel, public: Dataset) -> ModelInfo:
     )
     probabilities = calibration.probabilities(heads)
     curve = risk_coverage(probabilities.max(axis=1), probabilities.argmax(axis=1) == labels)
-    info = replace(
-        model.info,
-        calibration=calibration,
-        abstention_threshold=floor_threshold(curve.threshold_at(COVERAGE)),
-        figures=head_metrics(model.info),
-    )
-    return with_version(info)
+    threshold = floor_threshold(curve.threshold_at(COVERAGE))
+    return with_calibration(model.info, calibration, threshold)
 
 
 def round_calibration(calibration: Calibration) -> Calibration:

@@ -7,14 +7,15 @@ scikit-learn's.
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_core.calibration import CALIBRATION_SHAPES, FEATURES, Calibration, log_softmax
+from fer_core.calibration import FEATURES, Calibration, log_softmax
 from fer_core.emotions import FER2013_LABELS, FERPLUS_LABELS
+from fer_core.preprocessing import UInt8Array
 from train.errors import DataError
 
 FloatArray = NDArray[np.float64]
@@ -60,11 +61,12 @@ class Faces:
 
 
 class LabelledLogits(NamedTuple):
-    """Faces of one set of photographs: logits by head, (N,) labels, (N,) names of people."""
+    """Faces of one set: logits by head, (N,) labels, (N,) names of people, (N, h, w) grey crops."""
 
     heads: Mapping[str, NDArray[np.floating]]
     labels: IntArray
     people: NDArray[np.str_]
+    crops: UInt8Array
 
 
 def join_sets(parts: Mapping[str, LabelledLogits], special: Mapping[str, float]) -> Faces:
@@ -134,8 +136,7 @@ def fit(form: str, strength: float, faces: Faces) -> Calibration:
         basis = _basis(form)
         origin = np.asarray(np.linalg.lstsq(basis, start, rcond=None)[0], np.float64)
         start = _minimize(basis, origin, strength, inputs, faces)
-    weights, bias = _weights_and_bias(start)
-    return Calibration(form, weights[:, :EIGHT], weights[:, EIGHT:], bias)
+    return _calibration(form, start)
 
 
 def _fit_with_features(
@@ -149,14 +150,18 @@ def _fit_with_features(
     scale = FEATURE_SCALE / np.maximum(features.std(axis=0), 1e-3)  # some features are always 0
     inputs = np.hstack([inputs, (features - mean) * scale])
     weights, bias = _weights_and_bias(start)
-    unused = np.zeros((SEVEN, features.shape[1]))
-    origin = np.concatenate([np.hstack([weights, unused]).ravel(), bias])
-    fitted = _minimize(eye_array(len(origin)), origin, strength, inputs, faces)
-    weights, bias = _weights_and_bias(fitted)
-    heads, of_features = weights[:, : EIGHT + SEVEN], weights[:, EIGHT + SEVEN :] * scale
-    return Calibration(
-        "features", heads[:, :EIGHT], heads[:, EIGHT:], bias - of_features @ mean, of_features
+    origin = np.concatenate([np.pad(weights, ((0, 0), (0, len(mean)))).ravel(), bias])
+    scaled = _calibration(
+        "features", _minimize(eye_array(len(origin)), origin, strength, inputs, faces)
     )
+    of_features = scaled.features * scale
+    return replace(scaled, features=of_features, bias=scaled.bias - of_features @ mean)
+
+
+def _calibration(form: str, numbers: FloatArray) -> Calibration:
+    weights, bias = _weights_and_bias(numbers)
+    ferplus, fer2013, features = np.split(weights, [EIGHT, EIGHT + SEVEN], axis=1)
+    return Calibration(form, ferplus, fer2013, bias, features)
 
 
 def _weights_and_bias(numbers: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -202,7 +207,7 @@ class Candidate:
     held_out: FloatArray
 
 
-def compare(faces: Faces, forms: Iterable[str] = FORMS) -> list[Candidate]:
+def compare(faces: Faces) -> list[Candidate]:
     """Cross-validate every form with every strength, the simplest form first.
 
     The form "features" takes part where the network gives them.
@@ -212,7 +217,7 @@ def compare(faces: Faces, forms: Iterable[str] = FORMS) -> list[Candidate]:
     """
     tried = [
         (form, strength, cross_validate(form, strength, faces))
-        for form in forms
+        for form in FORMS
         if form != "features" or FEATURES in faces.heads
         for strength in ((0.0,) if form == "temperature" else STRENGTHS)
     ]
@@ -252,27 +257,20 @@ def choose(candidates: Sequence[Candidate]) -> Candidate:
 
 def _basis(form: str) -> FloatArray:
     """Return (112, k): weights, row by row, then biases, as linear functions of k parameters."""
-    diagonals = np.zeros((2, SEVEN, SEVEN, EIGHT + SEVEN))
-    for emotion in range(SEVEN):
-        diagonals[0, emotion, emotion, emotion] = 1
-        diagonals[1, emotion, emotion, EIGHT + emotion] = 1
-    of_weights = diagonals.reshape(2, SEVEN, -1)  # head, emotion, weight
-    count = of_weights.shape[-1]
+    from scipy.linalg import block_diag
+
+    emotions, inputs = np.arange(SEVEN), EIGHT + SEVEN
+    diagonals = np.zeros((SEVEN, inputs, 2, SEVEN))  # weight of an emotion, by head and emotion
+    diagonals[emotions, emotions, 0, emotions] = 1
+    diagonals[emotions, EIGHT + emotions, 1, emotions] = 1
     weights = {
-        "temperature": of_weights.sum(axis=1),
-        "bias": of_weights.sum(axis=1),
-        "vector": of_weights.reshape(2 * SEVEN, -1),
-        "matrix": np.eye(count),
+        "temperature": diagonals.sum(axis=3),
+        "bias": diagonals.sum(axis=3),
+        "vector": diagonals,
+        "matrix": np.eye(SEVEN * inputs),
     }[form]
-    if form == "temperature":
-        return np.vstack([weights.T, np.zeros((SEVEN, 2))])
-    (bias,) = CALIBRATION_SHAPES["bias"]
-    return np.block(
-        [
-            [weights.T, np.zeros((count, bias))],
-            [np.zeros((bias, len(weights))), np.eye(bias)],
-        ]
-    )
+    biases = np.eye(SEVEN, 0 if form == "temperature" else SEVEN)
+    return np.asarray(block_diag(weights.reshape(SEVEN * inputs, -1), biases))
 
 
 def _minimize(

@@ -45,6 +45,7 @@ def judged_faces(sets: Mapping[str, FaceSet], teacher_logits: "TeacherLogits") -
                 teacher_logits.select(one.faces[known]),
                 np.array([FER2013_LABELS.index(label) for label in np.array(one.labels)[known]]),
                 np.array(people)[known],
+                one.faces[known],
             )
     if not parts:
         return None

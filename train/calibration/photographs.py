@@ -1,8 +1,8 @@
 """Calibrate a model on photographs, and evaluate the calibration by cross-validation."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import chain
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -16,16 +16,16 @@ from fer_core.preprocessing import DATASET_FACE_SIZE, UInt8Array
 from train.artifacts.temperature import (
     dataset_logits,
     floor_threshold,
-    head_metrics,
     round_calibration,
-    with_version,
+    with_calibration,
 )
 from train.calibration.fitting import (
-    FORMS,
     Candidate,
     Faces,
     FloatArray,
+    IntArray,
     LabelledLogits,
+    cell_weights,
     choose,
     compare,
     cross_validate,
@@ -58,20 +58,7 @@ face is from; among the many more faces of FER2013 that is of no use."""
 Sets = Mapping[str, PhotographPredictions]
 
 
-@dataclass(frozen=True, eq=False)
-class DatasetFaces:
-    """Faces of PublicTest on which the annotators of FER+ agree, beside the photographs.
-
-    Attributes:
-        logits: (N, ...) with their labels.
-        crops: (N, h, w) uint8 grey.
-    """
-
-    logits: LabelledLogits
-    crops: UInt8Array
-
-
-def dataset_faces(model: EmotionModel, public: Dataset) -> DatasetFaces:
+def dataset_faces(model: EmotionModel, public: Dataset) -> LabelledLogits:
     """Predict the faces of PublicTest with a majority among the seven emotions.
 
     Raises:
@@ -79,50 +66,44 @@ def dataset_faces(model: EmotionModel, public: Dataset) -> DatasetFaces:
     """
     judged = public.subset(need_judged(public.reference, DATASET))
     people = np.arange(len(judged)).astype(str)
-    logits = LabelledLogits(dataset_logits(model, judged), judged.reference, people)
-    return DatasetFaces(logits, judged.faces)
+    return LabelledLogits(dataset_logits(model, judged), judged.reference, people, judged.faces)
 
 
-def default_weights(sets: Sets, dataset: DatasetFaces | None) -> dict[str, float]:
-    """Make the weights of cells that are not 1 by default: of neutral and of the dataset's faces.
-
-    Returns:
-        By "LABEL" or "SET/LABEL", as in `cell_weights`.
-    """
+def default_weights(sets: Sets, dataset: LabelledLogits | None) -> dict[str, float]:
+    """Make the weights of cells that are not 1 by default, as `cell_weights` takes them."""
     labels = np.concatenate([one.labels[one.found] for one in sets.values()])
     neutral = FER2013_LABELS.index("neutral")
     weights = {"neutral": NEUTRAL_WEIGHT} if (labels == neutral).any() else {}
     if dataset is not None:
-        for label in np.unique(dataset.logits.labels):
+        for label in np.unique(dataset.labels):
             weights[f"{DATASET}/{FER2013_LABELS[label]}"] = DATASET_WEIGHT
     return weights
 
 
 def faces_of(
-    sets: Sets, special: Mapping[str, float], dataset: DatasetFaces | None = None
+    sets: Sets, special: Mapping[str, float], dataset: LabelledLogits | None = None
 ) -> Faces:
     """Collect the faces found in sets of photographs, and behind them those of the dataset.
 
     Raises:
         DataError: no face was found, or `special` names a cell that does not occur.
     """
-    parts, crops = {}, []
-    for name, predictions in sets.items():
-        found = predictions.found
-        parts[name] = LabelledLogits(
-            {head: logits[found] for head, logits in predictions.logits.items()},
-            predictions.labels[found],
-            person_keys(predictions.photographs)[found],
+    parts = {
+        name: LabelledLogits(
+            {head: logits[one.found] for head, logits in one.logits.items()},
+            one.labels[one.found],
+            person_keys(one.photographs)[one.found],
+            one.crops[one.found],
         )
-        if predictions.crops is not None:
-            crops.append(predictions.crops[found])
+        for name, one in sets.items()
+    }
     if not any(len(part.labels) for part in parts.values()):
         raise DataError("no face was found in the photographs; there is nothing to fit.")
     if dataset is not None:
-        parts[DATASET] = dataset.logits
-        crops.append(dataset.crops)
+        parts[DATASET] = dataset
     faces = join_sets(parts, special)
-    return replace(faces, people=join_copies(faces.people, [*chain.from_iterable(crops)]))
+    crops = [crop for part in parts.values() for crop in part.crops]
+    return replace(faces, people=join_copies(faces.people, crops))
 
 
 def join_copies(people: NDArray[np.str_], crops: Sequence[UInt8Array]) -> NDArray[np.str_]:
@@ -140,8 +121,7 @@ def join_copies(people: NDArray[np.str_], crops: Sequence[UInt8Array]) -> NDArra
     _, numbers = np.unique(people, return_inverse=True)
     size = (DATASET_FACE_SIZE, DATASET_FACE_SIZE)
     small = [cv2.resize(crop, size, interpolation=cv2.INTER_AREA) for crop in crops]
-    near = near_pairs(np.array(small, np.uint8))
-    pairs = [*zip(near.first.tolist(), near.second.tolist(), strict=True)]
+    pairs = near_pairs(np.array(small, np.uint8)).pairs
     first = {number: row for row, number in reversed(list(enumerate(numbers.tolist())))}
     pairs += [(first[number], row) for row, number in enumerate(numbers.tolist())]
     return connected_groups(len(people), pairs).astype(str)
@@ -152,23 +132,20 @@ def sets_fitted_on(info: ModelInfo, sets: Sets) -> list[str]:
     digests = info.calibration.figures.get("digests", {})
     return [
         name
-        for name, predictions in sets.items()
-        if name in digests and digests[name] == digest(predictions.photographs)
+        for name, one in sets.items()
+        if name in digests and digests[name] == digest(one.photographs)
     ]
 
 
 def held_out_predictions(
-    info: ModelInfo, sets: Sets, dataset: DatasetFaces | None = None
+    info: ModelInfo, sets: Sets, dataset: LabelledLogits | None = None
 ) -> dict[str, PhotographPredictions]:
     """Predict photographs by calibrations that were fitted without the same people.
 
     Args:
         info: with a calibration fitted on photographs.
-        sets: all those that it was fitted on, by name.
+        sets: by name, at least those that it was fitted on, which are returned.
         dataset: faces of PublicTest, if it was fitted on them, too.
-
-    Returns:
-        The same with other probabilities.
     """
     calibration = info.calibration
     fitted = {name: sets[name] for name in calibration.fitted_on if name != DATASET}
@@ -193,24 +170,17 @@ def _with_probabilities(
 
 
 def choose_threshold(sets: Sets, probabilities: FloatArray) -> float:
-    """Find the confidence above which `ANSWERED` of the faces lie.
+    """Find the confidence above which `ANSWERED` of the faces lie, in sets of `MANY_EMOTIONS`.
+
+    It is 0 where there is no such set, or too few faces are reliable.
 
     Args:
         sets: of the faces.
         probabilities: (N, 7) of the faces found, row by row.
-
-    Returns:
-        The threshold; 0 where no set has `MANY_EMOTIONS`, or too few faces are reliable.
     """
-    counted = np.concatenate(
-        [
-            np.full(predictions.found.sum(), len(set(predictions.labels)) >= MANY_EMOTIONS)
-            for predictions in sets.values()
-        ]
-    )
-    reliable = np.concatenate(
-        [predictions.reliable[predictions.found] for predictions in sets.values()]
-    )
+    reliable = np.concatenate([one.reliable[one.found] for one in sets.values()])
+    has_many = [len(set(one.labels)) >= MANY_EMOTIONS for one in sets.values()]
+    counted = np.repeat(has_many, [one.found.sum() for one in sets.values()])
     confidence = np.where(reliable, probabilities.max(axis=1), 0.0)[counted]
     if not len(confidence):
         return 0.0
@@ -221,8 +191,7 @@ def calibrate_on_photographs(
     info: ModelInfo,
     sets: Sets,
     special: Mapping[str, float],
-    dataset: DatasetFaces | None = None,
-    forms: Sequence[str] = FORMS,
+    dataset: LabelledLogits | None = None,
 ) -> tuple[ModelInfo, list[Candidate]]:
     """Choose, fit and evaluate a calibration on photographs.
 
@@ -231,7 +200,6 @@ def calibrate_on_photographs(
         sets: from `predict_photographs`, by name.
         special: weights of cells, as in `cell_weights`.
         dataset: faces of PublicTest to fit on, too.
-        forms: that compete.
 
     Returns:
         The new info, with cross-validated metrics and without those of the old calibration; the
@@ -243,45 +211,35 @@ def calibrate_on_photographs(
     from train.evaluation.photograph_metrics import photograph_figures
 
     faces = faces_of(sets, special, dataset)
-    candidates = compare(faces, forms)
+    candidates = compare(faces)
     best = choose(candidates)
-    found = sum(int(predictions.found.sum()) for predictions in sets.values())
-    threshold = floor_threshold(choose_threshold(sets, best.held_out[:found]))
-    replaced = _with_probabilities(sets, best.held_out, threshold)
+    of_dataset = faces.sets == DATASET
+    threshold = floor_threshold(choose_threshold(sets, best.held_out[~of_dataset]))
     figures = {
         name: compact_photographs(photograph_figures(predictions))
-        for name, predictions in replaced.items()
+        for name, predictions in _with_probabilities(sets, best.held_out, threshold).items()
     }
     if dataset is not None:
-        figures[DATASET] = majority_figures(dataset, best.held_out[found:])
-    counts = dict(zip(*np.unique(faces.sets, return_counts=True), strict=True))
+        figures[DATASET] = majority_figures(dataset.labels, best.held_out[of_dataset])
     calibration = replace(
         round_calibration(fit(best.form, best.strength, faces)),
-        fitted_on={name: int(counts[name]) for name in (*sets, DATASET) if name in counts},
+        fitted_on=dict(Counter(faces.sets.tolist())),
         figures={
             "strength": best.strength,
             "weights": dict(special),
             "loss": round(best.loss, 4),
-            "digests": {
-                name: digest(predictions.photographs) for name, predictions in sets.items()
-            },
+            "digests": {name: digest(one.photographs) for name, one in sets.items()},
             "cross_validated": figures,
         },
     )
-    new = replace(
-        info,
-        calibration=calibration,
-        abstention_threshold=threshold,
-        figures=head_metrics(info),
-    )
-    return with_version(new), candidates
+    return with_calibration(info, calibration, threshold), candidates
 
 
 def trade_off(
     info: ModelInfo,
     sets: Sets,
     special: Mapping[str, float],
-    dataset: DatasetFaces | None,
+    dataset: LabelledLogits | None,
 ) -> list[dict[str, Any]]:
     """Evaluate several weights of neutral faces, with form and strength of a calibration.
 
@@ -299,14 +257,13 @@ def trade_off(
     from train.evaluation.photograph_metrics import photograph_figures
 
     form, strength = info.calibration.form, info.calibration.figures["strength"]
-    found = sum(int(predictions.found.sum()) for predictions in sets.values())
+    faces = faces_of(sets, special, dataset)
     rows = []
     for weight in TRADE_OFF:
-        faces = faces_of(sets, {**special, "neutral": weight}, dataset)
-        probabilities = cross_validate(form, strength, faces)
-        replaced = _with_probabilities(sets, probabilities, 0.0)
+        weights = cell_weights(faces.labels, faces.sets, {**special, "neutral": weight})
+        probabilities = cross_validate(form, strength, replace(faces, weights=weights))
         row: dict[str, Any] = {"weight of neutral": weight}
-        for name, predictions in replaced.items():
+        for name, predictions in _with_probabilities(sets, probabilities, 0.0).items():
             told = photograph_figures(predictions)
             recall = told["recall"]
             if len(recall) >= MANY_EMOTIONS:
@@ -317,7 +274,7 @@ def trade_off(
             if "neutral" in recall:
                 row[f"{name}: neutral"] = recall["neutral"]
         if dataset is not None:
-            told = majority_figures(dataset, probabilities[found:])
+            told = majority_figures(dataset.labels, probabilities[faces.sets == DATASET])
             row[f"{DATASET}: accuracy"] = told["accuracy"]
             row[f"{DATASET}: mean recall"] = told["mean_recall"]
             row[f"{DATASET}: neutral"] = told["recall"].get("neutral", float("nan"))
@@ -325,13 +282,12 @@ def trade_off(
     return rows
 
 
-def majority_figures(dataset: DatasetFaces, probabilities: FloatArray) -> dict[str, Any]:
-    """Compare (N, 7) probabilities with the FER+ majority, which is that of all faces here.
+def majority_figures(labels: IntArray, probabilities: FloatArray) -> dict[str, Any]:
+    """Compare (N, 7) probabilities with (N,) labels by the FER+ majority.
 
     Returns:
         `n`, `accuracy`, `mean_recall`, `ece`, and `recall` by emotion, rounded to four digits.
     """
-    labels = dataset.logits.labels
     correct = probabilities.argmax(axis=1) == labels
     recall = {
         FER2013_LABELS[label]: round(float(correct[labels == label].mean()), 4)

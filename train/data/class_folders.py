@@ -25,39 +25,26 @@ from fer_core.emotions import FER2013_LABELS
 from fer_core.errors import InvalidImageError
 from fer_core.images import load_image
 from fer_core.preprocessing import DATASET_FACE_SIZE, UInt8Array, to_grey
+from train.data.dataset import SPLITS
 from train.errors import DataError
 
 SPLIT_FOLDERS = {
-    "train": "Training",
-    "training": "Training",
-    "fer2013train": "Training",
-    "validation": "PublicTest",
-    "valid": "PublicTest",
-    "val": "PublicTest",
-    "publictest": "PublicTest",
-    "fer2013valid": "PublicTest",
-    "test": "PrivateTest",
-    "privatetest": "PrivateTest",
-    "fer2013test": "PrivateTest",
+    **dict.fromkeys(("train", "training", "fer2013train"), "Training"),
+    **dict.fromkeys(("validation", "valid", "val", "publictest", "fer2013valid"), "PublicTest"),
+    **dict.fromkeys(("test", "privatetest", "fer2013test"), "PrivateTest"),
 }
 CLASS_FOLDERS = {
-    "angry": "angry",
-    "anger": "angry",
-    "disgust": "disgust",
-    "disgusted": "disgust",
-    "fear": "fear",
-    "fearful": "fear",
-    "happy": "happy",
-    "happiness": "happy",
-    "sad": "sad",
-    "sadness": "sad",
-    "surprise": "surprise",
-    "surprised": "surprise",
+    **dict.fromkeys(("angry", "anger"), "angry"),
+    **dict.fromkeys(("disgust", "disgusted"), "disgust"),
+    **dict.fromkeys(("fear", "fearful"), "fear"),
+    **dict.fromkeys(("happy", "happiness"), "happy"),
+    **dict.fromkeys(("sad", "sadness"), "sad"),
+    **dict.fromkeys(("surprise", "surprised"), "surprise"),
     "neutral": "neutral",
 }
-SPLIT_BY_PREFIX = {split.lower(): split for split in SPLIT_FOLDERS.values()}
-SPLIT_IN_NAME = re.compile(rf"({'|'.join(SPLIT_BY_PREFIX)})_\d", re.IGNORECASE)
+SPLIT_IN_NAME = re.compile(rf"({'|'.join(SPLITS)})_\d", re.IGNORECASE)
 HELD_OUT = 10  # one image of so many in each class
+LISTED = 3  # most ignored files that are named
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +74,13 @@ def split_folders(data_dir: Path) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for entry in visible_entries(data_dir):
         split = SPLIT_FOLDERS.get(entry.name.lower())
-        if split is None or not entry.is_dir():
-            continue
-        if split in found:
-            raise DataError(
-                f"{data_dir} holds {found[split].name} and {entry.name}, which both mean {split}; "
-                "one of them must go."
-            )
-        found[split] = entry
+        if split and entry.is_dir():
+            other = found.setdefault(split, entry)
+            if other != entry:
+                raise DataError(
+                    f"{data_dir} holds {other.name} and {entry.name}, which both mean {split}; "
+                    "one of them must go."
+                )
     return found
 
 
@@ -109,8 +95,7 @@ def find_images(data_dir: Path) -> list[ClassImage]:
     images = [
         image
         for split, folder in split_folders(data_dir).items()
-        for class_folder in _class_folders(folder)
-        for image in _class_images(class_folder, split)
+        for image in _split_images(folder, split)
     ]
     if not any(image.split == "PublicTest" for image in images):
         images = _hold_out(images)
@@ -136,8 +121,8 @@ def read_face(image: ClassImage) -> UInt8Array:
     return np.asarray(face, dtype=np.uint8)
 
 
-def _class_folders(split_folder: Path) -> list[Path]:
-    folders = []
+def _split_images(split_folder: Path, split: str) -> list[ClassImage]:
+    images = []
     for entry in visible_entries(split_folder):
         name = f"{split_folder.name}/{entry.name}"
         if entry.is_dir():
@@ -146,12 +131,12 @@ def _class_folders(split_folder: Path) -> list[Path]:
                     f"the folder {name} is no class of FER2013; the classes are "
                     f"{', '.join(FER2013_LABELS)}."
                 )
-            folders.append(entry)
-        elif _is_image(entry):
+            images += _class_images(entry, split)
+        elif entry.suffix.lower() in IMAGE_SUFFIXES:
             raise DataError(f"the image {name} lies in no class folder.")
-    if not folders:
+    if not images:
         raise DataError(f"the folder {split_folder.name} holds no class folder.")
-    return folders
+    return images
 
 
 def _class_images(class_folder: Path, folder_split: str) -> list[ClassImage]:
@@ -162,39 +147,32 @@ def _class_images(class_folder: Path, folder_split: str) -> list[ClassImage]:
         name = f"{folder_name}/{entry.name}"
         if entry.is_dir():
             raise DataError(f"the folder {name} lies in a class folder, where only images may.")
-        if _is_image(entry):
+        if entry.suffix.lower() in IMAGE_SUFFIXES:
             named = SPLIT_IN_NAME.match(entry.name)
-            split = SPLIT_BY_PREFIX[named[1].lower()] if named else folder_split
+            split = SPLIT_FOLDERS[named[1].lower()] if named else folder_split
             images.append(ClassImage(entry, name, label, split))
         else:
             others.append(entry.name)
     if others:
-        print(f"{folder_name}: ignored {_listed(others)}: no image suffix", flush=True)
+        more = f" and {len(others) - LISTED:,} more" * (len(others) > LISTED)
+        ignored = ", ".join(others[:LISTED]) + more
+        print(f"{folder_name}: ignored {ignored}: no image suffix", flush=True)
     if not images:
         raise DataError(f"the class folder {folder_name} holds no image.")
     return images
 
 
-def _listed(names: Sequence[str], most: int = 3) -> str:
-    more = f" and {len(names) - most:,} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
-
-
 def _hold_out(images: Sequence[ClassImage]) -> list[ClassImage]:
     """Move a tenth of each class of Training, at least one of two images, to PublicTest."""
     by_class = defaultdict(list)
-    for image in images:
+    # Sorted by the name without the folder of the split.
+    for image in sorted(images, key=lambda image: name_hash(image.name.partition("/")[2])):
         if image.split == "Training":
             by_class[image.label].append(image)
     held_out: set[ClassImage] = set()
     for members in by_class.values():
-        count = min(max(1, len(members) // HELD_OUT), len(members) - 1)
-        held_out.update(sorted(members, key=_draw)[:count])
+        held_out.update(members[: min(max(1, len(members) // HELD_OUT), len(members) - 1)])
     return [replace(image, split="PublicTest") if image in held_out else image for image in images]
-
-
-def _draw(image: ClassImage) -> bytes:
-    return name_hash(image.name.partition("/")[2])  # without the folder of the split
 
 
 def name_hash(name: str) -> bytes:
@@ -206,7 +184,3 @@ def visible_entries(folder: Path) -> list[Path]:
     """List the files and folders of a folder that are not hidden, by name."""
     visible = (entry for entry in folder.iterdir() if not entry.name.startswith("."))
     return sorted(visible, key=lambda entry: entry.name)
-
-
-def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in IMAGE_SUFFIXES

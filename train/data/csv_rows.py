@@ -5,7 +5,6 @@ import gzip
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO
 
 from train.errors import DataError
 
@@ -48,11 +47,7 @@ def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Yield (number of its first line, values) of every record that is not blank."""
     row = 1
     try:
-        opened = _open(path)
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror}).") from error
-    try:
-        with opened as stream:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
             # Decoded line by line, so that an error has its line number; utf-8-sig, because Excel
             # writes a byte order mark.
             reader = csv.reader(line.decode("utf-8-sig") for line in stream)
@@ -60,11 +55,9 @@ def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
                 if values:
                     yield row, values
                 row = reader.line_num + 1
+    except FileNotFoundError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}).") from error
     except UnicodeDecodeError as error:
         raise DataError(f"{path.name}, row {row}: not UTF-8 text.") from error
     except (OSError, EOFError, zlib.error, csv.Error) as error:
         raise DataError(f"{path.name}, row {row}: cannot be read from here ({error}).") from error
-
-
-def _open(path: Path) -> IO[bytes] | gzip.GzipFile:
-    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")

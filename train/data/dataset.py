@@ -12,17 +12,11 @@ from fer_core.preprocessing import DATASET_FACE_SIZE, UInt8Array
 from train.errors import DataError
 
 SPLITS = ("Training", "PublicTest", "PrivateTest")
-FERPLUS_COLUMNS = {
-    "anger": "angry",
-    "disgust": "disgust",
-    "fear": "fear",
-    "happiness": "happy",
-    "sadness": "sad",
-    "surprise": "surprise",
-    "neutral": "neutral",
-    "contempt": "contempt",
-}
-REJECTING_COLUMNS = ("unknown", "NF")  # FER+ votes for "unknown" and "not a face"
+VOTE_COLUMNS = (
+    "anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral", "contempt",
+    "unknown", "NF",
+)  # fmt: skip
+"""Columns of the FER+ file: emotions in the order of `FERPLUS_LABELS`, unknown and not-a-face."""
 
 
 @dataclass(frozen=True)
@@ -43,15 +37,10 @@ class Dataset:
     rejections: NDArray[np.int64]
 
     def __post_init__(self) -> None:
-        count = len(self.faces)
         face = (DATASET_FACE_SIZE, DATASET_FACE_SIZE)
-        shapes = {
-            "faces": (self.faces.shape, (count, *face)),
-            "labels": (self.labels.shape, (count,)),
-            "votes": (self.votes.shape, (count, len(FERPLUS_LABELS))),
-            "rejections": (self.rejections.shape, (count, len(REJECTING_COLUMNS))),
-        }
-        for name, (actual, expected) in shapes.items():
+        shapes = {"faces": face, "labels": (), "votes": (len(FERPLUS_LABELS),), "rejections": (2,)}
+        for name, shape in shapes.items():
+            actual, expected = getattr(self, name).shape, (len(self), *shape)
             if actual != expected:
                 raise DataError(f"{name} must have shape {expected}, got {actual}")
 
@@ -95,10 +84,7 @@ class Dataset:
         """(N, 8) float32: trusted votes as a distribution; all 0 where there is none."""
         votes = self.trusted_votes.astype(np.float32)
         total = votes.sum(axis=1, keepdims=True)
-        shares: NDArray[np.float32] = np.divide(
-            votes, total, out=np.zeros_like(votes), where=total > 0
-        )
-        return shares
+        return np.asarray(votes / np.maximum(total, 1))
 
     @property
     def majority(self) -> NDArray[np.int64]:
@@ -108,9 +94,8 @@ class Dataset:
         and have more than half of the remaining votes, those for unknown and not-a-face included.
         """
         votes = self.trusted_votes
-        remaining = votes.sum(axis=1) + np.where(self.rejections > 1, self.rejections, 0).sum(
-            axis=1
-        )
+        rejections = np.where(self.rejections > 1, self.rejections, 0)
+        remaining = votes.sum(axis=1) + rejections.sum(axis=1)
         return np.where(2 * votes.max(axis=1) > remaining, votes.argmax(axis=1), -1)
 
     @property

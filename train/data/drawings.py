@@ -6,6 +6,7 @@ They measure false detections, and, in other fonts, train the quality network.
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
@@ -70,12 +71,7 @@ def _glyph(font: ImageFont.FreeTypeFont, character: str) -> Image.Image:
 
 
 def draw_words(fonts: Sequence[Path], count: int, seed: int) -> Iterator[tuple[str, UInt8Array]]:
-    """Draw letters and words in random fonts and colors on plain backgrounds, some blurred.
-
-    Args:
-        fonts: scalable fonts.
-        count: number of images.
-        seed: of all choices.
+    """Draw words in random colors and scalable fonts on plain backgrounds, some blurred.
 
     Yields:
         The text, and (H, W, 3) uint8 RGB.
@@ -83,19 +79,15 @@ def draw_words(fonts: Sequence[Path], count: int, seed: int) -> Iterator[tuple[s
     Raises:
         DataError: the list of fonts is empty.
     """
-    import cv2
-
     if not fonts:
         raise DataError("there is no font to draw words with; name a folder with --fonts.")
     rng = np.random.default_rng(seed)
     for _ in range(count):
-        width, height = CANVASES[int(rng.integers(len(CANVASES)))]
+        width, height = CANVASES[rng.integers(len(CANVASES))]
         ground, ink = rng.integers(0, 256, (2, 3)).tolist()
         canvas = Image.new("RGB", (width, height), tuple(ground))
-        text = WORDS[int(rng.integers(len(WORDS)))]
-        font = ImageFont.truetype(
-            str(fonts[int(rng.integers(len(fonts)))]), int(rng.uniform(0.08, 0.7) * height)
-        )
+        text, file = WORDS[rng.integers(len(WORDS))], fonts[int(rng.integers(len(fonts)))]
+        font = ImageFont.truetype(str(file), int(rng.uniform(0.08, 0.7) * height))
         place = (rng.uniform(-0.05, 0.5, 2) * (width, height)).tolist()
         ImageDraw.Draw(canvas).text(tuple(place), text, font=font, fill=tuple(ink))
         image = np.asarray(canvas)

@@ -18,7 +18,7 @@ and light still differ.
 import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -52,8 +52,7 @@ STEPS = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 15, 1e-3)
 IntArray = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class NearPairs:
+class NearPairs(NamedTuple):
     """Pairs of images of the same photograph.
 
     Attributes:
@@ -68,8 +67,10 @@ class NearPairs:
     mirrored: NDArray[np.bool_]
     correlation: Float32Array
 
-    def __len__(self) -> int:
-        return len(self.first)
+    @property
+    def pairs(self) -> list[tuple[int, int]]:
+        """Indices of the images of each pair."""
+        return list(zip(self.first.tolist(), self.second.tolist(), strict=True))
 
 
 def equal_groups(fingerprints: Sequence[bytes]) -> IntArray:
@@ -91,19 +92,10 @@ def connected_groups(count: int, pairs: Iterable[tuple[int, int]]) -> IntArray:
 
 
 def cross_table(groups: IntArray, columns: IntArray, count: int) -> IntArray:
-    """Count rows by group and column.
-
-    Args:
-        groups: (N,) int64, equal for rows of one group.
-        columns: (N,) int64, 0..count-1.
-        count: number of columns.
-
-    Returns:
-        (G, count) int64, groups in ascending order.
-    """
-    _, compact = np.unique(groups, return_inverse=True)
-    counts = np.zeros((int(compact.max(initial=-1)) + 1, count), np.int64)
-    np.add.at(counts, (compact, columns), 1)
+    """Count (N,) rows by group, in ascending order, and by column 0..count-1: (G, count) int64."""
+    names, group = np.unique(groups, return_inverse=True)
+    counts = np.zeros((len(names), count), np.int64)
+    np.add.at(counts, (group, columns), 1)
     return counts
 
 

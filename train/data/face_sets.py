@@ -12,7 +12,9 @@ from zipfile import BadZipFile
 import numpy as np
 
 from fer_core.assets import MODELS_DIR
-from fer_core.preprocessing import DATASET_FACE_SIZE, PreprocessingSpec, UInt8Array
+from fer_core.detection import FaceDetector
+from fer_core.preprocessing import PreprocessingSpec, UInt8Array
+from train.data.photographs import crop_photographs, read_photographs
 from train.errors import DataError
 from train.files import replacing
 
@@ -55,16 +57,10 @@ def read_face_set(path: Path) -> FaceSet:
         return crop_face_set(path)
     try:
         with np.load(path, allow_pickle=False) as archive:
-            texts = [
-                tuple(str(text) for text in archive[name]) for name in ("labels", "people", "files")
-            ]
-            faces = archive["faces"]
+            texts = [archive[name].tolist() for name in ("labels", "people", "files")]
+            return FaceSet(archive["faces"], *texts)
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise DataError(f"{path} holds no faces of photographs; make it again.") from error
-    side = DATASET_FACE_SIZE
-    if faces.dtype != np.uint8 or faces.shape != (len(texts[0]), side, side):
-        raise DataError(f"{path} holds faces of another shape; make it again.")
-    return FaceSet(faces, *texts)
 
 
 def crop_face_set(folder: Path) -> FaceSet:
@@ -75,9 +71,6 @@ def crop_face_set(folder: Path) -> FaceSet:
     Raises:
         DataError: the table cannot be read, or no photograph has a face.
     """
-    from fer_core.detection import FaceDetector
-    from train.data.photographs import crop_photographs, read_photographs
-
     photographs = read_photographs(folder, labelled=False)
     faces, found = crop_photographs(FaceDetector.load(MODELS_DIR), photographs, PreprocessingSpec())
     if not found.any():

@@ -2,8 +2,10 @@
 
 import json
 import zipfile
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +18,7 @@ from fer_core.emotions import FER2013_LABELS
 from fer_core.preprocessing import Float32Array
 from train.cli import progress
 from train.data.dataset import SPLITS, Dataset, data_digest
-from train.data.duplicates import (
-    NearPairs,
-    connected_groups,
-    cross_table,
-    equal_groups,
-    near_pairs,
-)
+from train.data.duplicates import NearPairs, connected_groups, cross_table, equal_groups, near_pairs
 from train.errors import DataError
 
 MODES = ("none", "drop", "weigh", "strict")
@@ -71,9 +67,6 @@ class Faults:
     near: NearPairs
     summary: dict[str, Any]
 
-    def __len__(self) -> int:
-        return len(self.duplicate_of)
-
 
 def find_faults(splits: Mapping[str, Dataset], *, detector: FaceDetector | None = None) -> Faults:
     """Compare all images; on two cores FER2013 takes a minute, and the detector two more.
@@ -98,12 +91,13 @@ def find_faults(splits: Mapping[str, Dataset], *, detector: FaceDetector | None 
     conflicting = np.isin(own, np.unique(own)[is_conflict])
     public, private = np.split(same[len(own) :], [len(splits["PublicTest"])])
     leaks = np.isin(own, same[len(own) :])
+    copies = np.bincount(own)
     summary = _summary(splits, equal, same) | {
         "training": {
             "undetected": None if detector is None else int(missed.sum()),
             "leaks": int(leaks.sum()),
-            "photographs_with_copies": int((np.bincount(own) > 1).sum()),
-            "largest_group": int(np.bincount(own).max(initial=0)),
+            "photographs_with_copies": int((copies > 1).sum()),
+            "largest_group": int(copies.max()),
             "conflicting_pictures": int(conflicting.sum()),
             "conflicting_photographs": int(is_conflict.sum()),
             "conflicting_labels": _label_pairs(labels_of),
@@ -131,8 +125,7 @@ def equal_images(splits: Mapping[str, Dataset]) -> IntArray:
 
 def same_photographs(equal: IntArray, near: NearPairs) -> IntArray:
     """Return (N,) int64: for each row the first row of the same photograph, equal or near."""
-    pairs = zip(near.first.tolist(), near.second.tolist(), strict=True)
-    return connected_groups(len(equal), [*enumerate(equal.tolist()), *pairs])
+    return connected_groups(len(equal), [*enumerate(equal.tolist()), *near.pairs])
 
 
 def copies_by_split(groups: IntArray, splits: Mapping[str, Dataset]) -> dict[str, Any]:
@@ -143,23 +136,24 @@ def copies_by_split(groups: IntArray, splits: Mapping[str, Dataset]) -> dict[str
         splits: from `load_splits`.
 
     Returns:
-        By pair of splits, `images_with_copy`: images of the first with a copy in the second;
-        `pairs`: pairs of copies.
+        `repeated`: images of each split that repeat an earlier one of it; by pair of splits,
+        `pictures_with_copy`: images of the first with a copy in the second; `pairs`: of copies.
     """
     split = np.repeat(np.arange(len(SPLITS)), [len(splits[name]) for name in SPLITS])
     members = cross_table(groups, split, len(SPLITS))
-    copies = members.T @ (members > 0)
-    pairs = members.T @ members - np.diag(members.sum(axis=0))
-    diagonal = np.diag_indices(len(SPLITS))
-    copies[diagonal] = np.where(members > 1, members, 0).sum(axis=0)
-    pairs[diagonal] //= 2  # both (a, b) and (b, a) were counted
-    return {
+    itself = np.eye(len(SPLITS), dtype=np.int64)
+    others = members[:, np.newaxis] - itself  # copies of an image of the row's split
+    copies = (members[..., np.newaxis] * (others > 0)).sum(axis=0)
+    pairs = (members[..., np.newaxis] * others).sum(axis=0) // (itself + 1)  # (a, b) as (b, a)
+    repeated = (members - (members > 0)).sum(axis=0).tolist()
+    by_pair = {
         key: {
             one: dict(zip(SPLITS, row, strict=True))
             for one, row in zip(SPLITS, counts.tolist(), strict=True)
         }
         for key, counts in (("pictures_with_copy", copies), ("pairs", pairs))
     }
+    return {"repeated": dict(zip(SPLITS, repeated, strict=True)), **by_pair}
 
 
 def training_weights(faults: Faults, mode: str) -> Float32Array:
@@ -181,13 +175,8 @@ def training_weights(faults: Faults, mode: str) -> Float32Array:
 
     Returns:
         (N,) float32, 0..1, row by row of the training split.
-
-    Raises:
-        ValueError: the mode is unknown.
     """
-    if mode not in MODES:
-        raise ValueError(f"mode must be one of {', '.join(MODES)}, got {mode!r}")
-    rows = np.arange(len(faults))
+    rows = np.arange(len(faults.duplicate_of))
     if mode == "none":
         return np.ones(len(rows), np.float32)
     group = np.where(faults.duplicate_of < 0, rows, faults.duplicate_of)
@@ -207,16 +196,10 @@ def training_weights(faults: Faults, mode: str) -> Float32Array:
 
 def save_faults(faults: Faults, path: Path) -> None:
     """Write a file for `load_faults`."""
-    columns = {name: getattr(faults, name) for name in ARRAYS}
-    near = {f"near_{field.name}": getattr(faults.near, field.name) for field in fields(NearPairs)}
-    with path.open("wb") as stream:
-        np.savez_compressed(
-            stream,
-            digest=np.array(faults.digest),
-            summary=np.array(json.dumps(faults.summary)),
-            **columns,
-            **near,
-        )
+    arrays = {name: getattr(faults, name) for name in ARRAYS}
+    arrays |= {f"near_{name}": values for name, values in faults.near._asdict().items()}
+    summary = json.dumps(faults.summary)
+    np.savez_compressed(path, digest=faults.digest, summary=summary, **arrays)
 
 
 def load_faults(path: Path, splits: Mapping[str, Dataset]) -> Faults:
@@ -231,11 +214,11 @@ def load_faults(path: Path, splits: Mapping[str, Dataset]) -> Faults:
     """
     path = path / FAULTS_FILE if path.is_dir() else path
     try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
+        with path.open("rb") as stream, np.load(stream) as stored:
             faults = Faults(
                 digest=str(stored["digest"]),
                 summary=json.loads(str(stored["summary"])),
-                near=NearPairs(*(stored[f"near_{field.name}"] for field in fields(NearPairs))),
+                near=NearPairs(*(stored[f"near_{name}"] for name in NearPairs._fields)),
                 **{name: stored[name] for name in ARRAYS},
             )
     except (OSError, EOFError, LookupError, TypeError, ValueError, zipfile.BadZipFile) as error:
@@ -259,55 +242,36 @@ def _undetected(training: Dataset, detector: FaceDetector) -> BoolArray:
     return missed
 
 
-def repeated_by_split(groups: IntArray, splits: Mapping[str, Dataset]) -> dict[str, int]:
-    """Count the images of each split that repeat an earlier image of the split.
-
-    Args:
-        groups: (N,) int64 over the rows of all splits, equal for copies.
-        splits: from `load_splits`.
-    """
-    parts = np.split(groups, np.cumsum([len(splits[name]) for name in SPLITS])[:-1])
-    return {
-        name: len(part) - len(np.unique(part)) for name, part in zip(SPLITS, parts, strict=True)
-    }
-
-
 def _summary(splits: Mapping[str, Dataset], equal: IntArray, same: IntArray) -> dict[str, Any]:
     """Count over all splits, from groups of equal images and of the same photograph."""
-    equal_copies, copies = repeated_by_split(equal, splits), repeated_by_split(same, splits)
-    across = {
-        kind: copies_by_split(groups, splits)
-        for kind, groups in (("equal", equal), ("same_photograph", same))
+    copies = {
+        "equal": copies_by_split(equal, splits),
+        "same_photograph": copies_by_split(same, splits),
     }
     return {
         "splits": {
             name: {
                 "pictures": len(splits[name]),
-                "equal_copies": equal_copies[name],
-                "copies": copies[name],
+                "equal_copies": copies["equal"]["repeated"][name],
+                "copies": copies["same_photograph"]["repeated"][name],
                 "not_a_face": int((~splits[name].is_face).sum()),
                 "doubtful": int((splits[name].rejected_share >= DOUBTFUL).sum()),
             }
             for name in SPLITS
         },
         **{
-            key: {kind: counts[key] for kind, counts in across.items()}
+            key: {kind: counts[key] for kind, counts in copies.items()}
             for key in ("pairs", "pictures_with_copy")
         },
     }
 
 
 def _label_pairs(has: BoolArray) -> dict[str, int]:
-    """Count photographs with both of two FER2013 labels, most frequent pair first.
-
-    Args:
-        has: (G, 7), whether a photograph has a label.
-    """
-    both = has.T.astype(int) @ has.astype(int)
-    pairs = {
-        f"{one}, {other}": int(both[i, j])
-        for i, one in enumerate(FER2013_LABELS)
-        for j, other in enumerate(FER2013_LABELS)
-        if i < j and both[i, j]
-    }
-    return dict(sorted(pairs.items(), key=lambda item: -item[1]))
+    """Count photographs with both of two labels, from (G, 7) bool; most frequent pair first."""
+    pairs = Counter(
+        {
+            f"{one}, {other}": int((has[:, i] & has[:, j]).sum())
+            for (i, one), (j, other) in combinations(enumerate(FER2013_LABELS), 2)
+        }
+    )
+    return {names: count for names, count in pairs.most_common() if count}

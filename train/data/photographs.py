@@ -53,9 +53,8 @@ def read_photographs(folder: Path, *, labelled: bool = True) -> list[Photograph]
     """
     table = folder / "labels.csv"
     photographs = []
-    for row, values in read_rows(
-        table, ("file", "label") if labelled else ("file",), may_end_early=True
-    ):
+    required = ("file", "label") if labelled else ("file",)
+    for row, values in read_rows(table, required, may_end_early=True):
         name, label, person = values.pop("file"), values.pop("label", ""), values.pop("person", "")
         if labelled and label not in FER2013_LABELS:
             known = ", ".join(FER2013_LABELS)
@@ -100,12 +99,8 @@ def person_keys(photographs: Sequence[Photograph]) -> NDArray[np.str_]:
 
     A photograph of an unknown person has a unique key.
     """
-    return np.array(
-        [
-            f"person {photograph.person}" if photograph.person else f"photograph {index}"
-            for index, photograph in enumerate(photographs)
-        ]
-    )
+    people = (photograph.person for photograph in photographs)
+    return np.array([f"person {p}" if p else f"photograph {row}" for row, p in enumerate(people)])
 
 
 def digest(photographs: Sequence[Photograph]) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 
 from fer_core.emotions import FER2013_LABELS
 from fer_core.preprocessing import DATASET_FACE_SIZE, UInt8Array
-from train.data.dataset import FERPLUS_COLUMNS, SPLITS
+from train.data.dataset import SPLITS, VOTE_COLUMNS
 
 # Brow slope and height, eye opening, mouth curve (up is positive) and mouth opening, in pixels.
 FEATURES = {
@@ -72,9 +72,8 @@ def write_synthetic_dataset(
         for split, count in zip(SPLITS, faces_per_split, strict=True):
             for index in range(count):
                 label = index % len(FER2013_LABELS)
-                emotion = FER2013_LABELS[label]
-                face = draw_face(emotion, rng)
+                face = draw_face(FER2013_LABELS[label], rng)
                 image_rows.writerow([label, " ".join(map(str, face.ravel())), split])
-                counts = [8 * (FERPLUS_COLUMNS[column] == emotion) for column in vote_columns]
+                counts = [8 * (column == VOTE_COLUMNS[label]) for column in vote_columns]
                 counts[int(rng.integers(len(counts)))] += 2
                 vote_rows.writerow([split, f"fer{index:07d}.png", *counts, 0, 0, 0])

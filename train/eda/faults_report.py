@@ -23,14 +23,13 @@ from train.reporting.contact_sheet import Tile, draw_contact_sheet
 from train.reporting.markdown import table
 
 TILES, SIDE = 60, 96  # most tiles of a contact sheet; side of a face there, in pixels
-COPIES_EXPLAINED = (
-    "Images of the row's split with a copy in the column's split: equal, in parentheses equal or "
-    "near."
-)
-SHEETS_EXPLAINED = (
-    "They show images of the dataset, which may not be passed on. Numbers are rows within the "
-    "split, from 0."
-)
+KINDS = {
+    "pictures": "all images",
+    "equal_copies": "equal to an earlier image of the split",
+    "copies": "equal to or near duplicate of an earlier image of the split",
+    "not_a_face": "not a face by votes",
+    "doubtful": "half or more of the votes for unknown or not-a-face",
+}
 
 
 def write_report(faults: Faults, splits: Mapping[str, Dataset], out: Path) -> list[Path]:
@@ -38,7 +37,12 @@ def write_report(faults: Faults, splits: Mapping[str, Dataset], out: Path) -> li
     out.mkdir(parents=True, exist_ok=True)
     save_faults(faults, out / FAULTS_FILE)
     _write_table(faults, splits["Training"], out / "faults.csv")
-    numbers = {**faults.summary, "weights": _weight_sums(faults)}
+    weights = {mode: training_weights(faults, mode) for mode in MODES}
+    sums = {
+        mode: {"pictures": int((values > 0).sum()), "weight": round(float(values.sum()), 1)}
+        for mode, values in weights.items()
+    }
+    numbers = {**faults.summary, "weights": sums}
     (out / "faults.json").write_text(json.dumps(numbers, indent=2) + "\n", "utf-8")
     sheets = _draw_sheets(faults, splits, out)
     (out / "report.md").write_text(_report(numbers, sheets), "utf-8")
@@ -46,19 +50,10 @@ def write_report(faults: Faults, splits: Mapping[str, Dataset], out: Path) -> li
     return [out / name for name in (*names, *sheets)]
 
 
-def _weight_sums(faults: Faults) -> dict[str, dict[str, float]]:
-    weights = {mode: training_weights(faults, mode) for mode in MODES}
-    return {
-        mode: {"pictures": int((values > 0).sum()), "weight": round(float(values.sum()), 1)}
-        for mode, values in weights.items()
-    }
-
-
 def _write_table(faults: Faults, training: Dataset, path: Path) -> None:
     flags = {name: getattr(faults, name) for name in FLAGS}
-    flagged = faults.duplicate_of >= 0
-    for name in ("leaks", "conflicting", "not_a_face", "undetected"):
-        flagged |= flags[name]
+    flagged = (faults.duplicate_of >= 0) | faults.leaks | faults.conflicting
+    flagged |= faults.not_a_face | faults.undetected
     with path.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(["row", "emotion", *flags])
@@ -80,17 +75,17 @@ def _draw_sheets(faults: Faults, splits: Mapping[str, Dataset], out: Path) -> di
     copies = np.flatnonzero(equal != np.arange(len(equal)))
     near = np.stack([faults.near.first, faults.near.second], axis=1)
     weakest = near[np.argsort(faults.near.correlation)[:TILES]]
-    misses = np.flatnonzero(faults.undetected & ~faults.not_a_face)
-    rejected = np.flatnonzero(faults.not_a_face)
-    kinds = {
-        "equal.png": ("Equal images", np.stack([equal[copies], copies], axis=1)),
-        "near.png": ("Near duplicates", near),
-        "near_weakest.png": ("Near duplicates of the lowest correlation", weakest),
-        "not_a_face.png": ("Not a face by votes", rejected[:, np.newaxis]),
-        "undetected.png": ("A face by votes, not detected", misses[:, np.newaxis]),
-    }
+    rejected = np.flatnonzero(faults.not_a_face)[:, np.newaxis]
+    missed = np.flatnonzero(faults.undetected & ~faults.not_a_face)[:, np.newaxis]
+    kinds = (
+        ("equal.png", "Equal images", np.stack([equal[copies], copies], axis=1)),
+        ("near.png", "Near duplicates", near),
+        ("near_weakest.png", "Near duplicates of the lowest correlation", weakest),
+        ("not_a_face.png", "Not a face by votes", rejected),
+        ("undetected.png", "A face by votes, not detected", missed),
+    )
     titles = {}
-    for file, (title, rows) in kinds.items():
+    for file, title, rows in kinds:
         tiles = [
             Tile(np.concatenate(faces[some], axis=1), "\n".join(names[row] for row in some))
             for some in rows
@@ -103,24 +98,24 @@ def _draw_sheets(faults: Faults, splits: Mapping[str, Dataset], out: Path) -> di
 
 def _report(numbers: dict[str, Any], sheets: Mapping[str, str]) -> str:
     splits, training = numbers["splits"], numbers["training"]
-    kinds = {
-        "pictures": "all images",
-        "equal_copies": "equal to an earlier image of the split",
-        "copies": "equal to or near duplicate of an earlier image of the split",
-        "not_a_face": "not a face by votes",
-        "doubtful": "half or more of the votes for unknown or not-a-face",
-    }
-    by_kind = [
-        [label, *(f"{splits[split][kind]:,}" for split in SPLITS)] for kind, label in kinds.items()
-    ]
     missed = training["undetected"]
-    found = "not searched" if missed is None else f"{missed:,}"
-    by_kind.append(["no face detected", found, "-", "-"])
+    by_kind = [
+        *([title, *(f"{splits[s][kind]:,}" for s in SPLITS)] for kind, title in KINDS.items()),
+        ["no face detected", "not searched" if missed is None else f"{missed:,}", "-", "-"],
+    ]
+    conflicting = [[pair, f"{n:,}"] for pair, n in training["conflicting_labels"].items()]
+    weights = [
+        [mode, f"{sums['pictures']:,}", f"{sums['weight']:,.0f}"]
+        for mode, sums in numbers["weights"].items()
+    ]
     parts = [
         "# Faults of the dataset",
         table(["images", *SPLITS], by_kind),
         "## Copies across splits",
-        COPIES_EXPLAINED,
+        (
+            "Images of the row's split with a copy in the column's split: equal, in parentheses "
+            "equal or near."
+        ),
         _split_table(numbers["pictures_with_copy"]),
         "Pairs of copies:",
         _split_table(numbers["pairs"]),
@@ -132,20 +127,14 @@ def _report(numbers: dict[str, Any], sheets: Mapping[str, str]) -> str:
             f"photographs ({training['conflicting_pictures']:,} images) have different FER2013 "
             "labels:"
         ),
-        table(
-            ["labels", "photographs"],
-            [[pair, f"{count:,}"] for pair, count in training["conflicting_labels"].items()],
-        ),
+        table(["labels", "photographs"], conflicting),
         "## Training images by cleaning mode",
-        table(
-            ["mode", "images", "sum of weights"],
-            [
-                [mode, f"{sums['pictures']:,}", f"{sums['weight']:,.0f}"]
-                for mode, sums in numbers["weights"].items()
-            ],
-        ),
+        table(["mode", "images", "sum of weights"], weights),
         "## Contact sheets",
-        SHEETS_EXPLAINED,
+        (
+            "They show images of the dataset, which may not be passed on. Numbers are rows within "
+            "the split, from 0."
+        ),
         *(f"{title}:\n\n![{title}]({file})" for file, title in sheets.items()),
     ]
     return "\n\n".join(parts) + "\n"

@@ -24,24 +24,15 @@ TERMS = "Images of the dataset may not be passed on."
 def draw_figures(
     splits: Mapping[str, Dataset], numbers: Mapping[str, Any], out: Path, seed: int = 0
 ) -> list[Plot]:
-    """Write the figures as PNG files into an existing folder.
-
-    Args:
-        splits: from `load_splits`.
-        numbers: from `explore` of the same data.
-        out: the folder.
-        seed: of the choice of faces.
-    """
-    return [
-        _draw_classes(numbers["classes"], out / "classes.png"),
-        *(
-            _draw_faces(splits[split], split, out / f"faces_{split.lower()}.png", seed)
-            for split in SPLITS
-        ),
-        _draw_grey_levels(splits["Training"], out / "grey_levels.png"),
-        *([_draw_agreement(numbers["agreement"], out)] if numbers["agreement"] else []),
-        _draw_filters(splits["Training"], out / "filters.png", seed),
-    ]
+    """Write the figures of `train.eda.report.write_report` as PNG files."""
+    figures = [_draw_classes(numbers["classes"], out / "classes.png")]
+    for split in SPLITS:
+        path = out / f"faces_{split.lower()}.png"
+        figures.append(_draw_faces(splits[split], split, path, seed))
+    figures.append(_draw_grey_levels(splits["Training"], out / "grey_levels.png"))
+    if numbers["agreement"]:
+        figures.append(_draw_agreement(numbers["agreement"], out / "agreement.png"))
+    return [*figures, _draw_filters(splits["Training"], out / "filters.png", seed)]
 
 
 def share_of(count: int, total: int) -> str:
@@ -51,36 +42,32 @@ def share_of(count: int, total: int) -> str:
 
 def _draw_classes(classes: Mapping[str, Any], path: Path) -> Plot:
     """Draw the share of each class as bars with counts, a panel for each kind of label."""
-    panels = {
-        title: classes[kind]
-        for kind, title in (("fer2013", "By FER2013 label"), ("ferplus", "By FER+ majority"))
-        if classes[kind] is not None
-    }
-    figure = Figure(figsize=(5.2 * len(panels), 6.6), layout="constrained")
+    titles = {"fer2013": "By FER2013 label", "ferplus": "By FER+ majority"}
+    kinds = [kind for kind in titles if classes[kind] is not None]
+    figure = Figure(figsize=(5.2 * len(kinds), 6.6), layout="constrained")
     add_title(figure, "Images of each class")
-    largest = max(r["share"] for p in panels.values() for s in p.values() for r in s.values())
-    for axes, (title, counts) in zip(
-        figure.subplots(1, len(panels), squeeze=False).flat, panels.items(), strict=True
-    ):
-        names = list(counts[SPLITS[0]])
+    shares = [row["share"] for k in kinds for s in classes[k].values() for row in s.values()]
+    for axes, kind in zip(figure.subplots(1, len(kinds), squeeze=False).flat, kinds, strict=True):
+        names = list(classes[kind]["Training"])
         places = np.arange(len(names))
-        for offset, (split, color) in enumerate(zip(SPLITS, (BLUE, ORANGE, GREEN), strict=True)):
-            rows = [counts[split][name] for name in names]
+        for offset, (split, color) in enumerate(
+            zip(SPLITS, (BLUE, ORANGE, GREEN), strict=True), -1
+        ):
+            rows = classes[kind][split].values()
             bars = axes.barh(
-                places + 0.27 * (offset - 1),
+                places + 0.27 * offset,
                 [row["share"] for row in rows],
-                height=0.25,
+                0.25,
                 color=color,
                 label=split,
             )
             axes.bar_label(bars, [f"{row['pictures']:,}" for row in rows], padding=2, fontsize=7)
         axes.set_yticks(places, [class_title(name) for name in names])
-        axes.set_ylim(len(names) - 0.4, -0.6)
-        axes.set_xlim(0, 1.15 * largest)
+        axes.set(xlim=(0, 1.15 * max(shares)), ylim=(len(names) - 0.4, -0.6))
         axes.tick_params(axis="y", length=0)
         axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         axes.set_xlabel("Share of the split, with the number of images")
-        axes.set_title(title, fontsize=11)
+        axes.set_title(titles[kind], fontsize=11)
         axes.spines[["top", "right"]].set_visible(False)
     figure.axes[0].legend(loc="lower right", frameon=False)
     text = "Share of each split, with the number of images."
@@ -129,28 +116,27 @@ def _draw_grey_levels(dataset: Dataset, path: Path) -> Plot:
     grid = figure.subplots(len(FER2013_LABELS), 2, sharex="col", sharey="col")
     names = ("Mean grey level", "Standard deviation of grey levels")
     ends = (256, 128)  # no standard deviation of levels 0..255 is larger
-    for column, (values, name, end) in enumerate(zip(measured, names, ends, strict=True)):
+    sides = ((0.02, "left"), (0.98, "right"))
+    for column, values, name, end, (at, side) in zip(
+        grid.T, measured, names, ends, sides, strict=True
+    ):
         bins = np.linspace(0, end, BINS + 1)
-        for label, emotion in enumerate(FER2013_LABELS):
-            axes, chosen = grid[label, column], values[dataset.labels == label]
-            for some, style in (
-                (chosen, {"histtype": "stepfilled", "color": BLUE, "alpha": 0.75}),
-                (values, {"histtype": "step", "color": "black", "linewidth": 1}),
-            ):
-                axes.hist(some, bins, weights=np.full(len(some), 1 / max(len(some), 1)), **style)
+        for label, (axes, emotion) in enumerate(zip(column, FER2013_LABELS, strict=True)):
+            chosen = values[dataset.labels == label]
+            shares = np.full(len(chosen), 1 / max(len(chosen), 1))
+            axes.hist(chosen, bins, weights=shares, histtype="stepfilled", color=BLUE, alpha=0.75)
+            every = np.full(len(values), 1 / len(values))
+            axes.hist(values, bins, weights=every, histtype="step", color="black", linewidth=1)
+            words = f"{class_title(emotion)}\nno image"
             if len(chosen):
                 axes.axvline(chosen.mean(), color=BLUE, linestyle="--", linewidth=1.2)
                 words = f"{class_title(emotion)}\nmean {chosen.mean():.0f}"
-            else:
-                words = f"{class_title(emotion)}\nno image"
-            at, side = ((0.02, "left"), (0.98, "right"))[column]
             axes.text(at, 0.93, words, transform=axes.transAxes, ha=side, va="top", fontsize=9)
             axes.yaxis.set_major_locator(MaxNLocator(3, steps=(1, 2, 5, 10)))
             axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
             axes.spines[["top", "right"]].set_visible(False)
             axes.tick_params(labelsize=8)
-        grid[-1, column].set_xlabel(name)
-        grid[-1, column].set_xlim(0, end)
+        column[-1].set(xlabel=name, xlim=(0, end))
     figure.supylabel("Share of the images", fontsize=10)
     text = (
         "Training images of each class (filled; dashed: mean) and of the whole split (outline). "
@@ -159,14 +145,14 @@ def _draw_grey_levels(dataset: Dataset, path: Path) -> Plot:
     return Plot("Brightness and contrast", text, save(figure, path))
 
 
-def _draw_agreement(agreement: Mapping[str, Any], out: Path) -> Plot:
+def _draw_agreement(agreement: Mapping[str, Any], path: Path) -> Plot:
     """Draw the confusion matrix of FER2013 labels and FER+ majorities."""
     overall = agreement["splits"]["all"]
     agreeing = share_of(overall["agreeing"], max(overall["judged"], 1))
-    path = confusion_matrix(
+    confusion_matrix(
         [list(row.values()) for row in agreement["counts"].values()],
         FER2013_LABELS,
-        out / "agreement.png",
+        path,
         f"FER2013 and FER+ agree on {agreeing}",
         answers=FERPLUS_LABELS,
         axis_names=("FER+ majority", "FER2013 label (images with a majority)"),

@@ -16,27 +16,46 @@ NOT_SEARCHED = (
     "Not searched: only copies with equal pixels were counted. `python -m train.clean` finds "
     "near duplicates; pass its folder with --faults."
 )
-COPIES_EXPLAINED = "Images of the row's split with a copy in the column's split:"
+
+
+def write_report(
+    splits: Mapping[str, Dataset], numbers: Mapping[str, Any], out: Path, seed: int = 0
+) -> list[Path]:
+    """Write report.md with its figures, and explore.json; return them, report.md first.
+
+    Args:
+        splits: from `load_splits`.
+        numbers: from `explore` of the same data.
+        out: folder, made if missing.
+        seed: of the choice of faces.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "explore.json").write_text(json.dumps(numbers, indent=2) + "\n", "utf-8")
+    plots = draw_figures(splits, numbers, out, seed)
+    (out / "report.md").write_text(markdown(numbers, plots), "utf-8")
+    return [out / "report.md", out / "explore.json", *(plot.path for plot in plots)]
 
 
 def markdown(numbers: Mapping[str, Any], plots: Iterable[Plot]) -> str:
     """Format report.md, which lies in the folder of the plots."""
     shown = {plot.path.name: figure(plot, plot.path.parent) for plot in plots}
-    samples = [text for name, text in shown.items() if name.startswith("faces_")]
     sections = [
         "# FER2013 before training",
         "## Classes",
         *_class_section(numbers["classes"]),
         shown["classes.png"],
         "## Faces of each class",
-        *samples,
+        *(text for name, text in shown.items() if name.startswith("faces_")),
         "## Brightness and contrast",
         *_grey_level_section(numbers["grey_levels"]),
         shown["grey_levels.png"],
         "## Copies",
-        *_copy_section(numbers["copies"]),
+        "### Equal pixels",
+        *_copy_section(numbers["copies"]["equal"]),
+        "### The same photograph",
+        *_copy_section(numbers["copies"]["same_photograph"]),
         "## Votes for unknown and not-a-face",
-        *(_vote_section(numbers["votes"]) if numbers["votes"] else [NO_VOTES]),
+        _vote_table(numbers["votes"]) if numbers["votes"] else NO_VOTES,
         "## FER2013 label and FER+ majority",
         *(_agreement_section(numbers["agreement"]) if numbers["agreement"] else [NO_VOTES]),
         *([shown["agreement.png"]] if numbers["agreement"] else []),
@@ -62,78 +81,60 @@ def _class_section(classes: Mapping[str, Any]) -> list[str]:
 
 def _class_table(counts: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
     rows = [
-        [class_title(name), *(_counted(counts[split][name]) for split in SPLITS)]
-        for name in counts[SPLITS[0]]
+        [
+            class_title(name),
+            *(f"{counts[s][name]['pictures']:,} ({counts[s][name]['share']:.1%})" for s in SPLITS),
+        ]
+        for name in counts["Training"]
     ]
     totals = [sum(row["pictures"] for row in counts[split].values()) for split in SPLITS]
     return table(["", *SPLITS], [*rows, ["all", *(f"{total:,}" for total in totals)]])
 
 
-def _counted(row: Mapping[str, Any]) -> str:
-    return f"{row['pictures']:,} ({row['share']:.1%})"
-
-
 def _grey_level_section(levels: Mapping[str, Any]) -> list[str]:
-    def rows(mean: str, deviation: str) -> list[list[str]]:
-        return [
-            [
-                class_title(name),
-                *(_plus_minus(levels[s]["classes"][name], mean, deviation) for s in SPLITS),
-            ]
-            for name in ("all", *FER2013_LABELS)
-        ]
+    def plus_minus(mean: str, deviation: str) -> str:
+        rows = [[class_title(name)] for name in ("all", *FER2013_LABELS)]
+        for split in SPLITS:
+            for row, values in zip(rows, levels[split]["classes"].values(), strict=True):
+                row.append(f"{values[mean]:.1f} ± {values[deviation]:.1f}" if values else "-")
+        return table(["", *SPLITS], rows)
 
     flat = ", ".join(f"{split} {levels[split]['single_level']:,}" for split in SPLITS)
     return [
         "Grey levels 0..255: mean and standard deviation of all pixels.",
-        table(["", *SPLITS], rows("mean", "deviation")),
+        plus_minus("mean", "deviation"),
         "Contrast (standard deviation within an image): mean and deviation over images.",
-        table(["", *SPLITS], rows("contrast", "contrast_deviation")),
+        plus_minus("contrast", "contrast_deviation"),
         f"Images of a single grey level: {flat}.",
     ]
 
 
-def _plus_minus(values: Mapping[str, float] | None, mean: str, deviation: str) -> str:
-    return "-" if values is None else f"{values[mean]:.1f} ± {values[deviation]:.1f}"
-
-
-def _copy_section(copies: Mapping[str, Any]) -> list[str]:
-    same = copies["same_photograph"]
-    return [
-        "### Equal pixels",
-        *_copies_of_a_kind(copies["equal"]),
-        "### The same photograph",
-        *([NOT_SEARCHED] if same is None else _copies_of_a_kind(same)),
-    ]
-
-
-def _copies_of_a_kind(kind: Mapping[str, Any]) -> list[str]:
-    repeated = ", ".join(f"{split} {kind['repeated'][split]:,}" for split in SPLITS)
+def _copy_section(kind: Mapping[str, Any] | None) -> list[str]:
+    if kind is None:
+        return [NOT_SEARCHED]
+    repeated = ", ".join(f"{split} {count:,}" for split, count in kind["repeated"].items())
     counted = (
         f"{kind['distinct']:,} of {kind['pictures']:,} images are distinct; the most frequent "
         f"occurs {kind['largest_group']} times. Repeated within a split: {repeated}. "
         f"{kind['conflicting']:,} occur with more than one FER2013 label."
     )
-    return [
-        counted,
-        COPIES_EXPLAINED,
-        _split_table(kind["pictures_with_copy"]),
-        "Pairs of copies:",
-        _split_table(kind["pairs"]),
-    ]
+    explained = "Images of the row's split with a copy in the column's split:"
+    with_copy, pairs = (
+        table(
+            ["", *SPLITS],
+            [[split, *(f"{count:,}" for count in row.values())] for split, row in counts.items()],
+        )
+        for counts in (kind["pictures_with_copy"], kind["pairs"])
+    )
+    return [counted, explained, with_copy, "Pairs of copies:", pairs]
 
 
-def _split_table(counts: Mapping[str, Mapping[str, int]]) -> str:
-    rows = [[one, *(f"{counts[one][other]:,}" for other in SPLITS)] for one in SPLITS]
-    return table(["", *SPLITS], rows)
-
-
-def _vote_section(votes: Mapping[str, Mapping[str, int]]) -> list[str]:
+def _vote_table(votes: Mapping[str, Mapping[str, int]]) -> str:
     rows = [
-        [words, *(share_of(votes[split][kind], votes[split]["pictures"]) for split in SPLITS)]
+        [words, *(share_of(counts[kind], counts["pictures"]) for counts in votes.values())]
         for kind, words in VOTE_KINDS.items()
     ]
-    return [table(["images", *SPLITS], rows)]
+    return table(["images", *SPLITS], rows)
 
 
 def _agreement_section(agreement: Mapping[str, Any]) -> list[str]:
@@ -150,24 +151,3 @@ def _agreement_section(agreement: Mapping[str, Any]) -> list[str]:
         "Of the images with a majority. FER2013 has no contempt.",
         table(["", "images", "agreeing", "share"], rows),
     ]
-
-
-def write_report(
-    splits: Mapping[str, Dataset], numbers: Mapping[str, Any], out: Path, seed: int = 0
-) -> list[Path]:
-    """Write explore.json, report.md and its figures.
-
-    Args:
-        splits: from `load_splits`.
-        numbers: from `explore` of the same data.
-        out: folder, made if missing.
-        seed: of the choice of faces.
-
-    Returns:
-        The files, report.md first.
-    """
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "explore.json").write_text(json.dumps(numbers, indent=2) + "\n", "utf-8")
-    plots = draw_figures(splits, numbers, out, seed)
-    (out / "report.md").write_text(markdown(numbers, plots), "utf-8")
-    return [out / "report.md", out / "explore.json", *(plot.path for plot in plots)]

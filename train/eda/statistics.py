@@ -15,7 +15,6 @@ from train.data.label_faults import (
     Faults,
     copies_by_split,
     equal_images,
-    repeated_by_split,
     same_photographs,
 )
 
@@ -30,7 +29,6 @@ VOTE_KINDS = {
     "some_unknown": "with a vote for unknown",
 }
 
-BoolArray = NDArray[np.bool_]
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
@@ -46,13 +44,20 @@ def explore(splits: Mapping[str, Dataset], faults: Faults | None = None) -> dict
         Counts by name; `votes`, `agreement` and the FER+ classes are None where no split has votes.
     """
     voted = any(dataset.has_votes for dataset in splits.values())
+    majorities = (*FERPLUS_LABELS, NONE)
+    ferplus = {split: _class_counts(splits[split].majority, majorities) for split in SPLITS}
+    equal = equal_images(splits)
+    same = None if faults is None else same_photographs(equal, faults.near)
     return {
         "classes": {
             "fer2013": {s: _class_counts(splits[s].labels, FER2013_LABELS) for s in SPLITS},
-            "ferplus": {s: _majority_counts(splits[s]) for s in SPLITS} if voted else None,
+            "ferplus": ferplus if voted else None,
         },
         "grey_levels": {split: _grey_levels(splits[split]) for split in SPLITS},
-        "copies": _copies(splits, faults),
+        "copies": {
+            "equal": _copy_counts(equal, splits),
+            "same_photograph": None if same is None else _copy_counts(same, splits),
+        },
         "votes": {split: _votes(splits[split]) for split in SPLITS} if voted else None,
         "agreement": _agreement(splits) if voted else None,
     }
@@ -66,23 +71,17 @@ def brightness_and_contrast(faces: UInt8Array) -> tuple[FloatArray, FloatArray]:
 
 
 def _class_counts(labels: IntArray, classes: Sequence[str]) -> dict[str, dict[str, Any]]:
-    counts = np.bincount(labels, minlength=len(classes))
+    counts = np.bincount(labels % len(classes), minlength=len(classes))  # -1 means the last
     return {
         name: {"pictures": count, "share": round(count / len(labels), 4)}
         for name, count in zip(classes, counts.tolist(), strict=True)
     }
 
 
-def _majority_counts(dataset: Dataset) -> dict[str, dict[str, Any]]:
-    majority = dataset.majority
-    labels = np.where(majority < 0, len(FERPLUS_LABELS), majority)
-    return _class_counts(labels, (*FERPLUS_LABELS, NONE))
-
-
 def _grey_levels(dataset: Dataset) -> dict[str, Any]:
     """Compute statistics of all images and of each class; None for a class without images."""
     brightness, contrast = brightness_and_contrast(dataset.faces)
-    chosen = {"all": np.ones(len(dataset), bool)}
+    chosen = {"all": dataset.labels >= 0}
     chosen |= {name: dataset.labels == label for label, name in enumerate(FER2013_LABELS)}
     by_class = {
         name: _grey_statistics(brightness[rows], contrast[rows]) if rows.any() else None
@@ -103,32 +102,24 @@ def _grey_statistics(brightness: FloatArray, contrast: FloatArray) -> dict[str, 
     return {name: round(float(value), 2) for name, value in values.items()}
 
 
-def _copies(splits: Mapping[str, Dataset], faults: Faults | None) -> dict[str, Any]:
-    equal = equal_images(splits)
-    same = None if faults is None else same_photographs(equal, faults.near)
-    return {
-        "equal": _copy_counts(equal, splits),
-        "same_photograph": None if same is None else _copy_counts(same, splits),
-    }
-
-
 def _copy_counts(groups: IntArray, splits: Mapping[str, Dataset]) -> dict[str, Any]:
     labels = np.concatenate([splits[split].labels for split in SPLITS])
     by_label = cross_table(groups, labels, len(FER2013_LABELS))
+    by_split = copies_by_split(groups, splits)
     return {
         "pictures": len(groups),
         "distinct": len(by_label),
-        "repeated": repeated_by_split(groups, splits),
+        "repeated": by_split["repeated"],
         "largest_group": int(by_label.sum(axis=1).max()),
         "conflicting": int(((by_label > 0).sum(axis=1) > 1).sum()),
-        **copies_by_split(groups, splits),
+        **by_split,
     }
 
 
 def _votes(dataset: Dataset) -> dict[str, int]:
     most = dataset.votes.max(axis=1)
     unknown, not_a_face = dataset.rejections.T
-    kinds: dict[str, BoolArray] = {
+    kinds = {
         "judged": (dataset.votes.sum(axis=1) + dataset.rejections.sum(axis=1)) > 0,
         "majority": dataset.majority >= 0,
         "not_a_face": ~dataset.is_face,
@@ -137,27 +128,24 @@ def _votes(dataset: Dataset) -> dict[str, int]:
         "some_not_a_face": not_a_face > 0,
         "some_unknown": unknown > 0,
     }
-    return {"pictures": len(dataset), **{name: int(kinds[name].sum()) for name in VOTE_KINDS}}
+    return {"pictures": len(dataset), **{name: int(rows.sum()) for name, rows in kinds.items()}}
 
 
 def _agreement(splits: Mapping[str, Dataset]) -> dict[str, Any]:
     """Compare labels and majorities; counts are by FER2013 label, then by FER+ majority."""
-    counts = {split: _confusion(splits[split]) for split in SPLITS}
-    together = np.sum(list(counts.values()), axis=0)
+    counts = {}
+    for split in SPLITS:
+        chosen = splits[split].subset(splits[split].majority >= 0)
+        counts[split] = np.zeros((len(FER2013_LABELS), len(FERPLUS_LABELS)), np.int64)
+        np.add.at(counts[split], (chosen.labels, chosen.majority), 1)
+    counts["all"] = np.sum(list(counts.values()), axis=0)
     return {
-        "splits": {name: _agreed(table) for name, table in {**counts, "all": together}.items()},
+        "splits": {name: _agreed(table) for name, table in counts.items()},
         "counts": {
             label: dict(zip(FERPLUS_LABELS, row, strict=True))
-            for label, row in zip(FER2013_LABELS, together.tolist(), strict=True)
+            for label, row in zip(FER2013_LABELS, counts["all"].tolist(), strict=True)
         },
     }
-
-
-def _confusion(dataset: Dataset) -> IntArray:
-    counts = np.zeros((len(FER2013_LABELS), len(FERPLUS_LABELS)), np.int64)
-    judged = dataset.majority >= 0
-    np.add.at(counts, (dataset.labels[judged], dataset.majority[judged]), 1)
-    return counts
 
 
 def _agreed(counts: IntArray) -> dict[str, Any]:

@@ -51,17 +51,10 @@ def ratio(numerator: FloatArray, denominator: FloatArray) -> NDArray[np.float64]
 def interval(resampled: FloatArray) -> list[float] | None:
     """Return [low, high], the 95 % interval of a statistic, from its values in the resamples.
 
-    Args:
-        resampled: NaN where the statistic is undefined in a resample; these are left out.
-
-    Returns:
-        None if it is undefined in all of them.
+    Values of NaN, where the statistic is undefined, are left out; without others it is None.
     """
     defined = resampled[~np.isnan(resampled)]
-    if not len(defined):
-        return None
-    low, high = np.percentile(defined, (2.5, 97.5))
-    return [float(low), float(high)]
+    return np.percentile(defined, (2.5, 97.5)).tolist() if len(defined) else None
 
 
 def mean_interval(values: NDArray[Any], clusters: NDArray[Any] | None = None) -> list[float] | None:

@@ -1,6 +1,6 @@
 """Draw the feature maps of a network for one face, beside its class activation map."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from fer_core.emotions import BY_NAME
 from fer_core.explanation import draw_evidence, evidence_for, evidence_maps
 from fer_core.model import EmotionModel
 from fer_core.preprocessing import Float32Array, UInt8Array, preprocess
-from fer_core.results import EmotionPrediction, FaceResult
+from fer_core.results import FaceResult
 from train.errors import FeatureError
 from train.networks.ensemble import members_of
 from train.networks.feature_maps import CHANNELS, feature_maps, stage_layers, strongest_channels
@@ -114,11 +114,14 @@ def _draw(
     def show(picture: Any, x: float, y: float, size: float, **style: Any) -> None:
         axes.imshow(picture, extent=(x, x + size, y + size, y), aspect="auto", **style)
 
-    grey = {"cmap": "gray", "interpolation": "bicubic"}
-    tops: Iterable[tuple[str, Any, dict[str, Any]]] = (
+    grey: dict[str, Any] = {"cmap": "gray", "interpolation": "bicubic"}
+    emotion = face.emotion
+    unsure = ", not sure" if emotion.is_uncertain else ""
+    predicted = f"{BY_NAME[emotion.label].title} ({emotion.confidence:.1%}{unsure})"
+    tops: tuple[tuple[str, Any, dict[str, Any]], ...] = (
         ("Aligned face", face.aligned, {**grey, "vmin": 0, "vmax": 255}),
         ("Network's input", inputs, grey),
-        (_evidence_title(face.emotion), evidence, {}),
+        (f"Evidence for {predicted}", evidence, {}),
     )
     y = 0.75
     for column, (name, picture, style) in enumerate(tops):
@@ -140,18 +143,11 @@ def _draw(
             top = y + block + index // CHANNELS_A_ROW * tall
             one = values[..., channel]
             low, high = min(0.0, float(one.min())), float(one.max())
-            scale = {
-                "vmin": low,
-                "vmax": high if high > low else low + 1,
-            }  # a constant channel is dark
-            show(one, x, top, side, cmap="inferno", interpolation="nearest", **scale)
+            high = high if high > low else low + 1  # a constant channel is dark
+            style = {"cmap": "inferno", "interpolation": "nearest", "vmin": low, "vmax": high}
+            show(one, x, top, side, **style)
             axes.text(x + side / 2, top + side + 0.02, str(channel), ha="center", va="top", size=7)
         y += block + down * tall
     axes.set(xlim=(0, width), ylim=(height, 0))
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=DPI)
-
-
-def _evidence_title(emotion: EmotionPrediction) -> str:
-    unsure = ", not sure" if emotion.is_uncertain else ""
-    return f"Evidence for {BY_NAME[emotion.label].title} ({emotion.confidence:.1%}{unsure})"

@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from fer_core.emotions import FER2013_LABELS, FERPLUS_LABELS
 from fer_core.model import EmotionModel
 from train.data.dataset import Dataset, need_judged
 from train.evaluation.predictions import PhotographPredictions, SplitPredictions, predict_splits
+
+ENDINGS = {"PublicTest": "_public", "PrivateTest": ""}
+"""Of the names of a split's metrics of the calibrated prediction."""
 
 
 def all_figures(
@@ -35,29 +37,17 @@ def all_figures(
 
     figures: dict[str, Any] = {}
     for split, predictions in by_split.items():
-        suffix, ending = ("public", "_public") if split == "PublicTest" else ("private", "")
-        dataset, reference = predictions.dataset, predictions.dataset.reference
-        need_judged(reference, split)
-        figures[f"fer2013_{suffix}"] = metrics.classification_figures(
-            predictions.fer2013,
-            dataset.labels,
-            predictions.copies,
-            FER2013_LABELS,
-            predictions.near_copies,
-        )
-        if dataset.has_votes:
-            figures[f"ferplus_{suffix}"] = metrics.classification_figures(
-                predictions.ferplus,
-                dataset.majority,
-                predictions.copies,
-                FERPLUS_LABELS,
-                predictions.near_copies,
+        suffix, ending = split.removesuffix("Test").lower(), ENDINGS[split]
+        copies = predictions.copies, predictions.near_copies
+        need_judged(predictions.labels, split)
+        for head, (probabilities, labels, classes) in predictions.heads.items():
+            figures[f"{head}_{suffix}"] = metrics.classification_figures(
+                probabilities, labels, classes, *copies
             )
-        served = metrics.answer_figures(
-            predictions.seven, reference, threshold, predictions.copies, predictions.near_copies
-        )
+        served = metrics.answer_figures(predictions.seven, predictions.labels, threshold, *copies)
         figures |= {f"{name}{ending}": values for name, values in served.items()}
-        figures[f"reference{ending}"] = "FER+ majority" if dataset.has_votes else "FER2013 label"
+        has_votes = predictions.dataset.has_votes
+        figures[f"reference{ending}"] = "FER+ majority" if has_votes else "FER2013 label"
     if photographs:
         from train.evaluation.photograph_metrics import photograph_figures
 

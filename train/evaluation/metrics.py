@@ -5,18 +5,13 @@ Throughout, `labels` are (N,) integers 0..C-1, or -1 for an image without a labe
 where it is undefined, so that it can be written as strict JSON.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import (
-    confusion_matrix,
-    precision_recall_fscore_support,
-    roc_auc_score,
-    roc_curve,
-)
+from sklearn.metrics import classification_report, confusion_matrix, roc_auc_score, roc_curve
 
 from fer_core.calibration import (
     brier_score,
@@ -31,6 +26,8 @@ from train.evaluation.bootstrap import ece_interval, macro_f1_interval, mean_int
 from train.evaluation.label_check import check_labels
 
 COVERAGES = (0.7, 0.8, 0.9, 1.0)
+SCORES = {"precision": "precision", "recall": "recall", "f1": "f1-score"}
+"""Our names of scikit-learn's scores by class."""
 MAIN_FIVE = ("angry", "happy", "sad", "surprise", "neutral")
 """The emotions with enough images for a meaningful F1 of their own."""
 CURVE_GRID = np.linspace(0, 1, 201)
@@ -43,8 +40,8 @@ IntArray = NDArray[np.integer]
 def classification_figures(
     probabilities: FloatArray,
     labels: IntArray,
-    copies: NDArray[np.bool_],
     classes: Sequence[str],
+    copies: NDArray[np.bool_],
     near_copies: NDArray[np.bool_] | None = None,
 ) -> dict[str, Any]:
     """Compute the metrics of the most probable class against the label.
@@ -52,8 +49,8 @@ def classification_figures(
     Args:
         probabilities: (N, C).
         labels: (N,), of at least one image.
-        copies: (N,) whether the image is also a training image.
         classes: C names.
+        copies: (N,) whether the image is also a training image.
         near_copies: (N,) whether a training image shows the same photograph; None: unknown.
 
     Returns:
@@ -66,48 +63,42 @@ def classification_figures(
     """
     predicted, judged = probabilities.argmax(axis=1), labels >= 0
     # Shifts need the rows without a label, too.
-    alignment = check_labels(labels, predicted, classes)
-    predicted = predicted[judged]
-    labels, probabilities, fresh = labels[judged], probabilities[judged], ~copies[judged]
-    right = predicted == labels
-    without_near: dict[str, Any] = {}
+    in_step = check_labels(labels, predicted, classes)
+    kept = {"deduplicated": ~copies[judged]}
     if near_copies is not None:
-        new = fresh & ~near_copies[judged]
-        without_near = {
-            **accuracy("accuracy_without_near_copies", right[new]),
-            "n_without_near_copies": int(new.sum()),
-        }
-    occurring = np.unique(labels)
+        kept["without_near_copies"] = ~(copies | near_copies)[judged]
+    labels, predicted, probabilities = labels[judged], predicted[judged], probabilities[judged]
+    right = predicted == labels
+    of_kept: dict[str, Any] = {}
+    for name, rows in kept.items():
+        of_kept |= {**accuracy(f"accuracy_{name}", right[rows]), f"n_{name}": int(rows.sum())}
+    occurring, counts = np.unique(labels, return_counts=True)
     names = [classes[index] for index in occurring]
-
-    def scores(average: str | None) -> Any:
-        return precision_recall_fscore_support(
-            labels, predicted, labels=occurring, average=average, zero_division=0.0
-        )
-
-    precision, recall, f1, support = scores(None)
-    averaged = {
-        f"{average}_{kind}": float(value)
-        for average in ("macro", "weighted")
-        for kind, value in zip(("precision", "recall", "f1"), scores(average), strict=False)
-    }
+    scores: Mapping[str, Any] = classification_report(
+        labels,
+        predicted,
+        labels=occurring,
+        target_names=names,
+        output_dict=True,
+        zero_division=0.0,
+    )
     auc = class_aucs(probabilities, labels, classes)
     return {
         **accuracy("accuracy", right),
-        **accuracy("accuracy_deduplicated", right[fresh]),
         "n": len(labels),
-        "n_deduplicated": int(fresh.sum()),
-        **without_near,
-        **averaged,
+        **of_kept,
+        **{
+            f"{average}_{kind}": scores[f"{average} avg"][key]
+            for average in ("macro", "weighted")
+            for kind, key in SCORES.items()
+        },
         "macro_f1_interval": macro_f1_interval(labels, predicted, range(len(classes))),
         "macro_auc": mean([value for value in auc.values() if value is not None]),
-        "precision": dict(zip(names, precision.tolist(), strict=True)),
-        "recall": dict(zip(names, recall.tolist(), strict=True)),
-        "f1": dict(zip(names, f1.tolist(), strict=True)),
+        **{kind: {name: scores[name][key] for name in names} for kind, key in SCORES.items()},
         "auc": auc,
-        "support": dict(zip(names, support.tolist(), strict=True)),
+        "support": dict(zip(names, counts.tolist(), strict=True)),
         "confusion": confusion_matrix(labels, predicted, labels=range(len(classes))).tolist(),
-        "in_step": alignment,
+        "in_step": in_step,
     }
 
 
@@ -124,8 +115,8 @@ def answer_figures(
         probabilities: (N, 7).
         reference: (N,) labels, of which at least one is 0..6; images with others are left out.
         threshold: the confidence below which the app predicted "not sure".
-        copies: (N,) whether the image is also a training image.
-        near_copies: (N,) whether a training image shows the same photograph; None: unknown.
+        copies: as in `classification_figures`.
+        near_copies: as in `classification_figures`.
 
     Returns:
         answer: as `classification_figures`, and main_five_f1, the mean F1 of `MAIN_FIVE`.
@@ -141,18 +132,16 @@ def answer_figures(
 
     judged = is_judged(reference)
     answer = classification_figures(
-        probabilities, np.where(judged, reference, -1), copies, FER2013_LABELS, near_copies
+        probabilities, np.where(judged, reference, -1), FER2013_LABELS, copies, near_copies
     )
     five = [FER2013_LABELS.index(name) for name in MAIN_FIVE]
     chosen, labels = probabilities[judged], reference[judged]
-    confidence, right = chosen.max(axis=1), chosen.argmax(axis=1) == labels
-    curve = risk_coverage(confidence, right)
-    answered = confidence >= threshold
+    predicted, answered = chosen.argmax(axis=1), chosen.max(axis=1) >= threshold
     return {
         "answer": {
             **answer,
             "main_five_f1": mean([answer["f1"][n] for n in MAIN_FIVE if n in answer["f1"]]),
-            "main_five_f1_interval": macro_f1_interval(labels, chosen.argmax(axis=1), five),
+            "main_five_f1_interval": macro_f1_interval(labels, predicted, five),
         },
         "happy_sad": {
             **accuracy("accuracy", reads_right),
@@ -160,29 +149,36 @@ def answer_figures(
             "n": int(binary.sum()),
         },
         "calibration": {
-            "ece": expected_calibration_error(chosen, labels),
-            "ece_interval": ece_interval(confidence, right),
+            **calibration_figures(chosen, labels),
             "nll": negative_log_likelihood(chosen, labels),
             "brier": brier_score(chosen, labels),
             "n": int(judged.sum()),
-            "reliability": [asdict(row) for row in reliability(chosen, labels)],
         },
         "coverage": {
-            **{f"accuracy_at_{share:.0%}": curve.accuracy_at(share) for share in COVERAGES},
+            **coverage_figures(chosen, labels),
             "threshold": threshold,
             "answered": float(answered.mean()),
-            "accuracy_answered": mean(right[answered]),
+            "accuracy_answered": mean((predicted == labels)[answered]),
         },
     }
 
 
-def confident_mistakes(
-    probabilities: FloatArray, reference: IntArray, count: int
-) -> NDArray[np.int64]:
-    """Return the rows of the wrong predictions, the most confident first."""
-    wrong = is_judged(reference) & (probabilities.argmax(axis=1) != reference)
-    rows = np.flatnonzero(wrong)
-    return rows[np.argsort(-probabilities.max(axis=1)[rows], kind="stable")][:count]
+def calibration_figures(
+    probabilities: FloatArray, labels: IntArray, people: NDArray[Any] | None = None
+) -> dict[str, Any]:
+    """Compute the calibration error with its interval, and the bins of its diagram."""
+    right = probabilities.argmax(axis=1) == labels
+    return {
+        "ece": expected_calibration_error(probabilities, labels),
+        "ece_interval": ece_interval(probabilities.max(axis=1), right, people),
+        "reliability": [asdict(row) for row in reliability(probabilities, labels)],
+    }
+
+
+def coverage_figures(probabilities: FloatArray, labels: IntArray) -> dict[str, float]:
+    """Compute the accuracy of the most confident predictions, by accuracy_at_70% and so on."""
+    curve = risk_coverage(probabilities.max(axis=1), probabilities.argmax(axis=1) == labels)
+    return {f"accuracy_at_{share:.0%}": curve.accuracy_at(share) for share in COVERAGES}
 
 
 def class_aucs(

@@ -62,9 +62,8 @@ def group_figures(predictions: PhotographPredictions) -> dict[str, Any]:
 def _groups(photographs: Sequence[Photograph]) -> dict[str, dict[str, NDArray[np.int64]]]:
     """Return the rows of photographs by column and group: ages ascending, others by size."""
     columns = {
-        "age": [_age(item.details.get("age", "")) for item in photographs],
-        "gender": [_given(item.details.get("gender", "")) for item in photographs],
-        "ethnicity": [_given(item.details.get("ethnicity", "")) for item in photographs],
+        name: [read(item.details.get(name, "")) for item in photographs]
+        for name, read in (("age", _age), ("gender", _given), ("ethnicity", _given))
     }
     columns["gender and ethnicity"] = [
         f"{gender}, {ethnicity}" if gender and ethnicity else ""

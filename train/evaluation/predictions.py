@@ -1,6 +1,6 @@
 """Predict the dataset's splits and photographs, with a model and with the `fer` package."""
 
-from collections.abc import Mapping, Sequence, Sized
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from fer_core.preprocessing import DATASET_FACE_SIZE, preprocess
 from fer_core.recognizer import EmotionRecognizer
 from train.artifacts.temperature import dataset_logits
 from train.cli import progress
-from train.data.dataset import Dataset
+from train.data.dataset import Dataset, is_judged
 from train.data.label_faults import Faults
 from train.data.photographs import Photograph, load_photograph
 from train.evaluation import peer_fer
@@ -40,6 +40,34 @@ class SplitPredictions:
     ferplus: NDArray[np.float64]
     seven: NDArray[np.float64]
 
+    @property
+    def heads(self) -> dict[str, tuple[NDArray[np.float64], NDArray[np.int64], tuple[str, ...]]]:
+        """Probabilities, labels and classes of each head; ferplus where there are votes."""
+        heads = {"fer2013": (self.fer2013, self.dataset.labels, FER2013_LABELS)}
+        if self.dataset.has_votes:
+            heads["ferplus"] = (self.ferplus, self.dataset.majority, FERPLUS_LABELS)
+        return heads
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """Reference labels, (N,) indices into `FERPLUS_LABELS`, or -1."""
+        return self.dataset.reference
+
+    @property
+    def predicted(self) -> NDArray[np.int64]:
+        """Index of the most probable of the seven emotions, (N,)."""
+        return np.asarray(self.seven.argmax(axis=1))
+
+    @property
+    def confidence(self) -> NDArray[np.float64]:
+        """Its probability, (N,)."""
+        return np.asarray(self.seven.max(axis=1))
+
+    @property
+    def mistakes(self) -> NDArray[np.bool_]:
+        """Whether it is not the label, which is one of the seven, (N,) bool."""
+        return np.asarray(is_judged(self.labels) & (self.predicted != self.labels))
+
 
 @dataclass(frozen=True)
 class PhotographPredictions:
@@ -52,8 +80,7 @@ class PhotographPredictions:
         boxes: (N, 4) int64, the face's x_min, y_min, x_max, y_max in pixels of the upright image;
             zeros where that is not known.
         reliable: (N,) bool, `FaceQuality.reliable` of the face.
-        crops: (N, h, w) uint8, as `FaceResult.aligned`, black where no face was found; None for a
-            peer.
+        crops: (N, h, w) uint8, as `FaceResult.aligned`, black where no face was found.
         logits: of both heads, "ferplus" (N, 8) and "fer2013" (N, 7) float32, and "features" (N, c)
             of a network that gives them; rows of zeros where no face was found; empty for a peer.
     """
@@ -63,7 +90,7 @@ class PhotographPredictions:
     uncertain: NDArray[np.bool_]
     boxes: NDArray[np.int64]
     reliable: NDArray[np.bool_]
-    crops: NDArray[np.uint8] | None = None
+    crops: NDArray[np.uint8]
     logits: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
     @property
@@ -86,6 +113,19 @@ class PhotographPredictions:
     def confidence(self) -> NDArray[np.float64]:
         """Its probability, (N,); 0 where no face was found."""
         return np.asarray(np.nan_to_num(self.probabilities).max(axis=1))
+
+    @property
+    def mistakes(self) -> NDArray[np.bool_]:
+        """Whether it is wrong and not "not sure", (N,) bool."""
+        return np.asarray(self.found & ~self.uncertain & (self.predicted != self.labels))
+
+
+def most_confident_mistakes(
+    predictions: SplitPredictions | PhotographPredictions, count: int
+) -> NDArray[np.intp]:
+    """Return the rows of the mistakes, the most confident first."""
+    rows = np.flatnonzero(predictions.mistakes)
+    return rows[np.argsort(-predictions.confidence[rows], kind="stable")][:count]
 
 
 def predict_splits(
@@ -171,8 +211,7 @@ def predict_with_fer(
         photographs: by the name of their set.
 
     Returns:
-        Its version; its predictions by split; its predictions by set of photographs, of which none
-        is "not sure".
+        Its version; its predictions by split, and by set of photographs; none is "not sure".
 
     Raises:
         PeerError: as `peer_fer.predict`.
@@ -183,36 +222,20 @@ def predict_with_fer(
     )
     paths = [photograph.path for of_set in photographs.values() for photograph in of_set]
     of_faces, of_photographs, version = peer_fer.predict(python, faces, paths)
-    scores = _divide(
-        of_faces, {split: predictions.dataset for split, predictions in by_split.items()}
-    )
-    by_set = _divide(of_photographs, photographs)
-    of_sets = {
-        name: PhotographPredictions(
-            tuple(photographs[name]),
+    of_splits, of_sets = {}, {}
+    for split, predictions in by_split.items():
+        seven, of_faces = np.split(of_faces, [len(predictions.dataset)])
+        eight = np.pad(seven, ((0, 0), (0, 1)))  # the package does not predict contempt
+        of_splits[split] = replace(predictions, fer2013=seven, ferplus=eight, seven=seven)
+    for name, of_set in photographs.items():
+        count = len(of_set)
+        seven, of_photographs = np.split(of_photographs, [count])
+        of_sets[name] = PhotographPredictions(
+            tuple(of_set),
             seven,
-            np.zeros(len(seven), bool),
-            np.zeros((len(seven), 4), np.int64),
-            np.ones(len(seven), bool),
+            np.zeros(count, bool),
+            np.zeros((count, 4), np.int64),
+            np.ones(count, bool),
+            np.zeros((count, 0, 0), np.uint8),
         )
-        for name, seven in by_set.items()
-    }
-    contempt = len(FERPLUS_LABELS) - len(FER2013_LABELS)  # which the package does not predict
-    of_splits = {
-        split: replace(
-            by_split[split],
-            fer2013=seven,
-            ferplus=np.pad(seven, ((0, 0), (0, contempt))),
-            seven=seven,
-        )
-        for split, seven in scores.items()
-    }
     return version, of_splits, of_sets
-
-
-def _divide(
-    rows: NDArray[np.float64], groups: Mapping[str, Sized]
-) -> dict[str, NDArray[np.float64]]:
-    """Divide consecutive rows among groups, as many for each as it has members."""
-    ends = np.cumsum([len(group) for group in groups.values()], dtype=int)
-    return dict(zip(groups, np.split(rows, ends), strict=False))

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,8 +21,7 @@ from train.data.class_folders import name_hash
 from train.data.dataset import SPLITS
 from train.errors import DataError
 from train.files import replace_file
-from train.ingestion.boxes import evaluate_boxes, read_boxes
-from train.ingestion.faces import Face, LeftOut, Options, Source, crop_faces, find_sources
+from train.ingestion.faces import Face, Options, Source, crop_faces, find_sources
 from train.ingestion.report import NUMBERS, REASONS, REPORT, SHEET, draw_sheet, markdown
 from train.ingestion.splits import find_copies, hold_out
 
@@ -31,13 +31,7 @@ NAME_LENGTH = 50  # characters of the source in a file name, at most 200 bytes
 
 
 def ingest(
-    photos: Path,
-    out: Path,
-    options: Options,
-    detector: FaceDetector,
-    *,
-    boxes: Path | None = None,
-    command: str = "",
+    photos: Path, out: Path, options: Options, detector: FaceDetector, command: str
 ) -> dict[str, Any]:
     """Make the dataset and its report.
 
@@ -46,57 +40,67 @@ def ingest(
         out: folder for the dataset, made if missing.
         options: of the command line.
         detector: of the app.
-        boxes: table of annotated boxes, to evaluate the detector.
         command: to repeat this; only output of the same command is replaced.
 
     Returns:
         The content of report.json.
 
     Raises:
-        DataError: `photos` or `boxes` cannot be used, or `out` has files of another origin.
+        DataError: `photos` cannot be used, or `out` has files of another origin.
         ModelLoadError: the app's model.json cannot be read.
         RunError: `out` cannot be written to.
     """
     sources, passed_over = find_sources(photos)
-    given = None if boxes is None else read_boxes(boxes, sources)
     if out.resolve().is_relative_to(photos.resolve()):
         raise DataError(f"{out} is inside {photos}, which the next run would search.")
-    _earlier_files(out, command)  # fail before the work
+    _check_origin(out, command)
     check_folder(out)
     out.mkdir(parents=True, exist_ok=True)
 
     # Dataset faces have the geometry of the app's crops, at a fixed size.
     spec = replace(read_info(MODELS_DIR).preprocessing, crop_size=DATASET_FACE_SIZE)
-    cropped = crop_faces(sources, detector, spec, options)
+    faces, left_out, counts = crop_faces(sources, detector, spec, options)
     # Test faces first, because of two copies the earlier one is kept.
-    faces = sorted(cropped.faces, key=lambda face: -SPLITS.index(face.source.split))
+    faces.sort(key=lambda face: -SPLITS.index(face.source.split))
     print(f"comparing {len(faces):,} faces", flush=True)
-    copies = find_copies([face.crop for face in faces], [face.source.label for face in faces])
-    left_out = cropped.left_out + [
-        LeftOut(faces[row].title, reason, f"as {faces[other].title}", faces[row].crop)
-        for row, (reason, other) in sorted(copies.left_out.items())
+    labels = [face.source.label for face in faces]
+    copies, pairs = find_copies([face.crop for face in faces], labels)
+    left_out += [
+        faces[row].left_out(reason, f"as {faces[other].title}")
+        for row, (reason, other) in sorted(copies.items())
     ]
-    splits = hold_out(faces, copies, _shares(sources, options))
+    given = {source.split for source in sources}  # a split with a folder needs no share
+    wanted = {VALIDATION: options.validation, TEST: options.test}
+    shares = {split: share for split, share in wanted.items() if share > 0 and split not in given}
+    splits = hold_out(faces, copies, pairs, shares)
     kept = [(faces[row], FOLDERS[split]) for row, split in splits.items()]
     kept.sort(key=lambda item: (item[0].source.name, item[0].seconds or 0.0, item[0].number))
+    by_class = Counter((folder, face.source.label) for face, folder in kept)
+    by_reason: dict[str, list[dict[str, str]]] = {reason: [] for reason in REASONS}
+    for item in left_out:
+        by_reason[item.reason].append({"source": item.title, "detail": item.detail})
     numbers = {
         "command": command,
         "warnings": _warnings(sources, {folder for _, folder in kept}),
-        "looked_at": {
-            "pictures": len(cropped.boxes),
-            "videos": sum(source.is_video for source in sources),
-            "frames": cropped.frames,
-            "faces_found": cropped.found,
-            "faces_not_asked_for": cropped.others,
+        "looked_at": counts,
+        "kept": {
+            folder: {name: by_class[folder, label] for label, name in enumerate(FER2013_LABELS)}
+            for folder in FOLDERS.values()
         },
-        "kept": _by_class(kept),
-        "left_out": _by_reason(left_out),
+        "left_out": by_reason,
         "passed_over": passed_over,
-        "detection": None if given is None else evaluate_boxes(given, cropped.boxes),
-        "faces": [_describe(face, folder) for face, folder in kept],
+        "faces": [
+            {
+                "file": _file(face, folder),
+                "source": face.source.name,
+                "seconds": face.seconds,
+                "box": face.box.to_dict(),
+                "sharpness": round(face.sharpness, 1),
+            }
+            for face, folder in kept
+        ],
     }
-    for earlier in _earlier_files(out, command):
-        _remove(earlier, out)
+    _remove_earlier(out)
     # Written first, so that the next run recognizes the files of an interrupted one.
     replace_file(out / NUMBERS, json.dumps(numbers, indent=2) + "\n")
     for face, folder in kept:
@@ -108,15 +112,8 @@ def ingest(
     return numbers
 
 
-def _shares(sources: Sequence[Source], options: Options) -> dict[str, float]:
-    """Return the share of each split to hold out; a split with a folder needs none."""
-    given = {source.split for source in sources}
-    wanted = {VALIDATION: options.validation, TEST: options.test}
-    return {split: share for split, share in wanted.items() if share > 0 and split not in given}
-
-
-def _earlier_files(out: Path, command: str) -> list[Path]:
-    """List the files of an earlier or interrupted run of the same command, without report.json.
+def _check_origin(out: Path, command: str) -> None:
+    """Check that a folder holds only files of an earlier or interrupted run of the same command.
 
     Raises:
         DataError: there are other files.
@@ -125,7 +122,7 @@ def _earlier_files(out: Path, command: str) -> list[Path]:
         raise DataError(f"{out} is not a folder.")
     there = {path for path in out.rglob("*") if not path.is_dir() and path.name[0] != "."}
     if not there:
-        return []
+        return
     try:
         numbers = json.loads((out / NUMBERS).read_text("utf-8"))
         made_by, names = numbers["command"], [face["file"] for face in numbers["faces"]]
@@ -142,16 +139,14 @@ def _earlier_files(out: Path, command: str) -> list[Path]:
             f"{out} also holds {min(strange).relative_to(out)}, which this command did not write; "
             "use another --out, or remove it."
         )
-    return sorted(there - {out / NUMBERS})
 
 
-def _remove(path: Path, out: Path) -> None:
-    """Delete a file, and folders that become empty, which readers of class folders refuse."""
-    path.unlink()
-    for folder in path.parents:
-        if folder == out or any(folder.iterdir()):
-            return
-        folder.rmdir()
+def _remove_earlier(out: Path) -> None:
+    for earlier in (out / name for name in (*FOLDERS.values(), REPORT, SHEET)):
+        if earlier.is_dir():
+            shutil.rmtree(earlier)
+        else:
+            earlier.unlink(missing_ok=True)
 
 
 def _file(face: Face, folder: str) -> str:
@@ -169,38 +164,8 @@ def _file(face: Face, folder: str) -> str:
     return f"{folder}/{FER2013_LABELS[face.source.label]}/{'-'.join(words)}.png"
 
 
-def _describe(face: Face, folder: str) -> dict[str, Any]:
-    return {
-        "file": _file(face, folder),
-        "source": face.source.name,
-        "seconds": face.seconds,
-        "box": face.box.to_dict(),
-        "sharpness": round(face.sharpness, 1),
-    }
-
-
-def _by_class(kept: Sequence[tuple[Face, str]]) -> dict[str, dict[str, int]]:
-    """Count faces by folder and emotion."""
-    counts = Counter((folder, face.source.label) for face, folder in kept)
-    return {
-        folder: {emotion: counts[folder, label] for label, emotion in enumerate(FER2013_LABELS)}
-        for folder in FOLDERS.values()
-    }
-
-
-def _by_reason(left_out: Sequence[LeftOut]) -> dict[str, list[dict[str, str]]]:
-    return {
-        reason: [
-            {"source": item.title, "detail": item.detail}
-            for item in left_out
-            if item.reason == reason
-        ]
-        for reason in REASONS
-    }
-
-
 def _warnings(sources: Sequence[Source], filled: set[str]) -> list[str]:
-    """Describe problems of the dataset for training and evaluation, a sentence each.
+    """Describe problems of the dataset for training, a sentence each.
 
     Args:
         sources: all files.
@@ -208,10 +173,10 @@ def _warnings(sources: Sequence[Source], filled: set[str]) -> list[str]:
     """
     sentences = [
         f"No face is left for {folder}, without which python -m train.fit cannot run."
-        for folder in (FOLDERS[TRAINING], FOLDERS[TEST])
+        for folder in ("train", "test")
         if folder not in filled
     ]
-    if FOLDERS[VALIDATION] not in filled:
+    if "validation" not in filled:
         sentences.append(
             "No face is left for validation, so that python -m train.fit holds out faces of train, "
             "regardless of videos and persons."

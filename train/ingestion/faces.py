@@ -1,7 +1,7 @@
 """Finds images and videos, and crops the faces in them."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -18,12 +18,7 @@ from fer_core.images import load_image
 from fer_core.preprocessing import PreprocessingSpec, UInt8Array, to_grey
 from fer_core.results import BoundingBox
 from train.cli import progress
-from train.data.class_folders import (
-    CLASS_FOLDERS,
-    SPLIT_FOLDERS,
-    split_folders,
-    visible_entries,
-)
+from train.data.class_folders import CLASS_FOLDERS, SPLIT_FOLDERS, split_folders, visible_entries
 from train.data.dataset import SPLITS
 from train.errors import DataError
 
@@ -35,7 +30,6 @@ NO_FACE = "no face found"
 SMALL = "face too small"
 BLURRED = "face too blurred"
 
-MIN_FACE = 32  # pixels, height of the box
 MIN_SHARPNESS = 30.0
 """Least variance of the Laplacian of the 48x48 crop.
 
@@ -71,6 +65,23 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # arrays have no single truth value
+class LeftOut:
+    """A file, image, frame or face that is left out of the dataset.
+
+    Attributes:
+        title: as `Face.title`.
+        reason: a constant of this module or of `train.ingestion.splits`.
+        detail: of the reason, or "".
+        thumbnail: (h, w) uint8 grey of at most 96x96, or None for an unreadable file.
+    """
+
+    title: str
+    reason: str
+    detail: str
+    thumbnail: UInt8Array | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Face:
     """A detected face.
 
@@ -95,43 +106,9 @@ class Face:
         """Readable origin, unique for each face."""
         return _title(self.source, self.seconds) + (f", face {self.number}" * (self.number > 1))
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LeftOut:
-    """A file, image, frame or face that is left out of the dataset.
-
-    Attributes:
-        title: as `Face.title`.
-        reason: a constant of this module or of `train.ingestion.splits`.
-        detail: of the reason, or "".
-        thumbnail: (h, w) uint8 grey of at most 96x96, or None for an unreadable file.
-    """
-
-    title: str
-    reason: str
-    detail: str
-    thumbnail: UInt8Array | None = None
-
-
-@dataclass(slots=True)
-class CroppedFaces:
-    """Faces of all files.
-
-    Attributes:
-        faces: those that are large and sharp enough.
-        left_out: all others.
-        boxes: of all faces, by the name of each readable image.
-        frames: number of video frames searched.
-        found: number of faces in images and frames.
-        others: number of those that are not the largest and were not requested.
-    """
-
-    faces: list[Face] = field(default_factory=list)
-    left_out: list[LeftOut] = field(default_factory=list)
-    boxes: dict[str, list[BoundingBox]] = field(default_factory=dict)
-    frames: int = 0
-    found: int = 0
-    others: int = 0
+    def left_out(self, reason: str, detail: str) -> LeftOut:
+        """Describe it as left out."""
+        return LeftOut(self.title, reason, detail, self.crop)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +126,7 @@ class Options:
 
     every: float = 1.0
     all_faces: bool = False
-    min_face: int = MIN_FACE
+    min_face: int = 32
     min_sharpness: float = MIN_SHARPNESS
     validation: float = 0.1
     test: float = 0.1
@@ -168,22 +145,27 @@ def find_sources(photos: Path) -> tuple[list[Source], list[str]]:
     """
     if not photos.is_dir():
         raise DataError(f"{photos} is not a folder.")
-    readable = IMAGE_SUFFIXES | VIDEO_SUFFIXES
     sources: list[Source] = []
     passed_over: list[str] = []
     try:
-        splits = split_folders(photos)
-        for split, folder in ((TRAINING, photos), *splits.items()):
-            known = (*CLASS_FOLDERS, *SPLIT_FOLDERS) if folder == photos else tuple(CLASS_FOLDERS)
-            for path in _files(folder, known, without=set(splits.values())):
-                name = _printable(path.relative_to(photos).as_posix())
-                inside = path.relative_to(folder).parts
-                if len(inside) == 1 or path.suffix.lower() not in readable:
-                    passed_over.append(name)
-                    continue
-                label = FER2013_LABELS.index(CLASS_FOLDERS[inside[0].lower()])
-                group = _printable(f"{inside[1]}/" if len(inside) > 2 else path.stem).lower()
-                sources.append(Source(path, name, label, split, group))
+        splits = {folder.name: split for split, folder in split_folders(photos).items()}
+        for path in _files(photos):
+            parts = path.relative_to(photos).parts
+            split = splits.get(parts[0])
+            folders = parts[1 if split else 0 : -1]
+            if folders and folders[0].lower() not in CLASS_FOLDERS:
+                known = [*CLASS_FOLDERS, *([] if split else SPLIT_FOLDERS)]
+                raise DataError(
+                    f"the folder {path.parents[len(folders) - 1]} is not named after an emotion; "
+                    f"known names are {', '.join(known)}."
+                )
+            name = _printable("/".join(parts))
+            if not folders or path.suffix.lower() not in IMAGE_SUFFIXES | VIDEO_SUFFIXES:
+                passed_over.append(name)
+                continue
+            label = FER2013_LABELS.index(CLASS_FOLDERS[folders[0].lower()])
+            group = _printable(f"{folders[1]}/" if len(folders) > 1 else path.stem).lower()
+            sources.append(Source(path, name, label, split or TRAINING, group))
     except OSError as error:
         raise DataError(f"{photos} cannot be read ({error}).") from error
     if not sources:
@@ -196,7 +178,7 @@ def find_sources(photos: Path) -> tuple[list[Source], list[str]]:
 
 def crop_faces(
     sources: Sequence[Source], detector: FaceDetector, spec: PreprocessingSpec, options: Options
-) -> CroppedFaces:
+) -> tuple[list[Face], list[LeftOut], dict[str, int]]:
     """Crop the faces of every file.
 
     Args:
@@ -204,52 +186,61 @@ def crop_faces(
         detector: of the app.
         spec: of the app, with a crop_size of 48.
         options: of the command line.
+
+    Returns:
+        Faces that are large and sharp enough; what is left out; numbers of readable images, videos,
+        frames, faces, and faces that are not the largest and were not requested.
     """
-    cropped = CroppedFaces()
+    faces: list[Face] = []
+    left_out: list[LeftOut] = []
+    counted = ("pictures", "videos", "frames", "faces_found", "faces_not_asked_for")
+    counts = dict.fromkeys(counted, 0)
     for source in progress(sources, "looking for faces"):
+        counts["videos"] += source.is_video
         try:
-            for seconds, image in _images(source, options.every):
+            for seconds, image in read_images(source, options.every):
                 detections = detector.detect(image)
                 wanted = detections if options.all_faces else detections[:1]
-                cropped.found += len(detections)
-                cropped.others += len(detections) - len(wanted)
-                cropped.frames += source.is_video
-                if not source.is_video:
-                    cropped.boxes[source.name] = [found.box for found in detections]
+                counts["frames" if source.is_video else "pictures"] += 1
+                counts["faces_found"] += len(detections)
+                counts["faces_not_asked_for"] += len(detections) - len(wanted)
                 if not detections:
-                    title, thumbnail = _title(source, seconds), _thumbnail(image)
-                    cropped.left_out.append(LeftOut(title, NO_FACE, "", thumbnail))
+                    small = Image.fromarray(image).convert("L")
+                    small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+                    shown = np.asarray(small)
+                    left_out.append(LeftOut(_title(source, seconds), NO_FACE, "", shown))
                 for number, found in enumerate(wanted, 1):
                     crop = to_grey(align_face(image, found, spec)[0][np.newaxis])[0]
                     sharpness = float(cv2.Laplacian(crop, cv2.CV_64F).var())
                     face = Face(source, seconds, number, found.box, crop, sharpness)
-                    _sort(face, cropped, options)
+                    if face.box.height < options.min_face:
+                        left_out.append(face.left_out(SMALL, f"{face.box.height} pixels high"))
+                    elif sharpness < options.min_sharpness:
+                        left_out.append(face.left_out(BLURRED, f"sharpness {sharpness:.1f}"))
+                    else:
+                        faces.append(face)
         except (InvalidImageError, InvalidVideoError) as error:
-            cropped.left_out.append(LeftOut(source.name, UNREADABLE, str(error)))
-    print(f"{cropped.found:,} faces found in {len(sources):,} files", flush=True)
-    return cropped
+            left_out.append(LeftOut(source.name, UNREADABLE, str(error)))
+    print(f"{counts['faces_found']:,} faces found in {len(sources):,} files", flush=True)
+    return faces, left_out, counts
 
 
-def _files(folder: Path, known: Iterable[str], without: set[Path]) -> Iterator[Path]:
-    """List the files of PHOTOS or of a split's folder, and those in its emotions' folders."""
-    for entry in visible_entries(folder):
-        if entry in without:
-            continue
-        if not entry.is_dir():
-            yield entry
-        elif entry.name.lower() in CLASS_FOLDERS:
-            yield from _all_files(entry)
-        else:
-            raise DataError(
-                f"the folder {entry} is not named after an emotion; known names are "
-                f"{', '.join(known)}."
-            )
+def read_images(source: Source, every: float) -> Iterator[tuple[float | None, UInt8Array]]:
+    """Read a file: (time in seconds, or None for an image; (H, W, 3) uint8 RGB).
+
+    Raises:
+        InvalidImageError, InvalidVideoError: the file cannot be read.
+    """
+    if source.is_video:
+        yield from ((round(time, 3), frame) for time, frame in VideoFrames(source.path, every))
+    else:
+        yield None, load_image(source.path)
 
 
-def _all_files(folder: Path) -> Iterator[Path]:
+def _files(folder: Path) -> Iterator[Path]:
     for entry in visible_entries(folder):
         if entry.is_dir():
-            yield from _all_files(entry)
+            yield from _files(entry)
         else:
             yield entry
 
@@ -257,37 +248,6 @@ def _all_files(folder: Path) -> Iterator[Path]:
 def _printable(name: str) -> str:
     """Replace bytes of a file name that are not UTF-8, which Linux allows."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-
-
-def _images(source: Source, every: float) -> Iterator[tuple[float | None, UInt8Array]]:
-    """Read a file: (time in seconds, or None for an image; (H, W, 3) uint8 RGB).
-
-    Raises:
-        InvalidImageError, InvalidVideoError: the file cannot be read.
-    """
-    if not source.is_video:
-        yield None, load_image(source.path)
-        return
-    for seconds, frame in VideoFrames(source.path, every):
-        yield round(seconds, 3), frame
-
-
-def _sort(face: Face, cropped: CroppedFaces, options: Options) -> None:
-    """Add a face to those that are kept or left out."""
-    if face.box.height < options.min_face:
-        reason, detail = SMALL, f"{face.box.height} pixels high"
-    elif face.sharpness < options.min_sharpness:
-        reason, detail = BLURRED, f"sharpness {face.sharpness:.1f}"
-    else:
-        cropped.faces.append(face)
-        return
-    cropped.left_out.append(LeftOut(face.title, reason, detail, face.crop))
-
-
-def _thumbnail(image: UInt8Array) -> UInt8Array:
-    small = Image.fromarray(image).convert("L")
-    small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
-    return np.asarray(small)
 
 
 def _title(source: Source, seconds: float | None) -> str:

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from fer_core.emotions import FER2013_LABELS
-from fer_core.preprocessing import UInt8Array
 from train.ingestion.faces import BLURRED, NO_FACE, SMALL, UNREADABLE, Face, LeftOut
 from train.ingestion.splits import CONFLICT, EQUAL, NEAR
 from train.reporting.contact_sheet import Tile, draw_contact_sheet
@@ -18,31 +17,16 @@ TILES = 27  # most tiles of a section of the sheet
 
 
 def draw_sheet(kept: Sequence[tuple[Face, str]], left_out: Sequence[LeftOut], path: Path) -> None:
-    """Draw a sample of the faces of each emotion and of those left out for each reason.
-
-    Args:
-        kept: faces with the folder of their split.
-        left_out: files, images, frames and faces.
-        path: of the PNG file.
-    """
-    sections: dict[str, list[Tile]] = {}
-    for label, emotion in enumerate(FER2013_LABELS):
-        sections[f"Kept: {emotion}"] = [
-            _tile(face.crop, face.title, folder)
-            for face, folder in kept
-            if face.source.label == label
-        ]
-    for reason in REASONS:
-        sections[f"Left out: {reason}"] = [
-            _tile(item.thumbnail, item.title, item.detail)
-            for item in left_out
-            if item.reason == reason
-        ]
+    """Draw a sample of the faces kept, with the folder of their split, and of what is left out."""
+    sections: dict[str, list[Tile]] = {f"Kept: {emotion}": [] for emotion in FER2013_LABELS}
+    sections |= {f"Left out: {reason}": [] for reason in REASONS}
+    for face, folder in kept:
+        tile = Tile(face.crop, f"{_shortened(face.title)}\n{_shortened(folder)}")
+        sections[f"Kept: {FER2013_LABELS[face.source.label]}"].append(tile)
+    for item in left_out:
+        tile = Tile(item.thumbnail, f"{_shortened(item.title)}\n{_shortened(item.detail)}")
+        sections[f"Left out: {item.reason}"].append(tile)
     draw_contact_sheet(sections, path, most=TILES)
-
-
-def _tile(image: UInt8Array | None, name: str, detail: str) -> Tile:
-    return Tile(image, f"{_shortened(name)}\n{_shortened(detail)}")
 
 
 def _shortened(text: str, length: int = 20) -> str:
@@ -72,7 +56,6 @@ def markdown(numbers: Mapping[str, Any]) -> str:
         "## Left out",
         table(["reason", "count"], [[reason, f"{len(left_out[reason]):,}"] for reason in REASONS]),
         *(_listed(reason, items) for reason, items in left_out.items() if items),
-        *_detection(numbers["detection"]),
         "## Contact sheet",
         f"![Kept and left out]({SHEET})",
     ]
@@ -87,26 +70,3 @@ def _listed(reason: str, items: Sequence[Mapping[str, str]]) -> str:
     if len(items) > LISTED:
         lines.append(f"- and {len(items) - LISTED:,} more, in {NUMBERS}")
     return "\n".join([f"{reason}:\n", *lines])
-
-
-def _detection(figures: Mapping[str, Any] | None) -> list[str]:
-    if figures is None:
-        return []
-    precision, recall = (
-        "-" if figures[name] is None else f"{figures[name]:.1%}" for name in ("precision", "recall")
-    )
-    rows = [
-        ["annotated faces", f"{figures['given']:,}"],
-        ["detected faces", f"{figures['found']:,}"],
-        ["matched", f"{figures['matched']:,}"],
-        ["precision", precision],
-        ["recall", recall],
-    ]
-    return [
-        "## Detection",
-        (
-            "Before any face is left out. A detection matches an annotated box from an "
-            f"intersection over union of {figures['intersection_over_union']}."
-        ),
-        table([f"{figures['pictures']:,} images", ""], rows),
-    ]

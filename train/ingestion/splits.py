@@ -1,8 +1,7 @@
 """Drops copies of photographs, and holds out splits by groups of related faces."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Mapping, Sequence
 
 import numpy as np
 
@@ -16,25 +15,17 @@ NEAR = "the same photograph as another"
 CONFLICT = "the same photograph under another emotion"
 
 
-@dataclass(frozen=True, slots=True)
-class Copies:
-    """Copies among N faces.
-
-    Attributes:
-        left_out: by row, the reason and the row of the other face.
-        pairs: all pairs of rows that were found.
-    """
-
-    left_out: dict[int, tuple[str, int]]
-    pairs: list[tuple[int, int]]
-
-
-def find_copies(crops: Sequence[UInt8Array], labels: Sequence[int]) -> Copies:
+def find_copies(
+    crops: Sequence[UInt8Array], labels: Sequence[int]
+) -> tuple[dict[int, tuple[str, int]], list[tuple[int, int]]]:
     """Choose faces to leave out so that every photograph occurs once, with one label.
 
     Args:
         crops: N of (48, 48) uint8 grey; of two copies the earlier one is kept.
         labels: N labels; copies with different labels are all left out.
+
+    Returns:
+        By row that is left out, the reason and the row of the other face; all pairs of copies.
     """
     left_out: dict[int, tuple[str, int]] = {}
     equal = equal_groups([crop.tobytes() for crop in crops]).tolist()
@@ -60,28 +51,40 @@ def find_copies(crops: Sequence[UInt8Array], labels: Sequence[int]) -> Copies:
         for one, other in near:
             if one not in left_out and other not in left_out:
                 left_out[other] = (NEAR, one)
-    return Copies(left_out, pairs)
+    return left_out, pairs
 
 
-def hold_out(faces: Sequence[Face], copies: Copies, shares: Mapping[str, float]) -> dict[int, str]:
+def hold_out(
+    faces: Sequence[Face],
+    left_out: Container[int],
+    pairs: Sequence[tuple[int, int]],
+    shares: Mapping[str, float],
+) -> dict[int, str]:
     """Choose the split of each face that is kept, by row.
 
     Args:
         faces: N faces.
-        copies: from `find_copies`; groups with copies of one photograph stay together.
+        left_out: rows that are not kept.
+        pairs: copies of one photograph, whose groups stay together.
         shares: share of the training faces to hold out, above 0, by split.
     """
     training = [row for row, face in enumerate(faces) if face.source.split == TRAINING]
-    groups = _joined([face.source.group for face in faces], training, copies.pairs)
+    names, numbers = np.unique([faces[row].source.group for row in training], return_inverse=True)
+    number = dict(zip(training, numbers.tolist(), strict=True))
+    links = [
+        (number[one], number[other]) for one, other in pairs if one in number and other in number
+    ]
+    joined = connected_groups(len(names), links)
+    groups = {row: str(names[joined[index]]) for row, index in number.items()}
     counts: dict[str, Counter[int]] = defaultdict(Counter)
     for row in training:
-        if row not in copies.left_out:
+        if row not in left_out:
             counts[groups[row]][faces[row].source.label] += 1
     drawn = draw_groups(counts, shares)
     return {
         row: drawn.get(groups[row], TRAINING) if row in groups else face.source.split
         for row, face in enumerate(faces)
-        if row not in copies.left_out
+        if row not in left_out
     }
 
 
@@ -96,78 +99,44 @@ def draw_groups(groups: Mapping[str, Counter[int]], shares: Mapping[str, float])
         groups: number of faces by label, by the group's name.
         shares: of the faces, above 0, by split.
     """
-    drawing = _Drawing(groups, shares)
-    for label in sorted(drawing.members, key=lambda label: (len(drawing.members[label]), label)):
+    total = sum(groups.values(), Counter[int]())
+    names = sorted(groups, key=name_hash)
+    members = {label: [name for name in names if label in groups[name]] for label in total}
+    left = Counter({label: len(names) for label, names in members.items()})
+    taken = {split: Counter[int]() for split in shares}
+    drawn: dict[str, str] = {}
+
+    def is_free(name: str) -> bool:
+        return name not in drawn and all(left[label] > 1 for label in groups[name])
+
+    def fits(name: str, split: str) -> bool:
+        return all(
+            taken[split][label] + count <= round(shares[split] * total[label])
+            for label, count in groups[name].items()
+        )
+
+    def take(name: str, split: str) -> None:
+        drawn[name] = split
+        taken[split].update(groups[name])
+        left.subtract(groups[name].keys())
+
+    for label in sorted(members, key=lambda label: (len(members[label]), label)):
         # An emotion with two groups is held out in one split only: that with fewer faces so far.
-        for split in sorted(shares, key=lambda split: drawing.taken[split].total()):
-            drawing.fill(split, label)
-    return drawing.drawn
+        for split in sorted(shares, key=lambda split: taken[split].total()):
+            for name in members[label]:
+                if is_free(name) and fits(name, split):
+                    take(name, split)
+            free = [name for name in members[label] if is_free(name)]
+            if free and not taken[split][label]:
+                take(min(free, key=lambda name: groups[name].total()), split)
+    return drawn
 
 
 def _near(crops: Sequence[UInt8Array], rows: Sequence[int]) -> list[tuple[int, int]]:
     """Find pairs of rows with the same photograph, sorted by the later row."""
     if not rows:
         return []
-    near, row = near_pairs(np.stack([crops[row] for row in rows])), np.array(rows)
-    pairs = zip(row[near.first].tolist(), row[near.second].tolist(), strict=True)
-    return sorted(pairs, key=lambda pair: pair[::-1])
-
-
-def _joined(
-    groups: Sequence[str], rows: Sequence[int], pairs: Sequence[tuple[int, int]]
-) -> dict[int, str]:
-    """Return the group of each row, with one name for all groups that are connected by pairs."""
-    names = sorted({groups[row] for row in rows})
-    number = {name: index for index, name in enumerate(names)}
-    inside = set(rows)
-    joined = connected_groups(
-        len(names),
-        (
-            (number[groups[one]], number[groups[other]])
-            for one, other in pairs
-            if one in inside and other in inside
-        ),
+    near = near_pairs(np.stack([crops[row] for row in rows]))
+    return sorted(
+        ((rows[one], rows[other]) for one, other in near.pairs), key=lambda pair: pair[::-1]
     )
-    return {row: names[joined[number[groups[row]]]] for row in rows}
-
-
-class _Drawing:
-    """State of `draw_groups`."""
-
-    def __init__(self, groups: Mapping[str, Counter[int]], shares: Mapping[str, float]) -> None:
-        self._groups = groups
-        self.members: dict[int, list[str]] = defaultdict(list)
-        for name in sorted(groups, key=name_hash):
-            for label in groups[name]:
-                self.members[label].append(name)
-        total = sum(groups.values(), Counter[int]())
-        self._quota = {
-            split: {label: round(share * count) for label, count in total.items()}
-            for split, share in shares.items()
-        }
-        self._left = Counter({label: len(names) for label, names in self.members.items()})
-        self.taken: dict[str, Counter[int]] = {split: Counter() for split in shares}
-        self.drawn: dict[str, str] = {}
-
-    def fill(self, split: str, label: int) -> None:
-        """Draw groups with a label until the split has its share."""
-        for name in self.members[label]:
-            if self._is_free(name) and self._fits(name, split):
-                self._take(name, split)
-        free = [name for name in self.members[label] if self._is_free(name)]
-        if free and not self.taken[split][label]:
-            self._take(min(free, key=lambda name: self._groups[name].total()), split)
-
-    def _is_free(self, name: str) -> bool:
-        return name not in self.drawn and all(self._left[label] > 1 for label in self._groups[name])
-
-    def _fits(self, name: str, split: str) -> bool:
-        return all(
-            self.taken[split][label] + count <= self._quota[split][label]
-            for label, count in self._groups[name].items()
-        )
-
-    def _take(self, name: str, split: str) -> None:
-        self.drawn[name] = split
-        self.taken[split].update(self._groups[name])
-        self._left.subtract(self._groups[name].keys())

@@ -16,15 +16,10 @@ MISTAKE_SIZE = (180, 180)  # pixels of a face that was predicted wrongly, six in
 
 
 class Tile(NamedTuple):
-    """An image of a contact sheet.
+    """An image of a contact sheet."""
 
-    Attributes:
-        image: (h, w) uint8 grey or (h, w, 3) uint8 RGB, or None for an empty tile.
-        caption: one or more lines.
-    """
-
-    image: UInt8Array | None
-    caption: str
+    image: UInt8Array | None  # (h, w) grey or (h, w, 3) RGB, or None for an empty tile
+    caption: str  # one or more lines
 
 
 def draw_contact_sheet(

@@ -20,55 +20,31 @@ HEADLINES = {"FER+": "FER+ accuracy", "FER2013": "FER2013 accuracy"}
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A score of an experiment.
-
-    Attributes:
-        split: of the data.
-        metric: name of the metric.
-        value: with the digits of the file.
-        of: variant of the experiment, "" where there is only one.
-    """
+    """A score of an experiment."""
 
     split: str
     metric: str
-    value: str
-    of: str = ""
+    value: str  # with the digits of the file
+    of: str = ""  # variant of the experiment, "" where there is only one
 
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """An experiment and its result.
+    """An experiment and its result, as in its file."""
 
-    Attributes:
-        name: of its file, without suffix.
-        date: of its end.
-        commit: of the code.
-        topic: of its page.
-        question: to be answered.
-        command: shell command, or Markdown for more than one.
-        verdict: short answer.
-        notes: details, in Markdown.
-        data: for training or evaluation.
-        machine: hardware.
-        hours: wall time.
-        epochs: of training, "" without training.
-        parents: names of the experiments that it continues.
-        scores: printed results.
-    """
-
-    name: str
-    date: date
-    commit: str
-    topic: str
+    name: str  # of the file, without suffix
+    date: date  # of its end
+    commit: str  # of the code
+    topic: str  # of its page
     question: str
-    command: str
-    verdict: str
-    notes: str
-    data: str
+    command: str  # shell command, or Markdown for more than one
+    verdict: str  # short answer
+    notes: str  # details, in Markdown
+    data: str  # for training or evaluation
     machine: str
-    hours: str
-    epochs: str = ""
-    parents: tuple[str, ...] = ()
+    hours: str  # wall time
+    epochs: str = ""  # of training, "" without training
+    parents: tuple[str, ...] = ()  # names of the experiments that it continues
     scores: tuple[Score, ...] = ()
 
 
@@ -102,23 +78,23 @@ def read_topics(folder: Path) -> dict[str, str]:
 
 def overview(experiments: Iterable[Experiment]) -> str:
     """Format experiments as a table: date, name, question, PublicTest accuracies, verdict."""
-    rows = [
-        (
-            f"{one.date}",
-            f"[{one.name}](pages/{one.topic}.md#{one.name})",
-            *(_headline(one, metric) for metric in HEADLINES.values()),
-            _cell(one.question),
-            _cell(one.verdict),
-        )
-        for one in experiments
-    ]
+    rows = []
+    for one in experiments:
+        link = f"[{one.name}](pages/{one.topic}.md#{one.name})"
+        public = [score for score in one.scores if score.split == "PublicTest"]
+        first = {score.metric: score.value for score in reversed(public)}
+        scores = (first.get(metric, "") for metric in HEADLINES.values())
+        rows.append((f"{one.date}", link, *scores, _cell(one.question), _cell(one.verdict)))
     words = ("experiment", "question", "verdict")
     return table(("date", "experiment", *HEADLINES, "question", "verdict"), rows, words=words)
 
 
-def page(title: str, experiments: Iterable[Experiment]) -> str:
-    """Format the experiments of a topic in full."""
-    return "\n\n".join([f"# {title}", *(_section(one) for one in experiments)]) + "\n"
+def pages(experiments: Sequence[Experiment], topics: Mapping[str, str]) -> dict[str, str]:
+    """Format all experiments in full, as a page for each topic."""
+    sections = {topic: [f"# {title}"] for topic, title in topics.items()}
+    for one in experiments:
+        sections[one.topic].append(_section(one))
+    return {topic: "\n\n".join(parts) + "\n" for topic, parts in sections.items()}
 
 
 def readings(folder: Path) -> str:
@@ -161,12 +137,6 @@ def _experiment(path: Path) -> Experiment:
         raise DataError(f"{path.name}: a field is missing or of another kind ({error}).") from error
 
 
-def _headline(one: Experiment, metric: str) -> str:
-    """Return the first score of a metric on PublicTest, or ""."""
-    found = (s.value for s in one.scores if (s.split, s.metric) == ("PublicTest", metric))
-    return next(found, "")
-
-
 def _section(one: Experiment) -> str:
     command = one.command.strip()
     is_one = "`" not in command and "\n" not in command and command.startswith("python")
@@ -197,12 +167,3 @@ def _scores(scores: Sequence[Score]) -> str:
 
 def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", r"\|")
-
-
-def write_pages(folder: Path, experiments: Sequence[Experiment], topics: Mapping[str, str]) -> None:
-    """Write a page for each topic with experiments into the folder's `pages`."""
-    (folder / "pages").mkdir(exist_ok=True)
-    for topic, title in topics.items():
-        chosen = [one for one in experiments if one.topic == topic]
-        if chosen:
-            (folder / "pages" / f"{topic}.md").write_text(page(title, chosen), encoding="utf-8")

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure  # not pyplot, which keeps global state
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, PercentFormatter
@@ -52,36 +53,28 @@ def confusion_matrix(
     axes = figure.subplots()
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     columns = [class_title(name) for name in answers]
-    rows = [
-        f"{class_title(name)} ({int(n):,})" for name, n in zip(classes, totals[:, 0], strict=True)
-    ]
+    rows = [f"{class_title(name)} ({int(n):,})" for name, (n,) in zip(classes, totals, strict=True)]
     axes.set_xticks(range(len(answers)), columns, rotation=40, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(classes)), rows)
     axes.tick_params(length=0)
-    axes.set_xlabel(axis_names[0])
-    axes.set_ylabel(axis_names[1])
+    axes.set(xlabel=axis_names[0], ylabel=axis_names[1])
     for edge in np.arange(0.5, len(classes) - 1):
         axes.axhline(edge, color="white", linewidth=1.5)
     for edge in np.arange(0.5, len(answers) - 1):
         axes.axvline(edge, color="white", linewidth=1.5)
     axes.spines[:].set_visible(False)
-    for row, column in np.ndindex(shares.shape):
-        share, is_right = shares[row, column], classes[row] == answers[column]
+    for (row, column), share in np.ndenumerate(shares):
+        is_right = classes[row] == answers[column]
         if share >= 0.005 or (is_right and totals[row, 0]):
             axes.text(
-                column,
-                row,
-                f"{100 * share:.0f}",
-                ha="center",
-                va="center",
+                column, row, f"{100 * share:.0f}", ha="center", va="center",
                 color="white" if share > 0.5 else "black",
                 weight="bold" if is_right else "normal",
-            )
+            )  # fmt: skip
     bar = figure.colorbar(image, shrink=0.6, format=PercentFormatter(1))
     bar.outline.set_visible(False)
     bar.set_label("Share of the row")
-    add_title(figure, title)
-    return save(figure, path)
+    return _save_titled(figure, path, title)
 
 
 def roc(
@@ -116,7 +109,7 @@ def roc(
         axes.set(xlim=(-0.02, 1), ylim=(0, 1.02), xticks=(0, 0.5, 1), yticks=(0, 0.5, 1))
         axes.set_box_aspect(1)
         style_axes(axes)
-    for axes in list(grid.flat)[len(names) :]:
+    for axes in grid.flat[len(names) :]:
         axes.set_visible(False)
     figure.supxlabel("False positive rate", fontsize=10)
     figure.supylabel("True positive rate", fontsize=10)
@@ -125,8 +118,7 @@ def roc(
         for label, (color, style) in zip(curves, LINES, strict=False)
     ]
     figure.legend(handles=styles, loc="upper right", ncols=2, frameon=False, borderaxespad=0)
-    add_title(figure, title)
-    return save(figure, path)
+    return _save_titled(figure, path, title)
 
 
 def reliability_diagram(bins: Sequence[dict[str, Any]], path: Path, title: str) -> Path:
@@ -148,22 +140,14 @@ def reliability_diagram(bins: Sequence[dict[str, Any]], path: Path, title: str) 
     upper.scatter(
         confidence, accuracy, 20 + 400 * share, BLUE, zorder=3, clip_on=False, label="measured"
     )
-    upper.set_ylabel("Accuracy")
-    upper.set_ylim(0, 1.03)
+    upper.set(ylabel="Accuracy", ylim=(0, 1.03))
     upper.legend(loc="upper left", frameon=False)
-    for handle in upper.get_legend().legend_handles:
-        if hasattr(handle, "set_sizes"):
-            handle.set_sizes([30])
+    upper.get_legend().legend_handles[-1].set_sizes([30])
     lower.bar(confidence, share, width=0.05, color=BLUE)
-    lower.set_xlabel("Confidence")
-    lower.set_ylabel("Images")
-    lower.set_xlim(0, 1.03)
-    for axes in (upper, lower):
-        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-        style_axes(axes)
-    lower.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    add_title(figure, title)
-    return save(figure, path)
+    lower.set(xlabel="Confidence", ylabel="Images", xlim=(0, 1.03))
+    _in_per_cent(upper.yaxis, lower.yaxis, lower.xaxis)
+    style_axes(upper, lower)
+    return _save_titled(figure, path, title)
 
 
 def risk_coverage(
@@ -182,35 +166,21 @@ def risk_coverage(
     axes = figure.subplots()
     risk = 1 - curve.accuracy
     axes.axhline(risk[-1], color=GREY, linestyle="--", linewidth=1)
-    axes.annotate(
-        f"full coverage: {risk[-1]:.1%} wrong",
-        (0, risk[-1]),
-        xytext=(4, 4),
-        textcoords="offset points",
-        color=GREY,
-    )
+    _note(axes, f"full coverage: {risk[-1]:.1%} wrong", (0, risk[-1]), (4, 4), color=GREY)
     axes.plot(curve.coverage, risk, color=BLUE, linewidth=1.8)
     if accuracy is not None:
         axes.plot([answered], [1 - accuracy], "o", color=ORANGE, markersize=8)
-        axes.annotate(
-            f"the app: {answered:.0%} coverage\n{1 - accuracy:.1%} wrong",
-            (answered, 1 - accuracy),
-            xytext=(-14, 0),
-            textcoords="offset points",
-            color=ORANGE,
-            ha="right",
-            va="center",
-            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5},
-        )
-    axes.set_xlabel("Coverage, by descending confidence")
-    axes.set_ylabel("Error rate of the covered images")
-    axes.set_xlim(0, 1.01)
-    axes.set_ylim(0, max(1.2 * float(risk[-1]), 0.02))
-    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        text = f"the app: {answered:.0%} coverage\n{1 - accuracy:.1%} wrong"
+        box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5}
+        at = (answered, 1 - accuracy)
+        _note(axes, text, at, (-14, 0), color=ORANGE, ha="right", va="center", bbox=box)
+    axes.set(xlabel="Coverage, by descending confidence", xlim=(0, 1.01))
+    top = max(1.2 * float(risk[-1]), 0.02)
+    axes.set(ylabel="Error rate of the covered images", ylim=(0, top))
+    _in_per_cent(axes.xaxis)
     axes.yaxis.set_major_formatter(PercentFormatter(1))
     style_axes(axes)
-    add_title(figure, title)
-    return save(figure, path)
+    return _save_titled(figure, path, title)
 
 
 def trade_off(rows: Sequence[Mapping[str, float]], chosen: float, path: Path, title: str) -> Path:
@@ -238,11 +208,10 @@ def trade_off(rows: Sequence[Mapping[str, float]], chosen: float, path: Path, ti
     axes.set_xticks(weights, [f"{value:g}" for value in weights])
     axes.minorticks_off()
     axes.set_xlabel(weight.capitalize())
-    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    _in_per_cent(axes.yaxis)
     figure.legend(loc="outside right center", frameon=False, fontsize=9)
     style_axes(axes)
-    add_title(figure, title)
-    return save(figure, path)
+    return _save_titled(figure, path, title)
 
 
 def learning_curves(history: Sequence[Mapping[str, float]], best: int, path: Path) -> Path:
@@ -258,48 +227,44 @@ def learning_curves(history: Sequence[Mapping[str, float]], best: int, path: Pat
     left, right = figure.subplots(1, 2)
     left.plot(epochs, [row["loss"] for row in history], color=BLUE, marker="o", markersize=3)
     left.set_title("Training loss")
-    for key, label, (color, style) in zip(
-        ("public_fer2013", "public_ferplus"), ("FER2013", "FER+"), LINES, strict=True
-    ):
-        if key not in history[0]:
-            continue
-        values = [row[key] for row in history]
-        right.plot(epochs, values, style, color=color, marker="o", markersize=3, label=label)
-        right.annotate(
-            f" {label} {values[-1]:.1%}",
-            (epochs[-1], values[-1]),
-            xytext=(4, 0),
-            textcoords="offset points",
-            color=color,
-            va="center",
-            annotation_clip=False,
-        )
+    heads = {"public_fer2013": "FER2013", "public_ferplus": "FER+"}
+    for (key, label), (color, style) in zip(heads.items(), LINES, strict=True):
+        if key in history[0]:
+            values = [row[key] for row in history]
+            right.plot(epochs, values, style, color=color, marker="o", markersize=3, label=label)
+            text, at = f" {label} {values[-1]:.1%}", (epochs[-1], values[-1])
+            _note(right, text, at, (4, 0), color=color, va="center", annotation_clip=False)
     right.set_title("Accuracy on PublicTest")
-    right.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    _in_per_cent(right.yaxis)
     for axes in (left, right):
         axes.axvline(best, color=GREY, linestyle=":", linewidth=1)
-        axes.set_xlabel("Epoch")
-        axes.set_xlim(epochs[0] - 0.5, epochs[-1] + 0.5)
+        axes.set(xlabel="Epoch", xlim=(epochs[0] - 0.5, epochs[-1] + 0.5))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-        style_axes(axes)
-    left.annotate(
-        "best epoch",
-        (best, 1),
-        xytext=(-4 if best > epochs[-1] / 2 else 4, 0),
-        xycoords=("data", "axes fraction"),
-        textcoords="offset points",
-        ha="right" if best > epochs[-1] / 2 else "left",
-        va="top",
-        color=GREY,
-    )
+    style_axes(left, right)
+    side, shift = ("right", -4) if best > epochs[-1] / 2 else ("left", 4)
+    top = ("data", "axes fraction")
+    _note(left, "best epoch", (best, 1), (shift, 0), xycoords=top, ha=side, va="top", color=GREY)
     return save(figure, path)
 
 
-def style_axes(axes: Axes) -> None:
+def style_axes(*several: Axes) -> None:
     """Add a grid and remove the top and right border."""
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(color="#e6e6e6", linewidth=0.6)
-    axes.set_axisbelow(True)
+    for axes in several:
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(color="#e6e6e6", linewidth=0.6)
+        axes.set_axisbelow(True)
+
+
+def _in_per_cent(*several: Axis) -> None:
+    for axis in several:
+        axis.set_major_formatter(PercentFormatter(1, decimals=0))
+
+
+def _note(
+    axes: Axes, text: str, at: tuple[float, float], shift: tuple[int, int], **options: Any
+) -> None:
+    """Write a text beside a point, shifted by (x, y) points."""
+    axes.annotate(text, at, xytext=shift, textcoords="offset points", **options)
 
 
 def add_title(figure: Figure, title: str) -> None:
@@ -311,3 +276,8 @@ def save(figure: Figure, path: Path) -> Path:
     """Write a figure as PNG."""
     figure.savefig(path, dpi=DPI)
     return path
+
+
+def _save_titled(figure: Figure, path: Path, title: str) -> Path:
+    add_title(figure, title)
+    return save(figure, path)

@@ -1,6 +1,7 @@
 """Generates backgrounds without a face: gradients, rooms, patterns, lettering, drawings."""
 
 from collections.abc import Callable
+from string import ascii_letters, digits
 
 import cv2
 import numpy as np
@@ -88,9 +89,7 @@ def _pattern(width: int, height: int, rng: np.random.Generator) -> UInt8Array:
 def _writing(width: int, height: int, rng: np.random.Generator) -> UInt8Array:
     """Draw lines of random letters, similar to a page or poster."""
     canvas = np.full((height, width, 3), _color(rng), np.uint8)
-    letters = np.array(
-        list("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ     .,0123456789")
-    )
+    letters = list(ascii_letters + "     .," + digits)
     size, y, color = float(rng.uniform(0.5, 3.0)), 0, _color(rng)
     while y < height:
         y += int(34 * size)

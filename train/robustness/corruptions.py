@@ -17,6 +17,9 @@ STRENGTHS = (1, 2, 3, 4, 5)
 EYE_BAND = (0.25, 0.52)  # rows of a dataset face that hold the eyes, as fractions of its side
 MOUTH_BAND = (0.66, 0.92)
 OCCLUDER = 96  # grey level of the bar that covers them
+BAR_SHARES = (0.3, 0.5, 0.7, 0.85, 1.0)  # of the band
+
+Corruption = Callable[[UInt8Array, float, np.random.Generator], UInt8Array]
 
 
 def corrupt(face: UInt8Array, name: str, strength: int, rng: np.random.Generator) -> UInt8Array:
@@ -30,13 +33,9 @@ def corrupt(face: UInt8Array, name: str, strength: int, rng: np.random.Generator
 
     Returns:
         (s, s) uint8 grey.
-
-    Raises:
-        ValueError: the strength is not one of `STRENGTHS`.
     """
-    if strength not in STRENGTHS:
-        raise ValueError(f"strength must be one of {STRENGTHS}, got {strength}")
-    return CORRUPTIONS[name](face, strength - 1, rng)
+    change, levels = CORRUPTIONS[name]
+    return change(face, levels[STRENGTHS.index(strength)], rng)
 
 
 def _to_levels(values: NDArray[np.floating]) -> UInt8Array:
@@ -44,18 +43,16 @@ def _to_levels(values: NDArray[np.floating]) -> UInt8Array:
     return levels
 
 
-def _gaussian_noise(face: UInt8Array, level: int, rng: np.random.Generator) -> UInt8Array:
-    sigma = (6, 12, 20, 30, 42)[level]
+def _gaussian_noise(face: UInt8Array, sigma: float, rng: np.random.Generator) -> UInt8Array:
     return _to_levels(face + sigma * rng.standard_normal(face.shape))
 
 
-def _shot_noise(face: UInt8Array, level: int, rng: np.random.Generator) -> UInt8Array:
-    photons = (200, 80, 40, 20, 10)[level]  # of a white pixel
+def _shot_noise(face: UInt8Array, photons: float, rng: np.random.Generator) -> UInt8Array:
     return _to_levels(rng.poisson(face / 255 * photons) / photons * 255)
 
 
-def _defocus_blur(face: UInt8Array, level: int, _: np.random.Generator) -> UInt8Array:
-    radius = (0.015, 0.025, 0.04, 0.055, 0.075)[level] * face.shape[0]
+def _defocus_blur(face: UInt8Array, share: float, _: np.random.Generator) -> UInt8Array:
+    radius = share * face.shape[0]
     reach = int(np.ceil(radius))
     # A disc, antialiased by four by four samples per pixel.
     offsets = (np.arange(4) - 1.5) / 4
@@ -68,8 +65,8 @@ def _defocus_blur(face: UInt8Array, level: int, _: np.random.Generator) -> UInt8
     return _to_levels(np.asarray(blurred, np.float64))
 
 
-def _motion_blur(face: UInt8Array, level: int, rng: np.random.Generator) -> UInt8Array:
-    length = (0.04, 0.07, 0.11, 0.15, 0.2)[level] * face.shape[0]
+def _motion_blur(face: UInt8Array, share: float, rng: np.random.Generator) -> UInt8Array:
+    length = share * face.shape[0]
     angle = rng.uniform(0, np.pi)
     steps = np.linspace(-length / 2, length / 2, 17)
     total = np.zeros(face.shape, np.float64)
@@ -81,37 +78,22 @@ def _motion_blur(face: UInt8Array, level: int, rng: np.random.Generator) -> UInt
     return _to_levels(total / len(steps))
 
 
-def _brightness(face: UInt8Array, level: int, rng: np.random.Generator) -> UInt8Array:
-    change = (20, 40, 60, 80, 100)[level]
+def _brightness(face: UInt8Array, change: float, rng: np.random.Generator) -> UInt8Array:
     return _to_levels(face.astype(np.float64) + change * rng.choice([-1, 1]))
 
 
-def _contrast(face: UInt8Array, level: int, _: np.random.Generator) -> UInt8Array:
-    share = (0.75, 0.5, 0.35, 0.2, 0.1)[level]
+def _contrast(face: UInt8Array, share: float, _: np.random.Generator) -> UInt8Array:
     return _to_levels((face - face.mean()) * share + face.mean())
 
 
-def _jpeg(face: UInt8Array, level: int, _: np.random.Generator) -> UInt8Array:
-    return jpeg(face, (60, 40, 25, 15, 8)[level])
-
-
-def _downscaling(face: UInt8Array, level: int, _: np.random.Generator) -> UInt8Array:
-    side = round((0.67, 0.5, 0.375, 0.29, 0.21)[level] * 48)  # pixels
+def _downscaling(face: UInt8Array, share: float, _: np.random.Generator) -> UInt8Array:
+    side = round(share * 48)  # pixels
     small = cv2.resize(face, (side, side), interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.resize(small, face.shape[::-1]), dtype=np.uint8)
 
 
-def _eyes_hidden(face: UInt8Array, level: int, _: np.random.Generator) -> UInt8Array:
-    return _hide(face, EYE_BAND, level)
-
-
-def _mouth_hidden(face: UInt8Array, level: int, _: np.random.Generator) -> UInt8Array:
-    return _hide(face, MOUTH_BAND, level)
-
-
-def _hide(face: UInt8Array, band: tuple[float, float], level: int) -> UInt8Array:
-    """Cover the middle of a band by a bar, which at the highest strength covers the whole band."""
-    share = (0.3, 0.5, 0.7, 0.85, 1.0)[level]
+def _hide(face: UInt8Array, band: tuple[float, float], share: float) -> UInt8Array:
+    """Cover the middle of a band by a bar."""
     side = face.shape[0]
     top, bottom = round(band[0] * side), round(band[1] * side)
     left, right = round((0.5 - share * 0.42) * side), round((0.5 + share * 0.42) * side)
@@ -120,15 +102,16 @@ def _hide(face: UInt8Array, band: tuple[float, float], level: int) -> UInt8Array
     return hidden
 
 
-CORRUPTIONS: dict[str, Callable[[UInt8Array, int, np.random.Generator], UInt8Array]] = {
-    "gaussian noise": _gaussian_noise,
-    "shot noise": _shot_noise,
-    "defocus blur": _defocus_blur,
-    "motion blur": _motion_blur,
-    "brightness": _brightness,
-    "contrast": _contrast,
-    "jpeg": _jpeg,
-    "downscaling": _downscaling,
-    "eyes hidden": _eyes_hidden,
-    "mouth hidden": _mouth_hidden,
+CORRUPTIONS: dict[str, tuple[Corruption, tuple[float, ...]]] = {
+    "gaussian noise": (_gaussian_noise, (6, 12, 20, 30, 42)),  # grey levels
+    "shot noise": (_shot_noise, (200, 80, 40, 20, 10)),  # photons of a white pixel
+    "defocus blur": (_defocus_blur, (0.015, 0.025, 0.04, 0.055, 0.075)),
+    "motion blur": (_motion_blur, (0.04, 0.07, 0.11, 0.15, 0.2)),
+    "brightness": (_brightness, (20, 40, 60, 80, 100)),  # grey levels
+    "contrast": (_contrast, (0.75, 0.5, 0.35, 0.2, 0.1)),
+    "jpeg": (lambda face, quality, _: jpeg(face, int(quality)), (60, 40, 25, 15, 8)),
+    "downscaling": (_downscaling, (0.67, 0.5, 0.375, 0.29, 0.21)),  # of 48 pixels
+    "eyes hidden": (lambda face, share, _: _hide(face, EYE_BAND, share), BAR_SHARES),
+    "mouth hidden": (lambda face, share, _: _hide(face, MOUTH_BAND, share), BAR_SHARES),
 }
+"""A change by name, and its argument at each strength."""

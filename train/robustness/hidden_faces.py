@@ -53,18 +53,11 @@ def cover_with_hand(image: UInt8Array, face: FaceDetection, rng: np.random.Gener
     center = mouth + rng.uniform(-0.2, 0.2, 2) * (box.width, box.height)
     inside = image[box.y_min : box.y_max, box.x_min : box.x_max].reshape(-1, 3)
     color = np.clip(np.median(inside, axis=0) + rng.uniform(-20, 20), 0, 255)
+    middle = np.rint(center).astype(int).tolist()
+    axes = np.maximum(1, np.rint(size).astype(int)).tolist()
+    angle = float(rng.uniform(-40, 40))
     changed = image.copy()
-    cv2.ellipse(
-        changed,
-        np.rint(center).astype(int).tolist(),
-        np.maximum(1, np.rint(size).astype(int)).tolist(),
-        float(rng.uniform(-40, 40)),
-        0,
-        360,
-        color.tolist(),
-        -1,
-        cv2.LINE_AA,
-    )
+    cv2.ellipse(changed, middle, axes, angle, 0, 360, color.tolist(), -1, cv2.LINE_AA)
     return changed
 
 

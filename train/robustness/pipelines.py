@@ -3,31 +3,28 @@
 Their crops are input of the same network, so that only detection and cropping are compared.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import astuple, dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from fer_core.assets import MODELS_DIR
 from fer_core.blazeface import DETECTOR_FILE
 from fer_core.preprocessing import UInt8Array, to_grey
 from fer_core.recognizer import EmotionRecognizer
-from fer_core.results import FaceResult
+from fer_core.results import RecognitionResult
+
+Box = tuple[float, float, float, float]
+"""x_min, y_min, x_max, y_max in pixels of the image."""
 
 
 @dataclass(frozen=True, slots=True)
 class FaceCrop:
-    """A crop of a face by a pipeline.
+    """A crop of a face by a pipeline."""
 
-    Attributes:
-        box: x_min, y_min, x_max, y_max in pixels of the image.
-        pixels: (crop_size, crop_size) uint8 grey, for `preprocess`.
-    """
-
-    box: tuple[float, float, float, float]
-    pixels: UInt8Array
+    box: Box
+    pixels: UInt8Array  # (crop_size, crop_size) grey, for `preprocess`
 
     @property
     def center(self) -> tuple[float, float]:
@@ -42,13 +39,8 @@ class FaceCrop:
 
 Pipeline = Callable[[UInt8Array], list[FaceCrop]]
 
-WHOLE, HAAR, BOX, OUR_BOX, OURS = (
-    "whole picture",
-    "Haar crop",
-    "MediaPipe box",
-    "our faces, box only",
-    "ours",
-)
+WHOLE, HAAR, BOX = "whole picture", "Haar crop", "MediaPipe box"
+OUR_BOX, OURS = "our faces, box only", "ours"
 
 
 def build_pipelines(recognizer: EmotionRecognizer) -> dict[str, Pipeline]:
@@ -66,55 +58,44 @@ def build_pipelines(recognizer: EmotionRecognizer) -> dict[str, Pipeline]:
     )
     mediapipe_boxes = _mediapipe_boxes()
 
-    def whole(image: UInt8Array) -> list[FaceCrop]:
-        height, width = image.shape[:2]
-        return [_crop(image, (0, 0, width, height), size)]
-
     def haar(image: UInt8Array) -> list[FaceCrop]:
         grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
         found = cascade.detectMultiScale(grey, scaleFactor=1.1, minNeighbors=5, minSize=(30, 30))
         return [_crop(image, (x, y, x + w, y + h), size) for x, y, w, h in found]
 
-    def box(image: UInt8Array) -> list[FaceCrop]:
-        return [_crop(image, found, size) for found in mediapipe_boxes(image)]
-
-    last: tuple[UInt8Array | None, Sequence[FaceResult]] = (None, ())
-
-    def recognize(image: UInt8Array) -> Sequence[FaceResult]:
-        nonlocal last  # two pipelines process the same image in succession
-        if last[0] is not image:
-            last = (image, recognizer.recognize(image).faces)
-        return last[1]
-
-    def our_box(image: UInt8Array) -> list[FaceCrop]:
-        return [_crop(image, face_edges(face), size) for face in recognize(image)]
+    last: tuple[UInt8Array | None, list[FaceCrop]] = (None, [])
 
     def ours(image: UInt8Array) -> list[FaceCrop]:
-        return [FaceCrop(face_edges(face), face.aligned) for face in recognize(image)]
+        nonlocal last  # two pipelines process the same image in succession
+        if last[0] is not image:
+            last = (image, aligned_crops(recognizer.recognize(image)))
+        return last[1]
 
-    return {WHOLE: whole, HAAR: haar, BOX: box, OUR_BOX: our_box, OURS: ours}
+    return {
+        WHOLE: lambda image: [_crop(image, (0, 0, image.shape[1], image.shape[0]), size)],
+        HAAR: haar,
+        BOX: lambda image: [_crop(image, box, size) for box in mediapipe_boxes(image)],
+        OUR_BOX: lambda image: [_crop(image, crop.box, size) for crop in ours(image)],
+        OURS: ours,
+    }
 
 
-def face_edges(face: FaceResult) -> tuple[float, float, float, float]:
-    """Return x_min, y_min, x_max, y_max of a face's box, in pixels."""
-    box = face.detection.box
-    return box.x_min, box.y_min, box.x_max, box.y_max
+def aligned_crops(result: RecognitionResult) -> list[FaceCrop]:
+    """Return the aligned crops of all faces that were recognized."""
+    return [FaceCrop(astuple(face.detection.box), face.aligned) for face in result.faces]
 
 
-def _crop(image: UInt8Array, box: tuple[float, float, float, float], size: int) -> FaceCrop:
+def _crop(image: UInt8Array, box: Box, size: int) -> FaceCrop:
     """Crop the part of a box inside the image, and resize it."""
     left, top, right, bottom = (round(edge) for edge in box)
-    height, width = image.shape[:2]
-    part = image[max(0, top) : min(height, bottom), max(0, left) : min(width, right)]
-    if part.size == 0:
-        part = image
+    part = image[max(0, top) : bottom, max(0, left) : right]
     shrink = max(part.shape[:2]) > size
     method = cv2.INTER_AREA if shrink else cv2.INTER_LINEAR
     crop = np.asarray(cv2.resize(part, (size, size), interpolation=method), dtype=np.uint8)
     return FaceCrop(box, to_grey(crop[np.newaxis])[0])
 
 
-def _mediapipe_boxes() -> Callable[[UInt8Array], list[tuple[float, float, float, float]]]:
+def _mediapipe_boxes() -> Callable[[UInt8Array], list[Box]]:
     """Return MediaPipe's detector with default options: whole image, score .5."""
     import mediapipe as mp
     from mediapipe.tasks.python.core.base_options import BaseOptions
@@ -123,14 +104,13 @@ def _mediapipe_boxes() -> Callable[[UInt8Array], list[tuple[float, float, float,
     model = (MODELS_DIR / DETECTOR_FILE).read_bytes()
     options = FaceDetectorOptions(base_options=BaseOptions(model_asset_buffer=model))
 
-    def boxes(image: UInt8Array) -> list[tuple[float, float, float, float]]:
-        data: NDArray[np.uint8] = np.ascontiguousarray(image)
+    def boxes(image: UInt8Array) -> list[Box]:
+        data = mp.Image(image_format=mp.ImageFormat.SRGB, data=np.ascontiguousarray(image))
         # A new graph takes milliseconds; one left open prints errors at exit.
         with FaceDetector.create_from_options(options) as graph:
-            found = graph.detect(mp.Image(image_format=mp.ImageFormat.SRGB, data=data)).detections
+            found = [detection.bounding_box for detection in graph.detect(data).detections]
         return [
-            (b.origin_x, b.origin_y, b.origin_x + b.width, b.origin_y + b.height)
-            for b in (detection.bounding_box for detection in found)
+            (b.origin_x, b.origin_y, b.origin_x + b.width, b.origin_y + b.height) for b in found
         ]
 
     return boxes

@@ -1,15 +1,16 @@
 """Writes the report of `train.gap`; needs matplotlib (train/requirements.txt)."""
 
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from train.reporting.markdown import table
 from train.reporting.plots import BLUE, GREEN, GREY, ORANGE, save, style_axes
 from train.robustness.corruptions import STRENGTHS
+from train.robustness.on_photographs import SETTINGS
 
 # By pipeline; line and marker differ, too, for readers who do not tell the colors apart.
 STYLES: dict[str, dict[str, Any]] = {
@@ -32,206 +33,164 @@ def write_report(result: dict[str, Any], folder: Path) -> list[Path]:
         The files, gap.md first.
     """
     origin = result["origin"]
-    lines = [
-        f"# Robustness of {origin['model']} {origin['version']}",
-        "",
-        (
-            f"{origin.get('date', '')}, commit `{origin.get('commit', '')}`; faces of scenes from "
-            f"{result['split']}. Printed by `python -m train.gap`; gap.json has all numbers."
-        ),
-    ]
-    written = []
+    title = f"# Robustness of {origin['model']} {origin['version']}"
+    text = (
+        f"{origin['date']}, commit `{origin['commit']}`; faces of scenes from {result['split']}. "
+        "Printed by `python -m train.gap`; gap.json has all numbers."
+    )
+    parts = [title, text]
+    path, figure = folder / "gap.md", folder / "accuracy.png"
     if "scenes" in result:
-        written.append(_draw_accuracy(result, folder / "accuracy.png"))
-        lines += ["", "![Accuracy over face height, roll and image faults](accuracy.png)"]
-    for part, write in SECTIONS.items():
-        if part in result:
-            lines += ["", *write(result[part])]
-    path = folder / "gap.md"
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return [path, *written]
+        draw_accuracy(result, figure)
+        parts.append(f"![Accuracy over face height, roll and image faults]({figure.name})")
+    parts += [write(result[part]) for part, write in SECTIONS.items() if part in result]
+    path.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    return [path, figure] if "scenes" in result else [path]
 
 
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:.1f}"
+def _section(
+    title: str, header: Sequence[str], rows: Iterable[Sequence[float | str | None]], text: str = ""
+) -> str:
+    """Format a title, a text and a table."""
+    cells = table(header, ([_cell(value) for value in row] for row in rows))
+    return "\n\n".join(part for part in (f"## {title}", text, cells) if part)
 
 
-def _points(row: dict[str, Any]) -> str:
-    if row["below_ceiling"] is None:
+def _cell(value: float | str | None) -> str:
+    """Format a share in per cent, a count or a name as it is, and None as "-"."""
+    if value is None:
         return "-"
-    return f"{100 * row['below_ceiling']:.1f} ± {100 * row['margin']:.1f}"
+    return f"{100 * value:.1f}" if isinstance(value, float) else str(value)
 
 
-def _scenes(part: dict[str, Any]) -> list[str]:
-    chosen = {
-        "all": f"All scenes ({part['n']}; dataset crops {_percent(part['ceiling'])} %)",
-        "upright_96": "Upright, 96 pixels and more "
-        f"(dataset crops {_percent(part['ceiling_upright_96'])} %)",
+def _scenes(part: dict[str, Any]) -> str:
+    titles = {
+        "all": f"All scenes ({part['n']}; dataset crops {_cell(part['ceiling'])} %)",
+        "upright_96": "Upright, 96 pixels and more",
         "common": "Faces that Haar, MediaPipe's box and ours all found",
     }
-    lines = ["## One face in each image", "",
-             ("In per cent. Last column: percentage points below the dataset's crops of the faces "
-             "found, ± half the 95 % interval.")]  # fmt: skip
-    for key, title in chosen.items():
-        rows = (
-            (
-                name,
-                str(values[key]["n"]),
-                _percent(values[key]["found"]),
-                "-" if values[key]["invented"] is None else str(values[key]["invented"]),
-                _percent(values[key]["accuracy_misses_wrong"]),
-                _percent(values[key]["accuracy"]),
-                _points(values[key]),
-            )
+    header = ("pipeline", "faces", "found", "accuracy, misses wrong", "accuracy of found",
+              "points below dataset crops")  # fmt: skip
+    keys = ("n", "found", "accuracy_misses_wrong", "accuracy")
+    text = (
+        "In per cent. Last column: percentage points below the dataset's crops of the faces found, "
+        "± half the 95 % interval."
+    )
+    sections = [f"## One face in each image\n\n{text}"]
+    for group, title in titles.items():
+        rows = [
+            (name, *(values[group][key] for key in keys), _loss(values[group]))
             for name, values in part["pipelines"].items()
-        )
-        head = ("pipeline", "faces", "found", "false detections", "accuracy, misses wrong",
-                "accuracy of found", "points below dataset crops")  # fmt: skip
-        lines += ["", f"### {title}", "", table(head, rows)]
-    return lines
+        ]
+        sections.append("#" + _section(title, header, rows))
+    return "\n\n".join(sections)
 
 
-def _strengths(part: dict[str, Any]) -> list[str]:
-    rows = (
-        (name, *map(_percent, values)) for name, values in part["accuracy_misses_wrong"].items()
+def _loss(values: dict[str, Any]) -> str | None:
+    if values["margin"] is None:
+        return None
+    return f"{_cell(values['below_ceiling'])} ± {_cell(values['margin'])}"
+
+
+def _strengths(part: dict[str, Any]) -> str:
+    return _section(
+        f"Image faults of increasing strength ({part['n']} scenes)",
+        ("accuracy, misses wrong", *(f"x {strength:g}" for strength in part["strengths"])),
+        ((name, *values) for name, values in part["accuracy_misses_wrong"].items()),
     )
-    head = ("accuracy, misses wrong", *(f"x {strength:g}" for strength in part["strengths"]))
-    return [f"## Image faults of increasing strength ({part['n']} scenes)", "",
-            table(head, rows)]  # fmt: skip
 
 
-def _several(part: dict[str, Any], title: str = "Two to five faces in each image") -> list[str]:
-    rows = (
-        (f"{row['from']} to {row['to']} pixels", str(row["n"]), _percent(row["found"]))
-        for row in part["by_height"]
+def _several(part: dict[str, Any], title: str = "Two to five faces in each image") -> str:
+    return _section(
+        title,
+        ("face height", "faces", "found, %"),
+        [
+            ("all", part["faces"], part["found"]),
+            ("64 pixels and more", part["faces_from_64"], part["found_from_64"]),
+        ],
+        f"In {part['pictures']} images; {part['invented_or_twice']} false or duplicate detections.",
     )
-    return [
-        f"## {title}",
-        "",
-        f"{part['faces']} faces in {part['pictures']} images, found {_percent(part['found'])} %"
-        + (f", of those from 64 pixels {_percent(part['found_from_64'])} %"
-           if part["found_from_64"] is not None else "")
-        + f"; {part['invented_or_twice']} false or duplicate detections.",
-        "",
-        table(("face height", "faces", "found, %"), rows),
-    ]  # fmt: skip
 
 
-def _small(part: dict[str, Any]) -> list[str]:
-    return _several(part, "Small faces in images 1280 pixels wide")
-
-
-def _empty(part: dict[str, Any]) -> list[str]:
-    rows = ((name, str(number)) for name, number in part["with_a_face"].items())
-    return [f"## {part['pictures']} generated images without a face", "",
-            table(("pipeline", "images with a false detection"), rows)]  # fmt: skip
-
-
-def _photographs(part: dict[str, Any]) -> list[str]:
-    names = list(next(iter(part["pipelines"].values()))["recall"])
-    rows = (
+def _photographs(part: dict[str, Any]) -> str:
+    return _section(
+        f"Real photographs ({part['n']})",
+        ("", "found", "mean recall"),
         (
-            name,
-            _percent(values["found"]),
-            _percent(values["mean_recall"]),
-            *(_percent(values["recall"][label]) for label in names),
-        )
-        for name, values in part["pipelines"].items()
-    )
-    return [f"## Real photographs ({part['n']})", "",
-            "Recall of the largest face in per cent; a miss is wrong.", "",
-            table(("", "found", "mean recall", *names), rows)]  # fmt: skip
-
-
-def _rolls(part: dict[str, Any]) -> list[str]:
-    rows = (
-        (f"{angle}°", _percent(part["changed"][angle]), _percent(part["missed"][angle]))
-        for angle in part["changed"]
-    )
-    return [
-        "## Rotated photographs",
-        "",
-        (
-            f"Of {part['right_upright']} correct predictions, rotating the photograph by up to 45° "
-            f"changes {_percent(part['changed_up_to_45'])} %, misses included."
+            (name, values["found"], values["mean_recall"])
+            for name, values in part["pipelines"].items()
         ),
-        "",
-        table(("clockwise", "changed, %", "not found, %"), rows),
-    ]
-
-
-def _settings(part: dict[str, Any]) -> list[str]:
-    rows = [("original", "-", _percent(part["alone"]["mean_recall"]), "-", "-")]
-    for name in ("set in", "set in, bad photograph"):
-        values = part[name]
-        rows.append(
-            (
-                name,
-                _percent(values["found"]),
-                _percent(values["mean_recall"]),
-                _percent(values["without_misses"]["alone"]),
-                _percent(values["without_misses"]["in_scene"]),
-            )
-        )
-    head = ("", "found", "mean recall, misses wrong", "of found: original", "of found: in scene")
-    return [f"## Photographs pasted into larger images ({part['n']})", "", table(head, rows)]
-
-
-def _corruptions(part: dict[str, Any]) -> list[str]:
-    rows = ((name, *map(_percent, values)) for name, values in part["kept"].items())
-    return [
-        (
-            f"## Accuracy on corrupted dataset faces, relative to clean ones ({part['n']}; "
-            f"{_percent(part['clean'])} % when clean)"
-        ),
-        "",
-        table(("in per cent, by strength", *map(str, STRENGTHS)), rows),
-    ]
-
-
-def _portraits(part: dict[str, Any]) -> list[str]:
-    changed = ((name, _percent(value)) for name, value in part["accuracy"].items())
-    expression = ((name, _percent(value)) for name, value in part["by_expression"].items())
-    person = (
-        (name, str(row["n"]), _percent(row["accuracy"]), f"{row['probability']:.2f}")
-        for name, row in part["by_person"].items()
+        "Recall of the largest face in per cent; a miss is wrong.",
     )
-    return [
-        f"## Rendered portraits ({part['n']})",
-        "",
-        table(("change", "accuracy, %"), changed),
-        "",
-        table(("expression", "recall, %"), expression),
-        "",
-        table(("person", "images", "accuracy, %", "probability of the label"), person),
-    ]
 
 
-SECTIONS = {
+def _rolls(part: dict[str, Any]) -> str:
+    return _section(
+        "Rotated photographs",
+        ("clockwise", "changed, %"),
+        ((f"{angle}°", value) for angle, value in part["changed"].items()),
+        f"Of {part['right_upright']} correct predictions, rotating the photograph by up to 45° "
+        f"changes {_cell(part['changed_up_to_45'])} %, misses included.",
+    )
+
+
+def _settings(part: dict[str, Any]) -> str:
+    header = ("", "found", "mean recall, misses wrong", "of found: original", "of found: in scene")
+    rows = [("original", None, part["alone"]["mean_recall"], None, None)]
+    for name in SETTINGS:
+        values, found = part[name], part[name]["without_misses"]
+        recalls = (values["mean_recall"], found["alone"], found["in_scene"])
+        rows.append((name, values["found"], *recalls))
+    return _section(f"Photographs pasted into larger images ({part['n']})", header, rows)
+
+
+def _corruptions(part: dict[str, Any]) -> str:
+    return _section(
+        f"Accuracy on corrupted dataset faces, relative to clean ones ({part['n']}; "
+        f"{_cell(part['clean'])} % when clean)",
+        ("in per cent, by strength", *map(str, STRENGTHS)),
+        ((name, *values) for name, values in part["kept"].items()),
+    )
+
+
+SECTIONS: dict[str, Callable[[dict[str, Any]], str]] = {
     "scenes": _scenes,
     "strengths": _strengths,
     "several": _several,
-    "small": _small,
-    "empty": _empty,
+    "small": lambda part: _several(part, "Small faces in images 1280 pixels wide"),
+    "empty": lambda part: _section(
+        f"{part['pictures']} generated images without a face",
+        ("pipeline", "images with a false detection"),
+        part["with_a_face"].items(),
+    ),
     "photographs": _photographs,
     "rolls": _rolls,
     "settings": _settings,
-    "portraits": _portraits,
+    "portraits": lambda part: _section(
+        f"Rendered portraits ({part['n']})", ("change", "accuracy, %"), part["accuracy"].items()
+    ),
     "corruptions": _corruptions,
 }
 
 
-def _draw_accuracy(result: dict[str, Any], path: Path) -> Path:
+def draw_accuracy(result: dict[str, Any], path: Path) -> None:
     """Draw accuracy, misses wrong, over height, roll and strength, a curve for each pipeline."""
     scenes = result["scenes"]
     figure = Figure(figsize=(12, 4.2), layout="constrained")
     height, roll, strength = figure.subplots(1, 3, sharey=True)
-    _draw_bands(height, scenes, "by_height", "Face height (pixels)")
-    _draw_bands(roll, scenes, "by_roll", "Face roll (degrees)")
+    for axes, key in ((height, "by_height"), (roll, "by_roll")):
+        for name, values in scenes["pipelines"].items():
+            rows = [row for row in values[key] if row["n"]]
+            right = [row["accuracy_misses_wrong"] for row in rows]
+            axes.plot(range(len(rows)), right, label=name, **STYLES[name])
+            ranges = [f"{row['from']} to {row['to']}" for row in rows]
+            axes.set_xticks(range(len(rows)), ranges, fontsize=8)
     if "strengths" in result:
         part = result["strengths"]
         for name, values in part["accuracy_misses_wrong"].items():
             strength.plot(part["strengths"], values, label=name, **STYLES[name])
+    height.set_xlabel("Face height (pixels)")
+    roll.set_xlabel("Face roll (degrees)")
     strength.set_xlabel("Strength of the image faults")
     for axes in (height, roll, strength):
         axes.axhline(scenes["ceiling"], color="black", linewidth=1, linestyle=(0, (6, 3)))
@@ -245,14 +204,4 @@ def _draw_accuracy(result: dict[str, Any], path: Path) -> Path:
     height.yaxis.set_major_formatter(PercentFormatter(1.0))
     handles, labels = height.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
-    return save(figure, path)
-
-
-def _draw_bands(axes: Axes, scenes: dict[str, Any], key: str, title: str) -> None:
-    for name, values in scenes["pipelines"].items():
-        rows = [row for row in values[key] if row["n"]]
-        places = range(len(rows))
-        right = [row["accuracy_misses_wrong"] for row in rows]
-        axes.plot(places, right, label=name, **STYLES[name])
-        axes.set_xticks(places, [f"{row['from']} to {row['to']}" for row in rows], fontsize=8)
-    axes.set_xlabel(title)
+    save(figure, path)

@@ -2,8 +2,8 @@
 
 A dataset face is a crop; a face in a user's image is small or large, rotated, badly lit,
 compressed. `train.gap` measures on scenes how much accuracy that costs. The seed decides
-everything. The ranges were fixed before anything was tuned against them. Results of different
-versions of this module cannot be compared; increase `VERSION` when you change it.
+everything. The ranges were fixed before anything was tuned against them; results of other ranges
+cannot be compared.
 """
 
 from collections.abc import Sequence
@@ -16,8 +16,6 @@ from numpy.typing import NDArray
 from fer_core.preprocessing import UInt8Array
 from train.inputs.jpeg import jpeg
 from train.robustness.backgrounds import background
-
-VERSION = 1
 
 SIZES = ((640, 480), (800, 600), (960, 720), (1280, 720), (1280, 960), (1600, 1200), (1920, 1080))
 FACE_HEIGHT = (48.0, 480.0)  # pixels, log-uniform
@@ -36,40 +34,23 @@ SKIN = (1.10, 0.98, 0.88)  # RGB gains of the strongest tint of a grey face
 
 @dataclass(frozen=True, slots=True)
 class KnownFace:
-    """A labelled face to paste into a scene.
+    """A labelled face to paste into a scene: in a square, which is what a dataset crop shows."""
 
-    Attributes:
-        image: (h, w) grey or (h, w, 3) RGB uint8.
-        center: (x, y) of the square that a dataset crop shows, in pixels of `image`.
-        side: side of that square, in pixels; the face's height.
-        roll: of the face in `image`, in degrees clockwise; it is undone first.
-        label: index into `FER2013_LABELS`.
-    """
-
-    image: UInt8Array
-    center: tuple[float, float]
-    side: float
-    roll: float
-    label: int
+    image: UInt8Array  # (h, w) grey or (h, w, 3) RGB
+    center: tuple[float, float]  # (x, y) of the square, in pixels of `image`
+    side: float  # of the square, in pixels; the face's height
+    roll: float  # of the face in `image`, in degrees clockwise; it is undone first
+    label: int  # index into `FER2013_LABELS`
 
 
 @dataclass(frozen=True, slots=True)
 class PlacedFace:
-    """Position of a face in a scene.
+    """Position of a face in a scene, in pixels of the scene."""
 
-    Attributes:
-        source: index into the faces passed to `make_scene`.
-        center: (x, y) in pixels of the scene.
-        height: side of the square that a dataset crop shows, in pixels of the scene.
-        roll: in degrees clockwise.
-        label: index into `FER2013_LABELS`.
-    """
-
-    source: int
-    center: tuple[float, float]
-    height: float
-    roll: float
-    label: int
+    center: tuple[float, float]  # (x, y)
+    height: float  # side of the square that a dataset crop shows
+    roll: float  # in degrees clockwise
+    label: int  # index into `FER2013_LABELS`
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +69,6 @@ def dataset_face(face: UInt8Array, label: int) -> KnownFace:
 
 def make_scene(
     faces: Sequence[KnownFace],
-    sources: Sequence[int],
     rng: np.random.Generator,
     *,
     strength: float = 1.0,
@@ -98,8 +78,7 @@ def make_scene(
     """Paste faces into a generated background, and add image faults.
 
     Args:
-        faces: all faces.
-        sources: indices of those to paste; one without room is left out.
+        faces: to paste; one without room is left out.
         rng: the only source of randomness.
         strength: of the faults, see `add_faults`.
         sizes: (width, height) in pixels to choose from.
@@ -108,12 +87,10 @@ def make_scene(
     width, height = sizes[rng.integers(len(sizes))]
     canvas = background(width, height, rng)
     placed: list[PlacedFace] = []
-    for source in sources:
-        place = _find_place(
-            faces[source], source, placed, rng, size=(width, height), heights=heights
-        )
+    for face in faces:
+        place = _find_place(face.label, placed, rng, size=(width, height), heights=heights)
         if place is not None:
-            _paste(canvas, faces[source], place, rng)
+            _paste(canvas, face, place, rng)
             placed.append(place)
     smallest = min((face.height for face in placed), default=100.0)
     return Scene(add_faults(canvas, smallest, rng, strength), tuple(placed))
@@ -163,8 +140,7 @@ def _light(width: int, height: int, rng: np.random.Generator) -> NDArray[np.floa
 
 
 def _find_place(
-    face: KnownFace,
-    source: int,
+    label: int,
     placed: Sequence[PlacedFace],
     rng: np.random.Generator,
     *,
@@ -182,7 +158,7 @@ def _find_place(
             for other in placed
         )
         if all(gap > 0 for gap in gaps):
-            return PlacedFace(source, (x, y), height, roll, face.label)
+            return PlacedFace((x, y), height, roll, label)
     return None
 
 
@@ -199,28 +175,20 @@ def _paste(
     shrink = place.height / face.side
     if shrink < 1:
         size = (round(image.shape[1] * shrink), round(image.shape[0] * shrink))
-        smaller = cv2.resize(
-            image, (max(1, size[0]), max(1, size[1])), interpolation=cv2.INTER_AREA
-        )
-        image = np.asarray(smaller, dtype=np.uint8)
+        image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
     # Sides are whole pixels, so that the factors of both axes differ slightly.
     factor = np.array(image.shape[1::-1]) / np.array(face.image.shape[1::-1])
     center = np.array(face.center) * factor - 0.5
-    turn = cv2.getRotationMatrix2D(
-        (float(center[0]), float(center[1])),
-        face.roll - place.roll,  # OpenCV's angle is counter-clockwise
-        place.height / (face.side * float(np.sqrt(factor.prod()))),
-    )
+    scale = place.height / (face.side * float(np.sqrt(factor.prod())))
+    angle = face.roll - place.roll  # OpenCV's is counter-clockwise
+    turn = cv2.getRotationMatrix2D(center.tolist(), angle, scale)
     left, top = (int(np.floor(center - 1.5 * reach)) for center in place.center)
     right, bottom = (int(np.ceil(center + 1.5 * reach)) for center in place.center)
     turn[:, 2] += np.array(place.center) - 0.5 - center
     turn[:, 2] -= (left, top)
+    size = (right - left, bottom - top)
     patch = cv2.warpAffine(
-        image,
-        turn,
-        (right - left, bottom - top),
-        flags=cv2.INTER_CUBIC,
-        borderMode=cv2.BORDER_REPLICATE,
+        image, turn, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
     )
     alpha = _soft_mask(place, (left, top, right, bottom))
     x0, y0 = max(0, left), max(0, top)

@@ -1,6 +1,7 @@
 """Counts confident wrong predictions: on hidden faces, turned heads and images without a face."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -33,8 +34,7 @@ def measure_changes(
         one that is not marked uncertain (surely_changed).
     """
     order = np.random.default_rng(SEED).permutation(len(photographs))
-    counts = {name: dict.fromkeys(("answered", "sure", "changed", "surely_changed"), 0)
-            for name in CHANGES}  # fmt: skip
+    counts = {name: _zeros("answered", "sure", "changed", "surely_changed") for name in CHANGES}
     taken = 0
     for row in progress(order.tolist(), "changed faces"):
         if taken == count:
@@ -49,67 +49,63 @@ def measure_changes(
             changed = change(image, faces[0].detection, np.random.default_rng((SEED, row)))
             found = recognizer.recognize(changed).faces
             if found:
-                emotion = found[0].emotion
-                other = emotion.label != photograph.label
-                counts[name]["answered"] += 1
-                counts[name]["sure"] += not emotion.is_uncertain
-                counts[name]["changed"] += other
-                counts[name]["surely_changed"] += other and not emotion.is_uncertain
+                sure = not found[0].emotion.is_uncertain
+                other = found[0].emotion.label != photograph.label
+                counts[name].update(
+                    answered=1, sure=sure, changed=other, surely_changed=other and sure
+                )
     return {"n": taken, **counts}
 
 
 def measure_turns(
     recognizer: EmotionRecognizer, photographs: list[Photograph]
-) -> dict[str, dict[str, int]]:
+) -> dict[str, Counter[str]]:
     """Count predictions by the angle between head and camera.
 
     Returns:
         By range of degrees: n; right; sure, not marked uncertain; surely_wrong, wrong and sure.
     """
-    counts = {f"{low} to {high}°": dict.fromkeys(("n", "right", "sure", "surely_wrong"), 0)
-            for low, high in pairwise(TURNS)}  # fmt: skip
+    counts = [_zeros("n", "right", "sure", "surely_wrong") for _ in TURNS[1:]]
     for photograph in progress(photographs, "turned faces"):
         faces = recognizer.recognize(load_photograph(photograph)).faces
         if faces:
-            emotion, turn = faces[0].emotion, faces[0].detection.turn
-            row = list(counts.values())[int(np.searchsorted(TURNS[1:-1], turn, side="right"))]
-            row["n"] += 1
-            row["right"] += emotion.label == photograph.label
-            row["sure"] += not emotion.is_uncertain
-            row["surely_wrong"] += emotion.label != photograph.label and not emotion.is_uncertain
-    return counts
+            sure = not faces[0].emotion.is_uncertain
+            right = faces[0].emotion.label == photograph.label
+            band = int(np.searchsorted(TURNS[1:-1], faces[0].detection.turn, side="right"))
+            counts[band].update(n=1, right=right, sure=sure, surely_wrong=sure and not right)
+    names = (f"{low} to {high}°" for low, high in pairwise(TURNS))
+    return dict(zip(names, counts, strict=True))
 
 
 def measure_false_faces(
     recognizer: EmotionRecognizer, images: Iterable[UInt8Array], what: str
-) -> dict[str, int]:
+) -> Counter[str]:
     """Count the images without a person that get a prediction, and one not marked uncertain."""
-    counts = {"n": 0, "answered": 0, "sure": 0}
+    counts = _zeros("n", "answered", "sure")
     for image in progress(list(images), what):
         faces = recognizer.recognize(image).faces
-        counts["n"] += 1
-        counts["answered"] += bool(faces)
-        counts["sure"] += any(not face.emotion.is_uncertain for face in faces)
+        sure = any(not face.emotion.is_uncertain for face in faces)
+        counts.update(n=1, answered=bool(faces), sure=sure)
     return counts
 
 
-def describe(figures: dict[str, Any]) -> str:
+def _zeros(*names: str) -> Counter[str]:
+    return Counter(dict.fromkeys(names, 0))
+
+
+def describe(figures: Mapping[str, Any]) -> str:
     """Format the counts as Markdown tables."""
     parts = []
     if "changes" in figures:
-        n = figures["changes"]["n"]
-        rows = [
-            (name, *(str(figures["changes"][name][key]) for key in
-                     ("answered", "sure", "changed", "surely_changed")))
-            for name in CHANGES
-        ]  # fmt: skip
-        header = (f"of {n} faces", "answered", "sure", "changed", "surely changed")
-        parts.append(table(header, rows))
-        rows = [(name, *map(str, counts.values())) for name, counts in figures["turns"].items()]
-        parts.append(table(("head turned by", "faces", "right", "sure", "surely wrong"), rows))
-    rows = [
-        (name, *(str(counts[key]) for key in ("n", "answered", "sure")))
-        for name, counts in figures["invented"].items()
-    ]
-    parts.append(table(("without a person", "images", "answered", "sure"), rows))
+        changes = dict(figures["changes"])
+        parts.append(_table(f"of {changes.pop('n')} faces", changes))
+        parts.append(_table("head turned by", figures["turns"], "faces"))
+    parts.append(_table("without a person", figures["invented"], "images"))
     return "\n\n".join(parts)
+
+
+def _table(title: str, counts: Mapping[str, Mapping[str, int]], total: str = "") -> str:
+    """Format counts with a row for each name and a column for each count; `total` heads n."""
+    keys = next(iter(counts.values()))
+    header = (title, *(total if key == "n" else key.replace("_", " ") for key in keys))
+    return table(header, [(name, *map(str, row.values())) for name, row in counts.items()])

@@ -35,12 +35,6 @@ def test_kernels_are_halved_and_all_else_stays(network: keras.Model, tmp_path: P
         if expected.ndim > 1:
             expected = expected.astype(np.float16).astype(np.float32)
         np.testing.assert_array_equal(np.array(other), expected)
-
-
-def test_halving_twice_is_halving_once(network: keras.Model, tmp_path: Path) -> None:
-    path = tmp_path / "network.keras"
-    network.save(path)
-    halve_kernels(path)
     once = path.stat().st_size
     halve_kernels(path)
     assert path.stat().st_size == once

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 import pytest
 
 from fer_core.preprocessing import PreprocessingSpec
+from tests.train.conftest import SMALL
 from train.artifacts import run_folder
 from train.artifacts.run_folder import read_history, save_epoch
 from train.networks.build import build_network
@@ -17,7 +18,7 @@ ROW = {
 def test_a_full_disk_is_told_before_a_checkpoint_is_begun(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    network = build_network("tiny", PreprocessingSpec())
+    network = build_network("plain", PreprocessingSpec(), shape=SMALL)
     network.compile(optimizer="sgd")
     save_epoch(network, tmp_path, [ROW])
     before = sorted(tmp_path.iterdir())

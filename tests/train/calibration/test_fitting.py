@@ -104,7 +104,8 @@ class TestJoinSets:
         rng = np.random.default_rng(count)
         widths = {"ferplus": 8, "fer2013": 7} | ({"features": features} if features else {})
         heads = {name: rng.normal(size=(count, width)) for name, width in widths.items()}
-        return LabelledLogits(heads, np.full(count, HAPPY), np.arange(count).astype(str))
+        crops = np.zeros((count, 48, 48), np.uint8)
+        return LabelledLogits(heads, np.full(count, HAPPY), np.arange(count).astype(str), crops)
 
     def test_features_are_joined_in_the_order_of_the_faces(self) -> None:
         parts = {"a": self.labelled(2, features=5), "b": self.labelled(3, features=5)}
@@ -164,24 +165,11 @@ class TestFit:
     @pytest.mark.parametrize("form", FORMS)
     def test_a_known_layer_is_recovered(self, form: str) -> None:
         layer = known_layer(form)
-        found = fit(form, 0.0, made_faces(6_000, layer))
+        found = fit(form, 0.0, made_faces(1_000, layer))
         others = made_faces(500, layer, seed=1).heads
         difference = np.abs(found.probabilities(others) - layer.probabilities(others))
-        assert difference.mean() < 0.02
+        assert difference.mean() < 0.035
         assert found.form == form
-
-    def test_a_known_temperature_is_recovered_in_its_two_numbers(self) -> None:
-        layer = known_layer("temperature")
-        found = fit("temperature", 0.0, made_faces(20_000, layer))
-        np.testing.assert_allclose(found.ferplus, layer.ferplus, atol=0.03)
-        np.testing.assert_allclose(found.fer2013, layer.fer2013, atol=0.03)
-        np.testing.assert_array_equal(found.bias, np.zeros(7))
-
-    def test_known_biases_are_recovered_but_for_a_common_summand(self) -> None:
-        layer = known_layer("bias")
-        found = fit("bias", 0.0, made_faces(20_000, layer))
-        expected = layer.bias - layer.bias.mean()
-        np.testing.assert_allclose(found.bias - found.bias.mean(), expected, atol=0.12)
 
     @pytest.mark.parametrize(
         ("form", "free"),
@@ -217,20 +205,14 @@ class TestFit:
         ]
         assert losses == sorted(losses, reverse=True)
 
-    def test_a_face_of_weight_2_counts_as_two(self) -> None:
+    @pytest.mark.parametrize("weight", [0, 2])
+    def test_a_face_counts_as_often_as_it_weighs(self, weight: int) -> None:
         faces = made_faces(200, known_layer("bias"))
-        heavy = replace(faces, weights=np.where(np.arange(200) < 50, 2.0, 1.0))
-        twice = faces.subset(np.concatenate([np.arange(200), np.arange(50)]))
+        times = np.where(np.arange(200) < 50, weight, 1)
+        weighted = replace(faces, weights=times.astype(float))
+        repeated = faces.subset(np.repeat(np.arange(200), times))
         np.testing.assert_allclose(
-            numbers(fit("bias", 0.01, heavy)), numbers(fit("bias", 0.01, twice)), atol=1e-3
-        )
-
-    def test_a_face_of_weight_0_counts_for_nothing(self) -> None:
-        faces = made_faces(200, known_layer("bias"))
-        light = replace(faces, weights=np.where(np.arange(200) < 50, 0.0, 1.0))
-        without = faces.subset(np.arange(50, 200))
-        np.testing.assert_allclose(
-            numbers(fit("bias", 0.01, light)), numbers(fit("bias", 0.01, without)), atol=1e-3
+            numbers(fit("bias", 0.01, weighted)), numbers(fit("bias", 0.01, repeated)), atol=1e-3
         )
 
 
@@ -242,20 +224,15 @@ class TestFitOfFeatures:
         assert found.features.shape == (7, 8)
         assert accuracy(found, told_by_features(400, seed=1)) > 0.95
 
-    @pytest.mark.parametrize("form", [form for form in FORMS if form != "features"])
-    def test_no_other_form_sees_them(self, form: str) -> None:
-        found = fit(form, self.STRENGTH, told_by_features(400))
+    def test_no_other_form_sees_them(self) -> None:
+        found = fit("matrix", self.STRENGTH, told_by_features(400))
         assert found.features.shape == (7, 0)
         assert accuracy(found, told_by_features(400, seed=1)) < 0.25
-
-    def test_a_huge_strength_leaves_them_nearly_unused(self) -> None:
-        found = fit("features", 1e6, told_by_features(400))
-        assert found.features.shape == (7, 8)
-        assert np.abs(found.features).max() < 1e-3
 
     def test_a_huge_strength_stays_at_temperature_scaling(self) -> None:
         faces = made_faces(300, known_layer("features"))
         found, start = fit("features", 1e6, faces), fit("temperature", 0.0, faces)
+        assert np.abs(found.features).max() < 1e-3
         np.testing.assert_allclose(
             found.probabilities(faces.heads), start.probabilities(faces.heads), atol=1e-3
         )
@@ -279,27 +256,28 @@ class TestFitOfFeatures:
         np.testing.assert_allclose(found.features[:, 7], 0, atol=1e-6)
 
 
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "REPEATS", 1)
+    monkeypatch.setattr(module, "STRENGTHS", (0.01,))
+
+
 class TestFolds:
     @pytest.fixture
     def faces(self) -> Faces:
         return made_faces(210, known_layer("bias"), per_person=3)
 
-    def test_each_face_is_held_out_once_a_division(self, faces: Faces) -> None:
+    def test_each_division_holds_out_every_face_once_and_people_together(
+        self, faces: Faces
+    ) -> None:
         divisions = list(module._divisions(faces))
-        assert len(divisions) == REPEATS
         for folds in divisions:
             assert len(folds) == FOLDS
             held_out = np.concatenate([rows for _, rows in folds])
             assert sorted(held_out) == list(range(len(faces.labels)))
-
-    def test_faces_of_one_person_are_fitted_or_held_out_together(self, faces: Faces) -> None:
-        for folds in module._divisions(faces):
             for fitted, held_out in folds:
                 assert not set(faces.people[fitted]) & set(faces.people[held_out])
-
-    def test_divisions_differ(self, faces: Faces) -> None:
-        first = {tuple(folds[0][1]) for folds in module._divisions(faces)}
-        assert len(first) == REPEATS
+        assert len({tuple(folds[0][1]) for folds in divisions}) == REPEATS  # all differ
 
     def test_a_prediction_comes_from_fits_without_its_person(
         self, faces: Faces, monkeypatch: pytest.MonkeyPatch
@@ -326,77 +304,90 @@ class TestFolds:
         rows = [np.flatnonzero(faces.labels == label)[:4] for label in range(7)]
         few = faces.subset(np.concatenate(rows))
         with pytest.raises(DataError, match="5 photographs of one label and 5 people"):
-            compare(replace(few, sets=np.full(len(few.labels), "one")), ("temperature",))
+            compare(replace(few, sets=np.full(len(few.labels), "one")))
 
+    @pytest.mark.usefixtures("quick")
     def test_a_cell_that_is_rarer_than_folds_is_held_out_too(self, faces: Faces) -> None:
         """Warnings are errors here: scikit-learn's about such a cell is for nobody to see."""
         alone = replace(faces, sets=np.where(np.arange(210) == 0, "rare", "one"))
         assert cross_validate("temperature", 0.0, alone)[0].sum() == pytest.approx(1.0)
 
-    def test_predictions_are_distributions(self, faces: Faces) -> None:
-        answers = cross_validate("bias", 0.1, faces)
-        assert answers.shape == (210, 7)
-        np.testing.assert_allclose(answers.sum(axis=1), 1.0)
-
-    def test_the_same_faces_give_the_same_predictions(self, faces: Faces) -> None:
+    @pytest.mark.usefixtures("quick")
+    def test_the_same_faces_give_the_same_distributions(self, faces: Faces) -> None:
         first, second = (cross_validate("temperature", 0.0, faces) for _ in range(2))
         np.testing.assert_array_equal(first, second)
+        np.testing.assert_allclose(first.sum(axis=1), np.ones(210))
 
 
-def candidate(form: str, loss: float, error: float, strength: float = 0.1) -> Candidate:
-    """One of several whose best has a loss of .5."""
-    return Candidate(form, strength, loss, loss - 0.5, error, np.zeros((0, 7)))
-
-
-class TestChoose:
-    def test_the_simplest_form_within_one_standard_error_is_taken(self) -> None:
-        candidates = [
-            candidate("temperature", 0.60, 0.05),
-            candidate("bias", 0.54, 0.05),
-            candidate("vector", 0.51, 0.05),
-            candidate("matrix", 0.50, 0.0),
-        ]
-        assert choose(candidates).form == "bias"
-
-    def test_just_one_standard_error_is_within(self) -> None:
-        candidates = [candidate("temperature", 0.75, 0.25), candidate("matrix", 0.5, 0.0)]
-        assert choose(candidates).form == "temperature"
-
-    def test_the_best_one_is_taken_where_no_simpler_form_comes_near(self) -> None:
-        candidates = [candidate("temperature", 0.6, 0.01), candidate("matrix", 0.5, 0.0)]
-        assert choose(candidates).form == "matrix"
-
-    def test_a_form_competes_with_its_best_strength(self) -> None:
-        candidates = [
-            candidate("bias", 0.60, 0.05, 0.001),
-            candidate("bias", 0.52, 0.05, 0.01),
-            candidate("bias", 0.70, 0.05, 0.1),
-            candidate("matrix", 0.50, 0.0),
-        ]
-        chosen = choose(candidates)
-        assert (chosen.form, chosen.strength) == ("bias", 0.01)
-
-    def test_of_a_form_the_strongest_penalty_within_two_standard_errors_is_taken(self) -> None:
-        candidates = [
-            candidate("bias", 0.80, 0.05),
-            candidate("matrix", 0.50, 0.0, 0.001),
-            candidate("matrix", 0.55, 0.03, 0.01),
-            candidate("matrix", 0.57, 0.03, 0.1),
-        ]
-        assert choose(candidates).strength == 0.01
+@pytest.mark.parametrize(
+    ("candidates", "chosen"),
+    # Form, strength, loss and standard error of its distance from the best loss, .5.
+    [
+        pytest.param(
+            [
+                ("temperature", 0.0, 0.60, 0.05),
+                ("bias", 0.1, 0.54, 0.05),
+                ("vector", 0.1, 0.51, 0.05),
+                ("matrix", 0.1, 0.50, 0.0),
+            ],
+            1,
+            id="the simplest form within one standard error",
+        ),
+        pytest.param(
+            [("temperature", 0.0, 0.75, 0.25), ("matrix", 0.1, 0.5, 0.0)],
+            0,
+            id="just one standard error is within",
+        ),
+        pytest.param(
+            [("temperature", 0.0, 0.6, 0.01), ("matrix", 0.1, 0.5, 0.0)],
+            1,
+            id="the best one where no simpler form comes near",
+        ),
+        pytest.param(
+            [
+                ("bias", 0.001, 0.60, 0.05),
+                ("bias", 0.01, 0.52, 0.05),
+                ("bias", 0.1, 0.70, 0.05),
+                ("matrix", 0.1, 0.50, 0.0),
+            ],
+            1,
+            id="a form competes with its best strength",
+        ),
+        pytest.param(
+            [
+                ("bias", 0.1, 0.80, 0.05),
+                ("matrix", 0.001, 0.50, 0.0),
+                ("matrix", 0.01, 0.55, 0.03),
+                ("matrix", 0.1, 0.57, 0.03),
+            ],
+            2,
+            id="of a form the strongest penalty within two standard errors",
+        ),
+    ],
+)
+def test_choice(candidates: list[tuple[str, float, float, float]], chosen: int) -> None:
+    given = [
+        Candidate(form, strength, loss, loss - 0.5, error, np.zeros((0, 7)))
+        for form, strength, loss, error in candidates
+    ]
+    assert choose(given) is given[chosen]
 
 
 @pytest.fixture(scope="module")
 def pairs() -> Faces:
-    """600 faces of 300 people."""
-    return made_faces(600, known_layer("bias"), per_person=2)
+    """300 faces of 150 people."""
+    return made_faces(300, known_layer("bias"), per_person=2)
 
 
 @pytest.fixture(scope="module")
 def candidates(pairs: Faces) -> list[Candidate]:
-    return compare(pairs, ("temperature", "bias"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "FORMS", ("temperature", "bias"))
+        patch.setattr(module, "REPEATS", 1)
+        return compare(pairs)
 
 
+@pytest.mark.usefixtures("quick")
 class TestCompare:
     def test_each_form_is_tried_with_each_strength_the_simplest_first(
         self, candidates: list[Candidate]
@@ -404,21 +395,14 @@ class TestCompare:
         tried = [(one.form, one.strength) for one in candidates]
         assert tried == [("temperature", 0.0), *(("bias", strength) for strength in STRENGTHS)]
 
-    @pytest.fixture
-    def quick(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(module, "REPEATS", 1)
-        monkeypatch.setattr(module, "STRENGTHS", (0.01,))
-
-    @pytest.mark.usefixtures("quick")
-    def test_features_take_part_where_the_network_gives_them(self) -> None:
+    def test_features_take_part_where_the_network_gives_them(
+        self, pairs: Faces, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(module, "FORMS", ("temperature", "features"))
         tried = compare(told_by_features(210))
-        assert [one.form for one in tried] == list(FORMS)
+        assert [one.form for one in tried] == ["temperature", "features"]
         assert choose(tried).form == "features"
-
-    @pytest.mark.usefixtures("quick")
-    def test_features_are_left_out_where_the_network_gives_none(self, pairs: Faces) -> None:
-        tried = compare(pairs.subset(np.arange(210)))
-        assert [one.form for one in tried] == [form for form in FORMS if form != "features"]
+        assert [one.form for one in compare(pairs)] == ["temperature"]
 
     def test_the_loss_is_that_of_faces_held_out(
         self, pairs: Faces, candidates: list[Candidate]
@@ -439,9 +423,12 @@ class TestCompare:
     def test_the_form_of_made_data_is_found(self, candidates: list[Candidate]) -> None:
         assert choose(candidates).form == "bias"
 
-    def test_faces_are_judged_by_their_weights(self, pairs: Faces) -> None:
-        weights = np.where(np.arange(600) % 3, 0.0, 3.0)
-        (one,) = compare(replace(pairs, weights=weights), ("temperature",))
+    def test_faces_are_judged_by_their_weights(
+        self, pairs: Faces, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(module, "FORMS", ("temperature",))
+        weights = np.where(np.arange(300) % 3, 0.0, 3.0)
+        (one,) = compare(replace(pairs, weights=weights))
         counted = weights > 0
         expected = negative_log_likelihood(one.held_out[counted], pairs.labels[counted])
         assert one.loss == pytest.approx(expected)
@@ -458,11 +445,6 @@ class TestRounded:
         served = Calibration.from_dict(calibration.to_dict())
         np.testing.assert_array_equal(numbers(round_calibration(calibration)), numbers(served))
         assert (numbers(round_calibration(calibration)) != numbers(calibration)).any()
-
-    @pytest.mark.parametrize("form", ["matrix", "features"])
-    def test_rounding_twice_changes_nothing(self, form: str) -> None:
-        once = round_calibration(known_layer(form))
-        np.testing.assert_array_equal(numbers(round_calibration(once)), numbers(once))
 
 
 @pytest.fixture(scope="module")
@@ -496,25 +478,18 @@ class TestOnDataset:
     def test_it_is_a_temperature_of_the_ferplus_head(
         self, model: EmotionModel, public: Dataset
     ) -> None:
-        calibration = calibrate_on_dataset(model, public).calibration
+        info = calibrate_on_dataset(model, public)
+        calibration, judged = info.calibration, public.reference >= 0
         assert calibration.form == "temperature"
+        assert calibration.fitted_on == {"PublicTest": judged.sum()}
+        assert info.figures == {}  # those of other answers are dropped
         assert not calibration.fer2013.any()
         np.testing.assert_array_equal(calibration.ferplus, calibration.ferplus[0, 0] * np.eye(7, 8))
-
-    def test_it_says_on_how_many_faces_it_was_fitted(
-        self, model: EmotionModel, public: Dataset
-    ) -> None:
-        judged = int((public.reference >= 0).sum())
-        assert calibrate_on_dataset(model, public).calibration.fitted_on == {"PublicTest": judged}
-
-    def test_the_threshold_leaves_nine_of_ten_answered(
-        self, model: EmotionModel, public: Dataset
-    ) -> None:
-        info = calibrate_on_dataset(model, public)
-        heads = dataset_logits(model, public.subset(public.reference >= 0))
-        confidence = info.calibration.probabilities(heads).max(axis=1)
-        answered = (confidence >= info.abstention_threshold).mean()
+        confidence = calibration.probabilities(dataset_logits(model, public.subset(judged)))
+        answered = (confidence.max(axis=1) >= info.abstention_threshold).mean()
         assert COVERAGE <= answered < COVERAGE + 0.02
+        again = calibrate_on_dataset(model, public)
+        assert again.version.split("+")[1] == info.version.split("+")[1]
 
     def test_no_other_temperature_is_likelier(self, model: EmotionModel, public: Dataset) -> None:
         judged = public.reference >= 0
@@ -525,11 +500,6 @@ class TestOnDataset:
             for factor in (0.9, 1.0, 1.1)
         ]
         assert losses[1] == min(losses)
-
-    def test_figures_of_other_answers_are_dropped(
-        self, model: EmotionModel, public: Dataset
-    ) -> None:
-        assert calibrate_on_dataset(model, public).figures == {}
 
     def test_votes_without_a_majority_are_told(self, model: EmotionModel, public: Dataset) -> None:
         torn = replace(public, votes=np.full_like(public.votes, 2))

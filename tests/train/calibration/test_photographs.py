@@ -1,6 +1,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -21,8 +22,6 @@ from train.calibration.photographs import (
     DATASET,
     DATASET_WEIGHT,
     NEUTRAL_WEIGHT,
-    TRADE_OFF,
-    DatasetFaces,
     calibrate_on_photographs,
     choose_threshold,
     dataset_faces,
@@ -122,7 +121,15 @@ def quick() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(calibration, "REPEATS", 1)
         patch.setattr(calibration, "STRENGTHS", (0.01, 0.1))
+        patch.setattr(calibration, "FORMS", ("temperature", "bias"))
         yield
+
+
+def of_forms(forms: Sequence[str], *arguments: Any) -> Fitted:
+    """What `calibrate_on_photographs` finds where only these forms compete."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(calibration, "FORMS", forms)
+        return calibrate_on_photographs(PLAIN, *arguments)
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +144,7 @@ def sets(tmp_path_factory: pytest.TempPathFactory) -> Sets:
 
 @pytest.fixture(scope="module")
 def fitted(sets: Sets) -> Fitted:
-    return calibrate_on_photographs(PLAIN, sets, SPECIAL, forms=("temperature", "bias"))
+    return calibrate_on_photographs(PLAIN, sets, SPECIAL)
 
 
 class TestJoinCopies:
@@ -227,10 +234,6 @@ class TestFaces:
         assert shares["calm", "neutral"] == pytest.approx(2 * unit)
         assert shares["calm", "happy"] == pytest.approx(unit / 2)
 
-    def test_a_weight_of_a_cell_that_does_not_occur_is_told(self, sets: Sets) -> None:
-        with pytest.raises(DataError, match="no photograph belongs to calm/sad"):
-            faces_of(sets, {"calm/sad": 2.0})
-
     def test_photographs_without_any_face_are_told(self, tmp_path: Path) -> None:
         nobody = {"empty": said(tmp_path / "empty", ("sad", "sad"), missing=(0, 1))}
         with pytest.raises(DataError, match="no face was found"):
@@ -267,13 +270,11 @@ class TestThreshold:
 
 
 class TestCalibration:
-    def test_it_says_on_how_many_faces_of_each_set_it_was_fitted(self, fitted: Fitted) -> None:
-        assert fitted[0].calibration.fitted_on == {"posed": 61, "calm": 20}
-
     def test_it_is_the_chosen_candidate_fitted_on_all_and_rounded(
         self, fitted: Fitted, sets: Sets
     ) -> None:
         info, candidates = fitted
+        assert info.calibration.fitted_on == {"posed": 61, "calm": 20}
         best = choose(candidates)
         expected = round_calibration(fit(best.form, best.strength, faces_of(sets, SPECIAL)))
         assert info.calibration.form == best.form
@@ -294,10 +295,7 @@ class TestCalibration:
         assert told["mean_recall"] == pytest.approx(np.mean(recalls), abs=1e-4)
         answered = (calm.max(axis=1) >= info.abstention_threshold).mean()
         assert told["answered"] == pytest.approx(answered, abs=1e-4)
-
-    def test_its_threshold_leaves_three_of_four_answered(self, fitted: Fitted) -> None:
-        told = fitted[0].calibration.figures["cross_validated"]["posed"]
-        assert 0.75 <= told["answered"] < 0.75 + 1 / 61
+        assert 0.75 <= figures["cross_validated"]["posed"]["answered"] < 0.75 + 1 / 61
 
     def test_figures_of_other_answers_are_dropped_and_those_of_the_heads_stay(
         self, fitted: Fitted
@@ -306,18 +304,13 @@ class TestCalibration:
         assert fitted[0].figures == {"ferplus_public": {"accuracy": 0.9}}
 
     def test_other_answers_have_another_version(self, fitted: Fitted, sets: Sets) -> None:
-        other, _ = calibrate_on_photographs(PLAIN, sets, {}, forms=("temperature",))
-        again, _ = calibrate_on_photographs(PLAIN, sets, {}, forms=("temperature",))
+        other, _ = of_forms(("temperature",), sets, {})
         assert len({PLAIN.version, fitted[0].version, other.version}) == 3
-        assert again.version.split("+")[1] == other.version.split("+")[1]
 
-    def test_its_sets_are_known_again(self, fitted: Fitted, sets: Sets) -> None:
+    def test_its_sets_are_known_again(self, fitted: Fitted, sets: Sets, tmp_path: Path) -> None:
         assert sets_fitted_on(fitted[0], sets) == ["posed", "calm"]
         assert sets_fitted_on(PLAIN, sets) == []
-
-    def test_other_photographs_under_the_same_name_are_not_taken_for_them(
-        self, fitted: Fitted, sets: Sets, tmp_path: Path
-    ) -> None:
+        # Nor are other photographs under the same name taken for them.
         others = {**sets, "calm": said(tmp_path / "calm", ("happy", "neutral") * 10, seed=1)}
         assert sets_fitted_on(fitted[0], others) == ["posed"]
 
@@ -338,19 +331,12 @@ class TestCalibration:
         uncertain = held_out_predictions(sure, sets)["posed"].uncertain
         assert np.flatnonzero(uncertain).tolist() == [5, 8]
 
-    def test_features_of_photographs_get_weights(self, sets: Sets) -> None:
+    def test_features_that_show_the_labels_get_weights(self, sets: Sets) -> None:
         given = {name: with_features(one) for name, one in sets.items()}
-        info, _ = calibrate_on_photographs(PLAIN, given, SPECIAL, forms=("features",))
-        assert info.calibration.form == "features"
+        info, candidates = of_forms(("bias", "features"), given, SPECIAL)
+        assert min(candidates, key=lambda one: one.loss).form == info.calibration.form == "features"
         # Each feature shows one emotion.
         assert info.calibration.features.argmax(axis=0).tolist() == list(range(7))
-
-    def test_features_that_show_the_labels_lessen_the_loss(self, sets: Sets) -> None:
-        given = {name: with_features(one) for name, one in sets.items()}
-        _, candidates = calibrate_on_photographs(
-            PLAIN, given, SPECIAL, forms=("matrix", "features")
-        )
-        assert min(candidates, key=lambda one: one.loss).form == "features"
 
     def test_too_few_photographs_are_told(self, tmp_path: Path) -> None:
         few = {"few": said(tmp_path / "few", FIVE)}
@@ -366,14 +352,14 @@ def public(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 
 
 @pytest.fixture(scope="module")
-def majority(public: Dataset) -> DatasetFaces:
+def majority(public: Dataset) -> LabelledLogits:
     """Faces of PublicTest, of which three neutral ones are taken for angry."""
     judged = public.subset(public.reference < len(FER2013_LABELS))
     told = judged.reference.copy()
     told[np.flatnonzero(told == NEUTRAL)[:3]] = 0
     heads = {"ferplus": 9.0 * np.eye(8)[told], "fer2013": np.zeros((len(told), 7))}
     people = np.arange(len(told)).astype(str)
-    return DatasetFaces(LabelledLogits(heads, judged.reference, people), judged.faces)
+    return LabelledLogits(heads, judged.reference, people, judged.faces)
 
 
 class TestDatasetFaces:
@@ -384,21 +370,21 @@ class TestDatasetFaces:
         votes[0], votes[1] = np.eye(8, dtype=int)[7] * 10, 1  # contempt; no majority
         changed = replace(public, votes=votes)
         faces = dataset_faces(recognizer.model, changed)
-        assert len(faces.crops) == len(faces.logits.labels) == len(public) - 2
-        assert faces.logits.heads["ferplus"].shape == (len(public) - 2, 8)
+        assert len(faces.crops) == len(faces.labels) == len(public) - 2
+        assert faces.heads["ferplus"].shape == (len(public) - 2, 8)
         np.testing.assert_array_equal(faces.crops, public.faces[2:])
 
     def test_they_stand_behind_those_of_the_photographs(
-        self, sets: Sets, majority: DatasetFaces
+        self, sets: Sets, majority: LabelledLogits
     ) -> None:
         alone, joined = (faces_of(sets, SPECIAL, dataset) for dataset in (None, majority))
         count = len(alone.labels)
         np.testing.assert_array_equal(joined.labels[:count], alone.labels)
-        np.testing.assert_array_equal(joined.labels[count:], majority.logits.labels)
+        np.testing.assert_array_equal(joined.labels[count:], majority.labels)
         assert set(joined.sets[count:]) == {DATASET}
 
     def test_each_of_their_cells_weighs_half_by_default(
-        self, sets: Sets, majority: DatasetFaces
+        self, sets: Sets, majority: LabelledLogits
     ) -> None:
         weights = default_weights(sets, majority)
         assert weights["neutral"] == NEUTRAL_WEIGHT
@@ -412,27 +398,25 @@ class TestDatasetFaces:
         assert default_weights(sets, None) == {"neutral": NEUTRAL_WEIGHT}
 
     def test_the_calibration_says_that_it_was_fitted_on_them(
-        self, sets: Sets, majority: DatasetFaces
+        self, biased: Fitted, majority: LabelledLogits
     ) -> None:
-        info, _ = calibrate_on_photographs(PLAIN, sets, SPECIAL, majority, ("bias",))
-        count = len(majority.crops)
-        assert info.calibration.fitted_on == {"posed": 61, "calm": 20, DATASET: count}
-        assert info.calibration.figures["cross_validated"][DATASET]["n"] == count
-        assert set(info.calibration.figures["digests"]) == {"posed", "calm"}
+        fitted, count = biased[0].calibration, len(majority.crops)
+        assert fitted.fitted_on == {"posed": 61, "calm": 20, DATASET: count}
+        assert fitted.figures["cross_validated"][DATASET]["n"] == count
+        assert set(fitted.figures["digests"]) == {"posed", "calm"}
 
     def test_held_out_photographs_are_predicted_by_fits_that_include_them(
-        self, sets: Sets, majority: DatasetFaces
+        self, biased: Fitted, sets: Sets, majority: LabelledLogits
     ) -> None:
-        info, _ = calibrate_on_photographs(PLAIN, sets, SPECIAL, majority, ("bias",))
-        told = info.calibration.figures["cross_validated"]
-        for name, predictions in held_out_predictions(info, sets, majority).items():
+        told = biased[0].calibration.figures["cross_validated"]
+        for name, predictions in held_out_predictions(biased[0], sets, majority).items():
             mean_recall = photograph_figures(predictions)["mean_recall"]
             assert mean_recall == pytest.approx(told[name]["mean_recall"], abs=1e-4)
 
-    def test_predictions_are_compared_with_the_majority(self, majority: DatasetFaces) -> None:
-        probabilities = PLAIN.calibration.probabilities(majority.logits.heads)
-        figures = majority_figures(majority, probabilities)
-        neutral = (majority.logits.labels == NEUTRAL).sum()
+    def test_predictions_are_compared_with_the_majority(self, majority: LabelledLogits) -> None:
+        probabilities = PLAIN.calibration.probabilities(majority.heads)
+        figures = majority_figures(majority.labels, probabilities)
+        neutral = (majority.labels == NEUTRAL).sum()
         recall = 1 - 3 / neutral
         assert figures["n"] == len(majority.crops)
         assert figures["accuracy"] == pytest.approx(1 - 3 / figures["n"], abs=1e-4)
@@ -441,19 +425,24 @@ class TestDatasetFaces:
 
 
 @pytest.fixture(scope="module")
-def biased(sets: Sets, majority: DatasetFaces) -> Fitted:
+def biased(sets: Sets, majority: LabelledLogits) -> Fitted:
     """Biases, which the weight of a label moves."""
-    return calibrate_on_photographs(PLAIN, sets, SPECIAL, majority, ("bias",))
+    return of_forms(("bias",), sets, SPECIAL, majority)
+
+
+WEIGHTS = (0.5, SPECIAL["neutral"], 4.0)
 
 
 @pytest.fixture(scope="module")
-def rows(biased: Fitted, sets: Sets, majority: DatasetFaces) -> list[dict[str, float]]:
-    return trade_off(biased[0], sets, SPECIAL, majority)
+def rows(biased: Fitted, sets: Sets, majority: LabelledLogits) -> list[dict[str, float]]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("train.calibration.photographs.TRADE_OFF", WEIGHTS)
+        return trade_off(biased[0], sets, SPECIAL, majority)
 
 
 class TestTradeOff:
     def test_there_is_a_row_for_each_weight(self, rows: list[dict[str, float]]) -> None:
-        assert [row["weight of neutral"] for row in rows] == list(TRADE_OFF)
+        assert [row["weight of neutral"] for row in rows] == list(WEIGHTS)
 
     def test_neutral_is_called_more_often_with_more_weight(
         self, rows: list[dict[str, float]]

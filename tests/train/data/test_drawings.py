@@ -10,16 +10,16 @@ from train.errors import DataError
 
 
 def test_words_are_drawn_on_every_canvas_in_two_colors() -> None:
-    drawn = list(draw_words([FONT], 40, seed=0))
+    drawn = list(draw_words([FONT], 12, seed=0))
     assert {image.shape for _, image in drawn} == {(h, w, 3) for w, h in CANVASES}
     assert all(image.dtype == np.uint8 for _, image in drawn)
-    assert sum(bool(np.ptp(image, axis=(0, 1)).any()) for _, image in drawn) > 30
+    assert sum(bool(np.ptp(image, axis=(0, 1)).any()) for _, image in drawn) > 9
 
 
 def test_the_same_seed_draws_the_same_words() -> None:
-    first, again = (list(draw_words([FONT], 5, seed=3)) for _ in range(2))
+    first, again = (list(draw_words([FONT], 3, seed=3)) for _ in range(2))
     assert all(np.array_equal(one[1], other[1]) for one, other in zip(first, again, strict=True))
-    other = list(draw_words([FONT], 5, seed=4))
+    other = list(draw_words([FONT], 3, seed=4))
     assert not all(
         one[1].shape == two[1].shape and np.array_equal(one[1], two[1])
         for one, two in zip(first, other, strict=True)

@@ -8,8 +8,8 @@ import pytest
 from fer_core.emotions import FER2013_LABELS
 from train.data.photographs import Photograph
 from train.evaluation import bootstrap
-from train.evaluation.photograph_metrics import photograph_figures, sure_mistakes
-from train.evaluation.predictions import PhotographPredictions
+from train.evaluation.photograph_metrics import photograph_figures
+from train.evaluation.predictions import PhotographPredictions, most_confident_mistakes
 
 ANGRY, HAPPY, NEUTRAL = (FER2013_LABELS.index(name) for name in ("angry", "happy", "neutral"))
 
@@ -38,7 +38,8 @@ def answered(
     ]
     boxes = np.tile([10, 10, 40, 40], (len(rows), 1))
     reliable = np.ones(len(rows), bool)
-    return PhotographPredictions(photographs, probabilities, uncertain, boxes, reliable)
+    crops = np.zeros((len(rows), 48, 48), np.uint8)
+    return PhotographPredictions(photographs, probabilities, uncertain, boxes, reliable, crops)
 
 
 FIVE = (
@@ -144,7 +145,7 @@ class TestEdges:
         assert "groups" in photograph_figures(answered(row, details=[{"gender": "female"}]))
 
 
-def test_sure_mistakes_are_wrong_not_unsure_and_the_surest_first() -> None:
+def test_mistakes_are_wrong_not_unsure_and_the_surest_first() -> None:
     said = answered(
         ("happy", "sad", 0.6),
         ("happy", "sad", 0.99),
@@ -154,5 +155,5 @@ def test_sure_mistakes_are_wrong_not_unsure_and_the_surest_first() -> None:
         ("happy", None, 0.0),
         unsure=[1],
     )
-    assert sure_mistakes(said, 10).tolist() == [4, 3, 0]
-    assert sure_mistakes(said, 2).tolist() == [4, 3]
+    assert most_confident_mistakes(said, 10).tolist() == [4, 3, 0]
+    assert most_confident_mistakes(said, 2).tolist() == [4, 3]

@@ -6,7 +6,7 @@ import pytest
 
 from tests.conftest import ROOT
 from train.errors import DataError
-from train.reporting.experiments import overview, page, read_experiments, read_topics, readings
+from train.reporting.experiments import overview, pages, read_experiments, read_topics, readings
 
 FOLDER = ROOT / "experiments"
 ONE = """
@@ -42,9 +42,8 @@ def test_the_rendered_log_is_that_of_the_files() -> None:
     text = (FOLDER / "README.md").read_text(encoding="utf-8")
     assert overview(experiments) in text, "run python -m train log --write"
     assert readings(FOLDER) in text
-    for topic, title in topics.items():
-        chosen = [one for one in experiments if one.topic == topic]
-        assert (FOLDER / "pages" / f"{topic}.md").read_text(encoding="utf-8") == page(title, chosen)
+    for topic, page in pages(experiments, topics).items():
+        assert (FOLDER / "pages" / f"{topic}.md").read_text(encoding="utf-8") == page
 
 
 def test_the_table_has_six_columns_the_newest_first_with_digits_as_written(folder: Path) -> None:
@@ -56,7 +55,8 @@ def test_the_table_has_six_columns_the_newest_first_with_digits_as_written(folde
 
 def test_a_page_tells_every_score_by_variant(folder: Path) -> None:
     large, _ = read_experiments(folder)
-    text = page("Which network?", [large])
+    text = pages([large], read_topics(folder))["size"]
+    assert text.startswith("# Which network?\n\n## 002-large\n")
     assert "|  | 0.8660 | 0.651 |" in text
     assert "| flip averaged | 0.8670 |  |" in text
     assert "After 001-small." in text

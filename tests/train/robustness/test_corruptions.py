@@ -32,18 +32,6 @@ def corrupted(face: np.ndarray, name: str, strength: int, seed: int = 0) -> np.n
 
 
 @every_fault
-@pytest.mark.parametrize("strength", STRENGTHS)
-def test_a_corrupted_face_is_another_face_of_the_same_form(
-    name: str, strength: int, faces: list[np.ndarray]
-) -> None:
-    before = faces[0].copy()
-    worse = corrupted(faces[0], name, strength)
-    assert (worse.shape, worse.dtype) == ((48, 48), np.uint8)
-    assert not np.array_equal(worse, before)
-    assert np.array_equal(faces[0], before)
-
-
-@every_fault
 def test_chance_comes_from_the_generator_alone(name: str, faces: list[np.ndarray]) -> None:
     first, again = (corrupted(faces[0], name, 3) for _ in range(2))
     others = [corrupted(faces[0], name, 3, seed) for seed in range(1, 9)]
@@ -55,15 +43,11 @@ def test_chance_comes_from_the_generator_alone(name: str, faces: list[np.ndarray
 def test_each_strength_departs_further_than_the_one_before(
     name: str, faces: list[np.ndarray]
 ) -> None:
-    departures = [
-        np.mean(
-            [
-                np.abs(corrupted(face, name, strength, seed).astype(float) - face).mean()
-                for seed, face in enumerate(faces)
-            ]
-        )
-        for strength in STRENGTHS
-    ]
+    departures = []
+    for strength in STRENGTHS:
+        worse = [corrupted(face, name, strength, seed) for seed, face in enumerate(faces)]
+        assert {(face.shape, face.dtype) for face in worse} == {((48, 48), np.dtype(np.uint8))}
+        departures.append(np.abs(np.array(worse, float) - faces).mean())
     assert departures[0] > 0.5  # grey levels
     assert all(np.diff(departures) > 0.1), departures
 
@@ -129,14 +113,3 @@ def test_blur_is_measured_by_the_face(faces: list[np.ndarray]) -> None:
 def test_downscaling_takes_what_is_finer_than_the_pixels_left() -> None:
     stripes = np.tile((np.arange(48) % 2 * 200).astype(np.uint8), (48, 1))
     assert corrupted(stripes, "downscaling", 2).std() < 2  # 24 pixels are left
-
-
-@pytest.mark.parametrize("strength", [0, 6, -1])
-def test_an_unknown_strength_is_refused(strength: int, faces: list[np.ndarray]) -> None:
-    with pytest.raises(ValueError, match=f"got {strength}"):
-        corrupted(faces[0], "jpeg", strength)
-
-
-def test_an_unknown_fault_is_refused(faces: list[np.ndarray]) -> None:
-    with pytest.raises(KeyError, match="fog"):
-        corrupted(faces[0], "fog", 1)
