@@ -8,7 +8,6 @@
 `augmentation` prepares faces without training. Run it on an idle machine.
 """
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,12 +16,23 @@ from typing import Any
 
 import numpy as np
 
-from train.cli import add_data_argument, command_parser, data_dir, explained, need
+from train.cli import (
+    add_data_argument,
+    add_set_argument,
+    command_parser,
+    data_dir,
+    explained,
+    need,
+)
+from train.data.fer2013 import load_splits
 from train.errors import DataError
+from train.inputs.batches import make_batches, make_table
+from train.inputs.targets import select_faces, select_training_faces
 from train.networks.blocks import HEAD_COLUMNS
 from train.recipes.config import TrainConfig, override
 from train.recipes.presets import PRESETS
 from train.reporting.markdown import table
+from train.training.trainer import Training
 
 
 def measure(config: TrainConfig, data: Path, steps: int, repeats: int = 3) -> dict[str, float]:
@@ -34,14 +44,9 @@ def measure(config: TrainConfig, data: Path, steps: int, repeats: int = 3) -> di
     """
     import keras
 
-    from train.data.fer2013 import load_splits
-    from train.inputs.batches import make_batches, make_table
-    from train.inputs.targets import select_faces, select_training_faces
-    from train.training.trainer import Training
-
-    config = replace(config, teacher_share=0.0, unlabelled_share=0.0)
+    config = replace(config, teacher_share=0.0, unlabelled_share=0.0, cleaning="none")
     splits = select_faces(load_splits(data), config.emotions)
-    faces, weights = select_training_faces(splits, replace(config, cleaning="none"))
+    faces, weights = select_training_faces(splits, config)
     count = steps * config.batch_size
     if count > len(faces):
         raise DataError(f"{steps} steps need {count:,} training faces; there are {len(faces):,}.")
@@ -70,15 +75,13 @@ def measure(config: TrainConfig, data: Path, steps: int, repeats: int = 3) -> di
     )
     targets = {head: table.labels[:, columns] for head, columns in HEAD_COLUMNS.items()}
 
-    def augment() -> None:
-        augmentation.predict(batches, verbose=0)
-
-    def bare() -> None:
-        network.fit(
+    parts: dict[str, Callable[[], object]] = {
+        "training": lambda: training.run(0),
+        "network": lambda: network.fit(
             inputs, targets, batch_size=config.batch_size, epochs=1, shuffle=False, verbose=0
-        )
-
-    parts = {"training": lambda: training.run(0), "network": bare, "augmentation": augment}
+        ),
+        "augmentation": lambda: augmentation.predict(batches, verbose=0),
+    }
     for part in parts.values():  # a first time traces or compiles
         part()
     rates = dict.fromkeys(parts, 0.0)
@@ -110,20 +113,18 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--steps", type=int, default=60, metavar="N", help="of each measurement (default: 60)"
     )
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="as for train.fit"
-    )
+    add_set_argument(parser, "batch_size=32")
     options = parser.parse_args(arguments)
     need("measuring training")
     data = data_dir(parser, options)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import keras
 
     with explained():
         config = PRESETS[options.preset]
         for setting in options.set:
             config = override(config, setting)
         rates = measure(config, data, options.steps)
-        print(report(rates, os.environ.get("KERAS_BACKEND", "tensorflow")))
+        print(report(rates, keras.backend.backend()))
 
 
 def _seconds(what: Callable[[], object]) -> float:

@@ -4,8 +4,6 @@ import math
 import os
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -79,16 +77,25 @@ def recognizer() -> EmotionRecognizer:
 @pytest.fixture(scope="session")
 def smoke_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that `python -m train.fit --smoke` leaves."""
+    from train.fit import main  # which imports Keras
+
     run = tmp_path_factory.mktemp("runs") / "smoke"
-    finished = subprocess.run(
-        [sys.executable, "-m", "train.fit", "--smoke", "--out", str(run)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert finished.returncode == 0, finished.stdout + finished.stderr
+    main(["--smoke", "--out", str(run)])
     return run
+
+
+def train_eagerly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run training steps line by line: for a handful, tracing their graph takes far longer."""
+    from train.training.training_model import TrainingModel  # which imports Keras
+
+    always = property(lambda model: True, lambda model, value: None)
+    monkeypatch.setattr(TrainingModel, "run_eagerly", always)
+
+
+@pytest.fixture
+def eagerly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Training steps run line by line."""
+    train_eagerly(monkeypatch)
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """Compare runs in one table: networks, filters or strategies, on the same images.
 
-    python -m train.compare --data DIR --runs runs/predecessor-a runs/resnet50 models
+    python -m train.compare --data DIR --runs runs/predecessor-a runs/lite models
     python -m train.compare --data DIR --runs runs/filter-* --into train/README.md --name filters
 
 Each run predicts PublicTest as the app does (flip averaging, temperature); PrivateTest is not read.

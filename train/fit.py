@@ -26,6 +26,7 @@ from train.cli import (
     explained,
     need,
 )
+from train.data.synthetic import write_synthetic_dataset
 from train.recipes.config import override
 from train.recipes.presets import PRESETS
 from train.training.fitting import fit
@@ -44,12 +45,11 @@ def main(arguments: list[str] | None = None) -> None:
         for setting in (*settings, *options.set):
             config = override(config, setting)
         if options.smoke:
-            from train.data.synthetic import write_synthetic_dataset
-
-            write_synthetic_dataset(Path(folder), faces_per_split=(640, 140, 140))
+            write_synthetic_dataset(Path(folder), faces_per_split=(320, 70, 70))
+            options.data = Path(folder)
         fit(
             config,
-            Path(folder) if options.smoke else options.data,
+            options.data,
             out,
             describe_command(options),
             init=options.init,

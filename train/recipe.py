@@ -32,6 +32,9 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
+
+from fer_core.images import load_image
 from train.cli import (
     add_data_argument,
     add_photos_argument,
@@ -42,6 +45,8 @@ from train.cli import (
     explained,
     need,
 )
+from train.data.photographs import read_portraits
+from train.data.synthetic import write_synthetic_dataset
 from train.recipes.distillation import DLIB, IMAGENET, RECIPES, adjust
 from train.workflow.recipe_run import RecipeRun
 from train.workflow.steps import STEPS, run_steps
@@ -68,7 +73,7 @@ def main(arguments: list[str] | None = None) -> None:
                 out=out,
                 photos=tuple(options.photos),
                 unlabelled=tuple(options.unlabelled),
-                weights=tuple((kind, path) for kind, path in named.items() if path is not None),
+                weights={kind: path for kind, path in named.items() if path is not None},
                 until=until,
                 finish=options.finish,
             )
@@ -82,15 +87,9 @@ def _on_generated_faces(recipe_run: RecipeRun) -> RecipeRun:
 
     Each portrait has several exposures, because a cross-validation needs five or more images.
     """
-    import cv2
-
-    from fer_core.images import load_image
-    from train.data.photographs import read_portraits
-    from train.data.synthetic import write_synthetic_dataset
-
     photos = recipe_run.data / "portraits"
     photos.mkdir()
-    write_synthetic_dataset(recipe_run.data, faces_per_split=(320, 70, 70))
+    write_synthetic_dataset(recipe_run.data, faces_per_split=(32, 35, 35))
     rows = ["file,label,person"]
     for portrait in read_portraits(Path(__file__).parent.parent / "examples"):
         picture = load_image(portrait.path)[..., ::-1]

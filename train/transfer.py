@@ -18,6 +18,7 @@ from pathlib import Path
 
 from train.artifacts.model_folder import check_not_a_run, save_network
 from train.cli import add_data_argument, check_folder, command_parser, data_dir, explained, need
+from train.data.fer2013 import load_splits
 from train.networks.transfer import READERS, pretrained_network
 
 
@@ -34,8 +35,6 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     data = data_dir(parser, options)
     need("transfer")
-    from train.data.fer2013 import load_splits
-
     with explained():
         check_not_a_run(options.out)
         check_folder(options.out)

@@ -10,12 +10,13 @@ from train.recipes.presets import PRESETS
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    write_synthetic_dataset(tmp_path, (70, 35, 35))
+    write_synthetic_dataset(tmp_path, (35, 7, 7))
     return tmp_path
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_all_three_are_measured(data: Path) -> None:
-    rates = measure(PRESETS["smoke"], data, steps=3, repeats=1)
+    rates = measure(PRESETS["smoke"], data, steps=2, repeats=1)
     assert set(rates) == {"training", "network", "augmentation"}
     assert all(rate > 0 for rate in rates.values())
 
@@ -27,5 +28,5 @@ def test_the_report_says_what_share_of_the_network_s_speed_is_reached() -> None:
 
 
 def test_more_steps_than_faces_are_told(data: Path) -> None:
-    with pytest.raises(DataError, match="9 steps need 144 training faces; there are"):
-        measure(PRESETS["smoke"], data, steps=9)
+    with pytest.raises(DataError, match="5 steps need 40 training faces; there are 35"):
+        measure(PRESETS["smoke"], data, steps=5)

@@ -92,17 +92,14 @@ def plain_network() -> keras.Model:
     return with_heads(inputs, x, pooled=False)
 
 
-def nested_network() -> keras.Model:
-    """A trunk with a graph of its own behind arithmetic that belongs to no layer."""
-    within = keras.Input((48, 48, 3))
-    x = layers.Conv2D(4, 3, strides=2, padding="same", name="inner_conv")(within)
-    x = layers.ReLU(name="inner_relu")(x)
-    x = layers.Conv2D(6, 3, strides=2, padding="same", name="inner_last")(x)
-    trunk = keras.Model(within, layers.LeakyReLU(name="inner_leaky")(x), name="trunk")
+def network_of_activation_layers() -> keras.Model:
+    """Activations as layers of their own, and other maps."""
     inputs = keras.Input((48, 48, 1))
     x = layers.Rescaling(64.0, 128.0, name="rescaled")(inputs)
-    x = layers.Concatenate(name="colors")([x, x, x])
-    return with_heads(inputs, trunk(x[..., ::-1] - 100.0))
+    x = layers.Conv2D(4, 3, strides=2, padding="same", name="conv")(x)
+    x = layers.ReLU(name="relu")(x)
+    x = layers.Conv2D(6, 3, strides=2, padding="same", name="last")(x)
+    return with_heads(inputs, layers.LeakyReLU(name="leaky")(x))
 
 
 def last_logits(member: keras.Model, maps: np.ndarray) -> np.ndarray:
@@ -126,11 +123,10 @@ def test_trimmed_edges_begin_no_stage() -> None:
     assert stage_layers(plain_network()) == ["second", "third"]
 
 
-def test_stages_of_an_inner_trunk_are_found() -> None:
-    network = nested_network()
-    assert stage_layers(network) == ["inner_relu", "inner_leaky"]
-    names = ["rescaled", "colors", "inner_conv", "inner_relu", "inner_last", "inner_leaky"]
-    assert list(map_layers(network)) == names
+def test_layers_of_activations_end_stages() -> None:
+    network = network_of_activation_layers()
+    assert stage_layers(network) == ["relu", "leaky"]
+    assert list(map_layers(network)) == ["rescaled", "conv", "relu", "last", "leaky"]
 
 
 def test_a_network_without_activations_is_told() -> None:
@@ -151,14 +147,13 @@ def test_the_last_maps_are_those_that_the_heads_read(
     np.testing.assert_allclose(last_logits(chosen, maps), logits, atol=1e-3)
 
 
-def test_maps_within_an_inner_trunk_are_of_what_arrives_there(inputs: np.ndarray) -> None:
-    network = nested_network()
-    maps = feature_maps(network, inputs, ["inner_leaky", "inner_conv", "colors"])
-    assert list(maps) == ["inner_leaky", "inner_conv", "colors"]
+def test_maps_come_in_the_order_of_their_names(inputs: np.ndarray) -> None:
+    network = network_of_activation_layers()
+    maps = feature_maps(network, inputs, ["leaky", "rescaled"])
+    assert list(maps) == ["leaky", "rescaled"]
     logits = np.asarray(network(inputs)["ferplus"])[0]
-    np.testing.assert_allclose(last_logits(network, maps["inner_leaky"]), logits, rtol=1e-4)
-    np.testing.assert_allclose(maps["colors"][..., 2], 64 * inputs[0, ..., 0] + 128, rtol=1e-5)
-    assert maps["inner_conv"].shape == (24, 24, 4)
+    np.testing.assert_allclose(last_logits(network, maps["leaky"]), logits, rtol=1e-4)
+    np.testing.assert_allclose(maps["rescaled"], 64 * inputs[0] + 128, rtol=1e-5)
 
 
 def test_unknown_layers_are_told_with_those_that_there_are(inputs: np.ndarray) -> None:

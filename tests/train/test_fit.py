@@ -1,7 +1,6 @@
 import csv
 import io
 import json
-import os
 import re
 import shutil
 import signal
@@ -10,6 +9,7 @@ import sys
 from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import keras
 import numpy as np
@@ -23,7 +23,7 @@ from fer_core.model import EmotionModel, read_info
 from tests.conftest import ROOT
 from tests.train.inputs.tables import few_faces
 from train.artifacts.model_folder import load_network, publish, save_network, write_info
-from train.artifacts.run_folder import best, claim
+from train.artifacts.run_folder import best, claim, load_best
 from train.artifacts.temperature import dataset_logits
 from train.calibrate import main as calibrate_main
 from train.data.fer2013 import load_splits
@@ -39,13 +39,13 @@ from train.training.fitting import fit
 from train.training.trainer import Training
 
 CHANCE = 1 / 7
+ONE_EPOCH = replace(PRESETS["smoke"], epochs=1)
 
 
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    folder = tmp_path / "data"
-    folder.mkdir()
-    write_synthetic_dataset(folder, (140, 35, 35))
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    write_synthetic_dataset(folder, (16, 7, 7))  # two batches
     return folder
 
 
@@ -72,34 +72,48 @@ def test_model_json_of_a_run_tells_how_it_was_made(smoke_run: Path) -> None:
     assert values["training"]["epoch"] == best(rows)["epoch"]
 
 
-def test_a_run_that_stops_in_time_goes_on_as_if_it_had_not(
+@pytest.mark.usefixtures("eagerly")
+def test_a_run_that_is_stopped_or_killed_goes_on_as_if_it_had_not(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("train.training.fitting._would_end", len)  # a clock that counts epochs
     config = replace(PRESETS["smoke"], epochs=2)
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     assert fit(config, data, whole, export=False)
-    assert not fit(config, data, parts, until=0.5, export=False)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("train.training.fitting._would_end", len)  # a clock that counts epochs
+        assert not fit(config, data, parts, until=0.5, export=False)
+    assert len(history(parts)) == 1
+    with monkeypatch.context() as patched:
+        patched.setattr(Training, "score", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):  # after an epoch's training, before it is saved
+            fit(config, data, parts, export=False)
     assert len(history(parts)) == 1
     assert fit(config, data, parts, export=False)
     for expected, actual in zip(history(whole), history(parts), strict=True):
-        assert actual["loss"] == pytest.approx(expected["loss"], rel=0.02)
+        assert actual["loss"] == pytest.approx(expected["loss"], rel=1e-3)
 
 
 @pytest.mark.slow
-def test_a_killed_run_goes_on_as_if_nothing_had_happened(smoke_run: Path, tmp_path: Path) -> None:
+def test_a_killed_run_goes_on_as_if_nothing_had_happened(
+    smoke_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     run = tmp_path / "killed"
-    command = [sys.executable, "-u", "-m", "train.fit", "--smoke", "--out", str(run)]
+    words = ["--smoke", "--out", str(run)]
     with subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        [sys.executable, "-u", "-m", "train.fit", *words],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     ) as process:
         assert process.stdout is not None
         for line in process.stdout:
-            if line.startswith("epoch 4/"):  # three epochs are saved, the fourth is under way
+            if line.startswith("epoch 3/"):  # two epochs are saved, the third is under way
                 process.send_signal(signal.SIGKILL)
-    assert len(history(run)) == 3
-    finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert "resuming after epoch 3" in finished.stdout
+    assert len(history(run)) == 2
+    fit_main(words)
+    assert "resuming after epoch 2" in capsys.readouterr().out
     uninterrupted, resumed = history(smoke_run), history(run)
     assert len(resumed) == len(uninterrupted)
     for expected, actual in zip(uninterrupted, resumed, strict=True):
@@ -107,20 +121,14 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(smoke_run: Path, tmp_pa
 
 
 def test_a_run_can_begin_with_the_weights_of_a_run_or_of_a_model(
-    smoke_run: Path, data: Path, tmp_path: Path
+    smoke_run: Path, tmp_path: Path
 ) -> None:
-    config = replace(PRESETS["smoke"], epochs=1)
-    fit(config, data, tmp_path / "fresh")
-    fit(config, data, tmp_path / "from-run", init=smoke_run)
-    published = tmp_path / "published"
-    published.mkdir()
-    shutil.copy(smoke_run / "emotion.keras", published)
-    fit(config, data, tmp_path / "from-model", init=published)
-    fresh, from_run, from_model = (
-        history(tmp_path / name)[0]["loss"] for name in ("fresh", "from-run", "from-model")
-    )
-    assert from_run < 0.9 * fresh
-    assert from_model < 0.9 * fresh
+    shutil.copy(smoke_run / "emotion.keras", tmp_path)
+    finished = load_best(smoke_run, ONE_EPOCH).get_weights()
+    for folder, tolerance in ((smoke_run, 0.0), (tmp_path, 1e-3)):  # a model's are in float16
+        begun = Training(ONE_EPOCH, few_faces(), None, folder).network.get_weights()
+        for expected, actual in zip(finished, begun, strict=True):
+            np.testing.assert_allclose(actual, expected, rtol=tolerance, atol=tolerance / 1000)
 
 
 def test_a_run_can_begin_with_the_shipped_model() -> None:
@@ -168,53 +176,51 @@ def test_a_folder_of_another_config_is_not_overwritten(smoke_run: Path, data: Pa
     assert (smoke_run / "model.json").read_bytes() == before
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_a_finished_run_is_not_repeated_on_other_data(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config, run = replace(PRESETS["smoke"], epochs=1), tmp_path / "run"
-    fit(config, data, run)
+    run = tmp_path / "run"
+    fit(ONE_EPOCH, data, run, export=False)
     other = tmp_path / "other"
     other.mkdir()
-    write_synthetic_dataset(other, faces_per_split=(70, 35, 35))
+    write_synthetic_dataset(other, faces_per_split=(14, 7, 7))
     with pytest.raises(RunError, match="run holds a run on other data; name that or choose"):
-        fit(config, other, run)
+        fit(ONE_EPOCH, other, run, export=False)
     assert "resuming" not in capsys.readouterr().out
 
 
 def test_a_damaged_checkpoint_is_told(smoke_run: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     shutil.copytree(smoke_run, run)
-    (path,) = run.glob("checkpoint-0005*")
+    path = max(run.glob("checkpoint-*"))
     path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(SystemExit, match=r"^error: .*checkpoint-0005\S* is missing or damaged"):
+    with pytest.raises(SystemExit, match=rf"^error: .*{path.name} is missing or damaged"):
         fit_main(["--smoke", "--out", str(run)])
 
 
-def test_a_run_learns_from_its_teacher(smoke_run: Path, data: Path, tmp_path: Path) -> None:
-    run = tmp_path / "taught"
-    words = ["--data", str(data), "--preset", "smoke", "--epochs", "1", "--out", str(run)]
-    fit_main([*words, "--set", "teacher_share=0.5", "--teachers", str(smoke_run)])
-    training = json.loads((run / "model.json").read_text())["training"]
-    assert training["config"]["teacher_share"] == 0.5
-    assert training["command"].endswith(f"--teachers {smoke_run}")
-    info = read_info(smoke_run)
-    assert training["teachers"] == [f"{info.name} {info.version}"]
-
-
+@pytest.mark.usefixtures("eagerly")
 def test_a_run_goes_on_with_the_teachers_that_it_began_with(
     smoke_run: Path, data: Path, tmp_path: Path
 ) -> None:
-    config = replace(PRESETS["smoke"], teacher_share=0.5, epochs=1)
     teacher, run = tmp_path / "teacher", tmp_path / "taught"
     publish(smoke_run, teacher)
-    fit(config, data, run, teachers=[teacher])
-    fit(config, data, run, teachers=[teacher])
+    config = replace(ONE_EPOCH, teacher_share=0.5)
+    words = ["--data", str(data), "--preset", "smoke", "--epochs", "1", "--out", str(run)]
+    fit_main([*words, "--set", "teacher_share=0.5", "--teachers", str(teacher)])
     info = read_info(teacher)
+    named = f"{info.name} {info.version}"
+    training = read_info(run).training
+    assert training["config"]["teacher_share"] == 0.5
+    assert training["command"].endswith(f"--teachers {teacher}")
+    assert training["teachers"] == [named]
+
+    fit(config, data, run, teachers=[teacher], export=False)
     write_info(teacher, replace(info, version="another"))  # the folder now holds another model
-    with pytest.raises(RunError, match=f"learns from {re.escape(f'{info.name} {info.version}')}"):
-        fit(config, data, run, teachers=[teacher])
+    with pytest.raises(RunError, match=f"learns from {re.escape(named)}"):
+        fit(config, data, run, teachers=[teacher], export=False)
     shutil.rmtree(teacher)
-    fit(config, data, run, teachers=[teacher], finish=True)  # asks nobody any more
+    fit(config, data, run, teachers=[teacher], finish=True, export=False)  # asks nobody any more
 
 
 @pytest.mark.parametrize(("share", "taught"), [(0.5, False), (0.0, True)])
@@ -226,12 +232,13 @@ def test_a_teacher_without_a_share_or_a_share_without_a_teacher_is_told(
         fit(config, data, tmp_path / "run", teachers=[smoke_run] if taught else [])
 
 
-def test_pictures_without_a_face_are_not_trained_on(data: Path) -> None:
-    path = data / "fer2013new.csv"
+def test_pictures_without_a_face_are_not_trained_on(tmp_path: Path) -> None:
+    write_synthetic_dataset(tmp_path, (14, 7, 7))
+    path = tmp_path / "fer2013new.csv"
     lines = path.read_text().splitlines()
     lines[1] = "Training,x.png,0,1,0,0,0,0,0,0,0,9"
     path.write_text("\n".join(lines) + "\n")
-    splits = load_splits(data)
+    splits = load_splits(tmp_path)
     faces, _ = select_training_faces(splits, TrainConfig())
     assert len(faces) == len(splits["Training"]) - 1
 
@@ -245,7 +252,7 @@ def test_best_takes_the_earlier_of_equal_epochs() -> None:
     ("setting", "said"),
     [
         ("epoch=3", "error: there is no setting 'epoch'"),
-        ("epochs=many", "error: epochs must look like 5"),
+        ("epochs=many", "error: epochs must look like 4"),
         ("teacher_share=1.5", "error: teacher_share must be 0 to 1"),
         ("seed=-1", "error: seed must be 0 or more, got -1"),
         ("learning_rate=-0.01", "error: learning_rate must be 0 or more, got -0.01"),
@@ -276,7 +283,7 @@ def without_votes(tmp_path_factory: pytest.TempPathFactory) -> RunWithoutVotes:
     folder = tmp_path_factory.mktemp("without-votes")
     data, run = folder / "data", folder / "run"
     data.mkdir()
-    write_synthetic_dataset(data, (448, 70, 35))
+    write_synthetic_dataset(data, (320, 70, 35))
     (data / "fer2013new.csv").unlink()
     words = ["--data", str(data), "--preset", "smoke", "--out", str(run)]
     for setting in SETTINGS:
@@ -298,12 +305,12 @@ def test_settings_are_kept_with_the_run_and_in_its_command(without_votes: RunWit
 
 
 def test_a_run_says_that_it_had_no_votes(without_votes: RunWithoutVotes) -> None:
-    assert "448 training faces without FER+ votes" in without_votes.printed
+    assert "320 training faces without FER+ votes" in without_votes.printed
 
 
 def test_without_votes_the_labels_stand_in_for_them(without_votes: RunWithoutVotes) -> None:
     faces, counts = select_training_faces(load_splits(without_votes.data), TrainConfig())
-    assert len(faces) == 448
+    assert len(faces) == 320
     assert (counts == 1).all()
     targets = training_targets(faces, replace(PRESETS["smoke"], label_smoothing=0.0))
     assert np.array_equal(targets["ferplus"][:, :CONTEMPT], targets["fer2013"])
@@ -357,33 +364,31 @@ def test_a_run_may_be_finished_with_the_epochs_that_there_are(
         fit_main([*words, str(tmp_path / "new")])
 
 
-def test_a_run_goes_on_without_what_it_began_with(smoke_run: Path, tmp_path: Path) -> None:
-    run = tmp_path / "run"
+def test_a_run_goes_on_without_what_it_began_with(
+    smoke_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, export = tmp_path / "run", Mock()
+    monkeypatch.setattr("train.training.fitting._export", export)
     shutil.copytree(smoke_run, run)
     fit_main(["--smoke", "--out", str(run), "--init", str(tmp_path / "gone")])
+    export.assert_called_once()
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         ([], "name the data with --data DIR"),
-        (["--data", "does-not-exist"], "does-not-exist is not a folder"),
+        (["--data", "does-not-exist"], "error: does-not-exist is not a folder"),
     ],
 )
-def test_wrong_use_is_one_sentence_without_a_traceback(
-    words: list[str], said: str, tmp_path: Path
-) -> None:
-    finished = subprocess.run(
-        [sys.executable, "-m", "train.fit", "--out", str(tmp_path / "run"), *words],
-        cwd=ROOT,
-        env={key: value for key, value in os.environ.items() if key != "FER_DATA"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert finished.returncode != 0
-    assert said in finished.stderr
-    assert "Traceback" not in finished.stderr
+def test_wrong_use_is_one_sentence(
+    words: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.delenv("FER_DATA", raising=False)
+    with pytest.raises(SystemExit) as exit_:
+        fit_main(["--out", str(tmp_path / "run"), *words])
+    assert said in capsys.readouterr().err + str(exit_.value)
     assert not (tmp_path / "run").exists()  # nothing is claimed for data that is not there
 
 
@@ -395,17 +400,18 @@ def test_without_the_packages_of_training_it_says_where_to_get_them(
         fit_main(["--smoke"])
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_on_another_backend_a_run_ends_without_a_model_and_says_so(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    data = tmp_path / "data"
-    data.mkdir()
-    write_synthetic_dataset(data, faces_per_split=(32, 14, 14))
-    config = replace(PRESETS["smoke"], epochs=1)
+    run = tmp_path / "run"
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
-    fit(config, data, tmp_path / "run")
+    fit(ONE_EPOCH, data, run)
     assert "the same command on TensorFlow's backend writes the model" in capsys.readouterr().out
-    assert not (tmp_path / "run" / "model.json").exists()
+    assert not (run / "model.json").exists()
     monkeypatch.undo()
-    fit(config, data, tmp_path / "run")
-    assert EmotionModel.load(tmp_path / "run").info.training["epoch"] == 1
+    fit(ONE_EPOCH, data, run)
+    assert EmotionModel.load(run).info.training["epoch"] == 1

@@ -13,7 +13,7 @@ import pytest
 from fer_core import EmotionRecognizer
 from fer_core.assets import MODELS_DIR
 from fer_core.model import read_info
-from tests.conftest import ROOT
+from tests.conftest import ROOT, train_eagerly
 from tests.train.networks.torch_file import draw_lite0, write_known
 from train.artifacts.model_folder import load_network
 from train.artifacts.run_folder import read_history
@@ -26,6 +26,7 @@ from train.inputs.teachers import TeacherLogits
 from train.recipe import main as recipe_main
 from train.recipes.config import TrainConfig
 from train.recipes.distillation import RECIPES, adjust
+from train.training.trainer import Training
 from train.workflow.recipe_run import RecipeRun
 from train.workflow.steps import run_steps
 
@@ -34,7 +35,12 @@ from train.workflow.steps import run_steps
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that `python -m train.recipe smoke --smoke` leaves."""
     out = tmp_path_factory.mktemp("recipe") / "smoke"
-    recipe_main(["smoke", "--smoke", "--out", str(out)])
+    with pytest.MonkeyPatch.context() as patched:
+        train_eagerly(patched)
+        # Every form of the calibration, but with one strength and cross-validated once.
+        patched.setattr("train.calibration.fitting.STRENGTHS", (0.1,))
+        patched.setattr("train.calibration.fitting.REPEATS", 1)
+        recipe_main(["smoke", "--smoke", "--out", str(out)])
     return out
 
 
@@ -80,24 +86,27 @@ def test_finished_steps_are_skipped(made: Path, capsys: pytest.CaptureFixture[st
         assert f"{step}: done before" in said
 
 
-def test_without_time_nothing_is_begun_and_the_same_command_goes_on(
+def test_without_time_nothing_is_done_and_the_same_command_goes_on(
     made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
-    shutil.copytree(made / "faces", out / "faces")
+    shutil.copytree(made / "teachers", out / "teachers")
+    mark = out / "teachers" / "plain" / "trained"
+    mark.unlink()
     words = ["smoke", "--smoke", "--out", str(out), "--steps", "teachers"]
     recipe_main([*words, "--minutes", "0"])
     assert "out of time; the same command resumes" in capsys.readouterr().out
-    assert not (out / "teachers" / "plain" / "history.csv").exists()
+    assert not mark.exists()
     recipe_main(words)
-    assert len(read_history(out / "teachers" / "plain")) == 3
+    assert "resuming after epoch 2" in capsys.readouterr().out
+    assert mark.exists()
 
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     folder = tmp_path / "data"
     folder.mkdir()
-    write_synthetic_dataset(folder, (64, 35, 35))
+    write_synthetic_dataset(folder, (32, 7, 7))
     return folder
 
 
@@ -109,25 +118,55 @@ def test_a_begun_run_may_end_with_the_epochs_that_there_are(made: Path, tmp_path
     words = ["smoke", "--smoke", "--out", str(out), "--steps", "teachers", "--finish"]
     recipe_main(words)
     assert (run / "trained").exists()
-    assert len(read_history(run)) == 3
+    assert len(read_history(run)) == 2
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_a_recipe_that_ends_within_a_run_goes_on_with_it(
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    recipe_run = RecipeRun(RECIPES["smoke"], "smoke", data, tmp_path / "out")
+    with monkeypatch.context() as patched:
+        train = Training.run
+        patched.setattr(
+            Training, "run", lambda self, epoch: train(self, epoch) if not epoch else 1 / 0
+        )
+        with pytest.raises(ZeroDivisionError):
+            run_steps(recipe_run, ["teachers"])
+    run = tmp_path / "out" / "teachers" / "plain"
+    assert len(read_history(run)) == 1
+    with pytest.raises(RunError, match="plain is not trained to its end; make the step teachers"):
+        run_steps(recipe_run, ["answers"])
+    assert run_steps(recipe_run, ["teachers"])
+    assert "resuming after epoch 1" in capsys.readouterr().out
+    assert (run / "trained").exists()
 
 
 @pytest.mark.slow
-def test_a_killed_recipe_goes_on(tmp_path: Path) -> None:
-    command = [sys.executable, "-u", "-m", "train.recipe", "smoke", "--smoke"]
-    command += ["--out", str(tmp_path / "out")]
+def test_a_killed_recipe_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["smoke", "--smoke", "--out", str(tmp_path / "out")]
     with subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        [sys.executable, "-u", "-m", "train.recipe", *words],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     ) as process:
         assert process.stdout is not None
+        taught = False
         for line in process.stdout:
-            if line.startswith("epoch 2/4"):  # the student has one of its epochs
+            taught = taught or line.startswith("student: training")
+            if taught and line.startswith("epoch 2/"):  # the student has one of its epochs
                 process.send_signal(signal.SIGKILL)
-    finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert "teachers: plain: done before" in finished.stdout
-    assert "answers: done before" in finished.stdout
-    assert "resuming after epoch 1" in finished.stdout
-    assert (tmp_path / "out" / "student" / "model.json").exists()
+    recipe_main([*words, "--steps", "teachers", "answers", "student"])
+    said = capsys.readouterr().out
+    assert "teachers: plain: done before" in said
+    assert "answers: done before" in said
+    assert "resuming after epoch 1" in said
+    assert (tmp_path / "out" / "student" / "trained").exists()
 
 
 def test_a_student_without_answers_is_told(data: Path, tmp_path: Path) -> None:
@@ -138,7 +177,8 @@ def test_a_student_without_answers_is_told(data: Path, tmp_path: Path) -> None:
         run_steps(recipe_run, ["answers"])
 
 
-def test_answers_may_travel_without_the_teachers(made: Path, tmp_path: Path, data: Path) -> None:
+@pytest.mark.usefixtures("eagerly")
+def test_answers_may_travel_without_the_teachers(tmp_path: Path, data: Path) -> None:
     """A student is taught from the file alone; its faces are found by their pixels."""
     out = tmp_path / "out"
     out.mkdir()
@@ -169,7 +209,7 @@ def test_a_field_of_one_step_can_be_set() -> None:
 def test_a_teacher_whose_weights_are_not_named_is_left_out(tmp_path: Path) -> None:
     recipe_run = RecipeRun(RECIPES["product"], "product", tmp_path, tmp_path)
     assert recipe_run.teachers() == ["plain"]
-    named = replace(recipe_run, weights=(("face", tmp_path / "weights.dat"),))
+    named = replace(recipe_run, weights={"face": tmp_path / "weights.dat"})
     assert named.teachers() == ["plain", "face"]
 
 
@@ -183,7 +223,7 @@ def test_a_teacher_begins_with_the_weights_that_its_option_names(
         begun[run.name] = named["init"]
         return False
 
-    monkeypatch.setattr("train.training.fitting.fit", note)
+    monkeypatch.setattr("train.workflow.steps.fit", note)
     out = tmp_path / "out"
     (out / "teachers" / "plain").mkdir(parents=True)
     (out / "teachers" / "plain" / "trained").touch()
@@ -194,6 +234,7 @@ def test_a_teacher_begins_with_the_weights_that_its_option_names(
     assert load_network(start).name == "efficientnet_lite0"
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_the_published_model_can_be_teacher_and_beginning(data: Path, tmp_path: Path) -> None:
     """With a rate of 0 the student stays what models/ holds, and its teacher is named."""
     recipe = RECIPES["fine-tune"]

@@ -11,7 +11,6 @@ REPORTED = {
     "predecessor_a": "17 %, labels and predictions out of step",
     "predecessor_b": "not stated",
     "happy_sad": "not stated",
-    "resnet50": "48 %",
     "efficientnet_lite0": "48 %, by ResNet50",
 }
 """The accuracy that a predecessor's authors reported."""
@@ -69,13 +68,9 @@ def _fastest(history: Sequence[dict[str, Any]]) -> str:
 
 
 def _differences(config: dict[str, Any]) -> str:
-    """Name the filters and pretrained weights of a run, which its name may not tell."""
+    """Name the filters of a run, which its name may not tell."""
     filters = config.get("preprocessing", {}).get("filters", ())
-    notes = [", ".join(filters)] if filters else []
-    notes += [f"weights: {Path(config['pretrained']).name}"] if config.get("pretrained") else []
-    if config.get("network") == "resnet50" and not config.get("pretrained"):
-        notes.append("random weights")
-    return f" ({'; '.join(notes)})" if notes else ""
+    return f" ({', '.join(filters)})" if filters else ""
 
 
 def markdown(rows: Sequence[dict[str, str]]) -> str:

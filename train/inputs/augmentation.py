@@ -7,8 +7,9 @@ backend and device.
 """
 
 import math
+from collections.abc import Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,10 +18,8 @@ from numpy.typing import NDArray
 from fer_core.preprocessing import Float32Array
 from train.recipes.config import AugmentationConfig
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 Tensor = Any  # of the Keras backend in use
+Drawn = Mapping[str, Tensor]  # (N, 1, 1) random numbers by their name in `DRAWS`
 
 DRAWS = (
     "flip", "rotation", "scale", "shift_x", "shift_y",
@@ -84,8 +83,7 @@ def augment(
     from keras import ops
 
     faces, draws = ops.convert_to_tensor(faces), ops.convert_to_tensor(draws)
-    side = faces.shape[1]
-    drawn = {name: draws[:, index] for index, name in enumerate(DRAWS)}
+    drawn = {name: draws[:, index, None, None] for index, name in enumerate(DRAWS)}
     visible: Tensor = 1.0
     if config.cover_share:
         faces, hidden = _cover(faces, drawn, config)
@@ -101,15 +99,15 @@ def augment(
         low, high = config.gamma
         exponent = ops.exp(_between(drawn["gamma_value"], math.log(low), math.log(high)))
         exponent = ops.where(drawn["gamma"] < config.gamma_share, exponent, 1.0)
-        faces = 255 * ops.power(ops.clip(faces, 0, 255) / 255, exponent[:, None, None])
+        faces = 255 * ops.power(ops.clip(faces, 0, 255) / 255, exponent)
     if config.contrast_share:
         factor = _between(drawn["contrast_value"], *config.contrast)
         factor = ops.where(drawn["contrast"] < config.contrast_share, factor, 1.0)
-        faces = ops.clip(128 + factor[:, None, None] * (faces - 128), 0, 255)
+        faces = ops.clip(128 + factor * (faces - 128), 0, 255)
     if config.noise_share:
         sigma = config.noise * drawn["noise_sigma"]
         sigma = ops.where(drawn["noise"] < config.noise_share, sigma, 0.0)
-        faces = faces + sigma[:, None, None] * _noise(side, drawn)
+        faces = faces + sigma * _noise(faces.shape[1], drawn)
     faces = ops.round(ops.clip(faces, 0, 255))
     if config.jpeg_share:
         faces = _jpeg(faces, drawn, config)
@@ -122,15 +120,23 @@ def _between(drawn: Tensor, low: float, high: float) -> Tensor:
     return low + (high - low) * drawn
 
 
-def _places(side: int) -> Float32Array:
+def _axes(places: NDArray[Any]) -> tuple[Tensor, Tensor]:
+    """Return (s,) places as columns, (1, 1, s), and as rows, (1, s, 1)."""
+    from keras import ops
+
+    values = ops.convert_to_tensor(places.astype(np.float32))
+    return values[None, None, :], values[None, :, None]
+
+
+def _fractions(side: int) -> NDArray[np.float64]:
     """Return the centers of (side,) pixels, as fractions of the side."""
-    return ((np.arange(side) + 0.5) / side).astype(np.float32)
+    return (np.arange(side) + 0.5) / side
 
 
 @cache
 def _expression_map(side: int) -> Float32Array:
     """Return the share of the expression that each pixel shows, (side, side) of sum 1."""
-    places = _places(side)
+    places = _fractions(side).astype(np.float32)
     total = np.zeros((side, side))
     for center_x, center_y, width, height, share in REGIONS:
         across = np.exp(-0.5 * ((places - center_x) / width) ** 2)
@@ -140,9 +146,7 @@ def _expression_map(side: int) -> Float32Array:
     return total.astype(np.float32)
 
 
-def _cover(
-    faces: Tensor, drawn: "Mapping[str, Tensor]", config: AugmentationConfig
-) -> tuple[Tensor, Tensor]:
+def _cover(faces: Tensor, drawn: Drawn, config: AugmentationConfig) -> tuple[Tensor, Tensor]:
     """Cover the face by a mask, a hand-sized patch or dark glasses, a third of each.
 
     Returns the faces and (N,) the share of the expression that is covered.
@@ -150,47 +154,43 @@ def _cover(
     from keras import ops
 
     side = faces.shape[1]
-    places = ops.convert_to_tensor(_places(side))
-    x, y = places[None, None, :], places[None, :, None]
-    draw = {name: value[:, None, None] for name, value in drawn.items()}
+    x, y = _axes(_fractions(side))
     off_center = ops.abs(x - 0.5)
     # A mask: below a line over the nose that slopes to the ears, inside the jaw.
-    top = _between(draw["cover_y"], 0.5, 0.64) + 0.15 * off_center
-    mask = (y > top) & (off_center < _between(draw["cover_width"], 0.3, 0.42) - 0.3 * (y - 0.8))
+    top = _between(drawn["cover_y"], 0.5, 0.64) + 0.15 * off_center
+    mask = (y > top) & (off_center < _between(drawn["cover_width"], 0.3, 0.42) - 0.3 * (y - 0.8))
     # A hand: an ellipse at any position.
-    hand_x, hand_y = draw["cover_x"], draw["cover_y"]
-    width = _between(draw["cover_width"], 0.14, 0.32)
-    height = _between(draw["cover_height"], 0.14, 0.32)
+    hand_x, hand_y = drawn["cover_x"], drawn["cover_y"]
+    width = _between(drawn["cover_width"], 0.14, 0.32)
+    height = _between(drawn["cover_height"], 0.14, 0.32)
     hand = ((x - hand_x) / width) ** 2 + ((y - hand_y) / height) ** 2 < 1
     # Glasses: two rounded lenses and the bridge.
-    width = _between(draw["cover_width"], 0.11, 0.18)
-    height = _between(draw["cover_height"], 0.06, 0.12)
-    level = _between(draw["cover_y"], 0.36, 0.41)
+    width = _between(drawn["cover_width"], 0.11, 0.18)
+    height = _between(drawn["cover_height"], 0.06, 0.12)
+    level = _between(drawn["cover_y"], 0.36, 0.41)
     pane = ops.abs((off_center - 0.185) / width) ** 4 + ops.abs((y - level) / height) ** 4 < 1
     bar = (ops.abs(y - level + 0.03) < 0.012) & (off_center < 0.45)
-    kind = draw["cover_kind"]
+    kind = drawn["cover_kind"]
     shape = ops.where(kind < 1 / 3, mask, ops.where(kind < 2 / 3, hand, pane | bar))
-    shape = shape & (draw["cover"] < config.cover_share)
+    shape = shape & (drawn["cover"] < config.cover_share)
     # Shaded surfaces: a hand about as bright as the face, a mask of any level, dark glasses.
     mean = ops.mean(faces, axis=(1, 2), keepdims=True)
     light = ops.where(
         kind < 1 / 3,
-        _between(draw["cover_level"], 0, 255),
+        _between(drawn["cover_level"], 0, 255),
         ops.where(
             kind < 2 / 3,
-            mean + _between(draw["cover_level"], -50, 60),
-            _between(draw["cover_level"], 0, 70),
+            mean + _between(drawn["cover_level"], -50, 60),
+            _between(drawn["cover_level"], 0, 70),
         ),
     )
-    shade = 1 + _between(draw["cover_shade"], -0.5, 0.5) * (x + y - 1)
+    shade = 1 + _between(drawn["cover_shade"], -0.5, 0.5) * (x + y - 1)
     covered = ops.where(shape, ops.clip(light * shade, 0, 255), faces)
     share = ops.convert_to_tensor(_expression_map(side))
     return covered, ops.sum(ops.where(shape, share, 0.0), axis=(1, 2))
 
 
-def _warp(
-    faces: Tensor, drawn: "Mapping[str, Tensor]", config: AugmentationConfig
-) -> tuple[Tensor, Tensor]:
+def _warp(faces: Tensor, drawn: Drawn, config: AugmentationConfig) -> tuple[Tensor, Tensor]:
     """Flip, rotate, scale, shift and cut off in one bilinear resampling; edges are replicated.
 
     Returns:
@@ -205,40 +205,37 @@ def _warp(
     scale = ops.exp(-math.log1p(config.scale) * _between(drawn["scale"], -1, 1))
     mirror = ops.where(drawn["flip"] < 0.5, -1.0, 1.0)
     cosine, sine = scale * ops.cos(angle), scale * ops.sin(angle)
-    from_x = columns - (center + side * config.shift * _between(drawn["shift_x"], -1, 1))[:, None]
-    from_y = rows - (center + side * config.shift * _between(drawn["shift_y"], -1, 1))[:, None]
-    x = (mirror * cosine)[:, None, None] * from_x[:, None] + (
-        (mirror * sine)[:, None, None] * from_y[:, :, None]
-    )
-    y = -sine[:, None, None] * from_x[:, None] + cosine[:, None, None] * from_y[:, :, None]
+    from_x = columns - (center + side * config.shift * _between(drawn["shift_x"], -1, 1))
+    from_y = rows - (center + side * config.shift * _between(drawn["shift_y"], -1, 1))
+    x = (mirror * cosine) * from_x + (mirror * sine) * from_y
+    y = -sine * from_x + cosine * from_y
     return _sample(faces, center + x, center + y), hidden
 
 
-def _grid(
-    side: int, drawn: "Mapping[str, Tensor]", config: AugmentationConfig
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return columns and rows, (N, s) or (1, s), of the pixels shown at each position.
+def _grid(side: int, drawn: Drawn, config: AugmentationConfig) -> tuple[Tensor, Tensor, Tensor]:
+    """Return columns, (N, 1, s), and rows, (N, s, 1), of the pixels shown at each position.
 
-    Beyond a cut they are those of its edge, which replicates the edge.
+    Beyond a cut they are those of its edge, which replicates the edge. Third, the hidden share.
     """
     from keras import ops
 
-    places = ops.convert_to_tensor(np.arange(side, dtype=np.float32)[None])
+    across, down = _axes(np.arange(side))
     if not config.cut_share:
-        return places, places, 0.0
+        return across, down, 0.0
     depth = side * _between(drawn["cut_depth"], *config.cut)
     depth = ops.where(drawn["cut"] < config.cut_share, depth, 0.0)
     quarter = ops.floor(4 * drawn["cut_side"])
-    depths = [ops.round(ops.where(quarter == number, depth, 0.0))[:, None] for number in range(4)]
-    left, right, top, bottom = depths
-    columns = ops.minimum(ops.maximum(places, left), side - 1 - right)
-    rows = ops.minimum(ops.maximum(places, top), side - 1 - bottom)
+    left, right, top, bottom = (
+        ops.round(ops.where(quarter == number, depth, 0.0)) for number in range(4)
+    )
+    columns = ops.minimum(ops.maximum(across, left), side - 1 - right)
+    rows = ops.minimum(ops.maximum(down, top), side - 1 - bottom)
     # Only one edge is cut, so that the hidden share is one of columns or of rows.
     share = _expression_map(side)
-    of_columns = ops.convert_to_tensor(share.sum(axis=0))
-    of_rows = ops.convert_to_tensor(share.sum(axis=1))
-    hidden = ops.sum(ops.where(columns == places, 0.0, of_columns), axis=1)
-    hidden = hidden + ops.sum(ops.where(rows == places, 0.0, of_rows), axis=1)
+    of_columns, _ = _axes(share.sum(axis=0))
+    _, of_rows = _axes(share.sum(axis=1))
+    hidden = ops.sum(ops.where(columns == across, 0.0, of_columns), axis=(1, 2))
+    hidden = hidden + ops.sum(ops.where(rows == down, 0.0, of_rows), axis=(1, 2))
     return columns, rows, hidden
 
 
@@ -264,22 +261,18 @@ def _sample(faces: Tensor, x: Tensor, y: Tensor) -> Tensor:
     return upper + lower_share * (lower - upper)
 
 
-def _light_from_a_side(
-    faces: Tensor, drawn: "Mapping[str, Tensor]", config: AugmentationConfig
-) -> Tensor:
+def _light_from_a_side(faces: Tensor, drawn: Drawn, config: AugmentationConfig) -> Tensor:
     from keras import ops
 
-    across = ops.convert_to_tensor(np.linspace(-1.0, 1.0, faces.shape[1], dtype=np.float32))
-    angle = (2 * math.pi * drawn["light_angle"])[:, None, None]
+    across, down = _axes(np.linspace(-1.0, 1.0, faces.shape[1]))
+    angle = 2 * math.pi * drawn["light_angle"]
     loss = config.light * drawn["light_loss"]
-    loss = ops.where(drawn["light"] < config.light_share, loss, 0.0)[:, None, None]
-    along = (ops.cos(angle) * across[None, None] + ops.sin(angle) * across[None, :, None]) / 2**0.5
+    loss = ops.where(drawn["light"] < config.light_share, loss, 0.0)
+    along = (ops.cos(angle) * across + ops.sin(angle) * down) / 2**0.5
     return faces * (1 - loss * (along + 1) / 2)
 
 
-def _blur(
-    faces: Tensor, drawn: "Mapping[str, Tensor]", config: AugmentationConfig
-) -> tuple[Tensor, Tensor]:
+def _blur(faces: Tensor, drawn: Drawn, config: AugmentationConfig) -> tuple[Tensor, Tensor]:
     """Reduce resolution or blur by motion, by one linear map of rows and one of columns.
 
     Motion at an angle is approximated by the bounding box of its path. Returns the faces and (N,)
@@ -296,12 +289,14 @@ def _blur(
     angle = math.pi * drawn["motion_angle"]
     along_x = ops.round(path * ops.abs(ops.cos(angle)))
     along_y = ops.round(path * ops.sin(angle))
-    row_maps = ops.take(maps, ops.cast(ops.where(moved, along_y, index), "int32"), axis=0)
-    column_maps = ops.take(maps, ops.cast(ops.where(moved, along_x, index), "int32"), axis=0)
+    row_maps, column_maps = (
+        ops.take(maps, ops.cast(ops.where(moved, along, index)[:, 0, 0], "int32"), axis=0)
+        for along in (along_y, along_x)
+    )
     blurred = ops.matmul(ops.matmul(row_maps, faces), ops.transpose(column_maps, (0, 2, 1)))
     low, high = BLUR_THAT_HIDES
     hidden = ops.clip((path / side - low) / (high - low), 0, 1)
-    return blurred, ops.where(moved, hidden, 0.0)
+    return blurred, ops.where(moved, hidden, 0.0)[:, 0, 0]
 
 
 @cache
@@ -331,29 +326,29 @@ def _noise_tile() -> NDArray[np.float32]:
     return rng.standard_normal((NOISE_SIDE, NOISE_SIDE)).astype(np.float32)
 
 
-def _noise(side: int, drawn: "Mapping[str, Tensor]") -> Tensor:
+def _noise(side: int, drawn: Drawn) -> Tensor:
     """Return (N, s, s) standard normal noise, for each face another part of one cyclic tile."""
     from keras import ops
 
-    places = ops.arange(side, dtype="int32")
-    rows = ops.cast(NOISE_SIDE * drawn["noise_y"], "int32")[:, None] + places
-    columns = ops.cast(NOISE_SIDE * drawn["noise_x"], "int32")[:, None] + places
-    rows, columns = rows % NOISE_SIDE, columns % NOISE_SIDE
-    return ops.take(_noise_tile().ravel(), rows[:, :, None] * NOISE_SIDE + columns[:, None, :])
+    across = ops.arange(side, dtype="int32")
+    rows = ops.cast(NOISE_SIDE * drawn["noise_y"], "int32") + across[:, None]
+    columns = ops.cast(NOISE_SIDE * drawn["noise_x"], "int32") + across
+    places = rows % NOISE_SIDE * NOISE_SIDE + columns % NOISE_SIDE
+    return ops.take(_noise_tile().ravel(), places)
 
 
 @cache
 def _block_transform(side: int) -> Float32Array:
     """Return the (p, s) discrete cosine transform of blocks of 8 pixels, the last one padded."""
+    from scipy.fft import dct
+
     count = -(-side // BLOCK)
-    frequency, place = np.mgrid[:BLOCK, :BLOCK]
-    transform = np.sqrt(2 / BLOCK) * np.cos(np.pi * frequency * (2 * place + 1) / (2 * BLOCK))
-    transform[0] /= np.sqrt(2)
+    transform = dct(np.eye(BLOCK), axis=0, norm="ortho")
     fill = np.eye(side)[np.minimum(np.arange(count * BLOCK), side - 1)]
     return (np.kron(np.eye(count), transform) @ fill).astype(np.float32)
 
 
-def _jpeg(faces: Tensor, drawn: "Mapping[str, Tensor]", config: AugmentationConfig) -> Tensor:
+def _jpeg(faces: Tensor, drawn: Drawn, config: AugmentationConfig) -> Tensor:
     """Simulate JPEG's quantization at libjpeg's quality scale, without entropy coding."""
     from keras import ops
 
@@ -365,17 +360,17 @@ def _jpeg(faces: Tensor, drawn: "Mapping[str, Tensor]", config: AugmentationConf
     lowest, highest = config.jpeg_quality
     quality = ops.floor(_between(drawn["jpeg_quality"], lowest, highest + 1))
     quality = ops.clip(quality, 1, highest)
-    percent = ops.where(quality < 50, 5000 / quality, 200 - 2 * quality)[:, None, None]
+    percent = ops.where(quality < 50, 5000 / quality, 200 - 2 * quality)
     base = ops.convert_to_tensor(np.tile(JPEG_LUMINANCE, (count, count)))
     table = ops.clip(ops.floor((base * percent + 50) / 100), 1, 255)
     coefficients = ops.matmul(ops.matmul(forward, faces - 128), np.ascontiguousarray(forward.T))
     coefficients = ops.round(coefficients / table) * table
     decoded = ops.matmul(ops.matmul(inverse, coefficients), np.ascontiguousarray(inverse.T)) + 128
     decoded = ops.round(ops.clip(decoded, 0, 255))
-    return ops.where((drawn["jpeg"] < config.jpeg_share)[:, None, None], decoded, faces)
+    return ops.where(drawn["jpeg"] < config.jpeg_share, decoded, faces)
 
 
-def _erase(faces: Tensor, drawn: "Mapping[str, Tensor]", config: AugmentationConfig) -> Tensor:
+def _erase(faces: Tensor, drawn: Drawn, config: AugmentationConfig) -> Tensor:
     """Erase a rectangle with one grey level (random erasing, Zhong et al. 2020)."""
     from keras import ops
 
@@ -384,12 +379,10 @@ def _erase(faces: Tensor, drawn: "Mapping[str, Tensor]", config: AugmentationCon
     ratio = ops.exp(_between(drawn["erase_ratio"], math.log(0.4), math.log(2.5)))
     height = ops.clip(ops.round(ops.sqrt(area * ratio)), 1, side)
     width = ops.clip(ops.round(ops.sqrt(area / ratio)), 1, side)
-    top = ops.floor(drawn["erase_y"] * (side + 1 - height))[:, None]
-    left = ops.floor(drawn["erase_x"] * (side + 1 - width))[:, None]
-    places = ops.convert_to_tensor(np.arange(side, dtype=np.float32)[None])
-    down = (places >= top) & (places < top + height[:, None])
-    across = (places >= left) & (places < left + width[:, None])
-    inside = down[:, :, None] & across[:, None, :]
-    inside = inside & (drawn["erase"] < config.erase_share)[:, None, None]
-    level = ops.floor(256 * drawn["erase_level"])[:, None, None]
+    top = ops.floor(drawn["erase_y"] * (side + 1 - height))
+    left = ops.floor(drawn["erase_x"] * (side + 1 - width))
+    across, down = _axes(np.arange(side))
+    inside = (down >= top) & (down < top + height) & (across >= left) & (across < left + width)
+    inside = inside & (drawn["erase"] < config.erase_share)
+    level = ops.floor(256 * drawn["erase_level"])
     return ops.where(inside, ops.minimum(level, 255.0), faces)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fer_core.calibration import softmax
 from fer_core.preprocessing import Float32Array, UInt8Array
 from train.data.dataset import Dataset
 from train.inputs.augmentation import draw_uniform
@@ -46,8 +47,7 @@ class TrainingTable:
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the arrays that are not None, by name."""
         names = ("faces", "labels", "soft_targets", "offsets")
-        arrays = {name: getattr(self, name) for name in names}
-        return {name: values for name, values in arrays.items() if values is not None}
+        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
 
 def make_table(
@@ -79,27 +79,22 @@ def make_table(
     crops = faces.faces
     soft_targets = offsets = None
     if teacher_logits is not None:
-        soft_targets = _weighted(
-            _soft_targets(teacher_logits, crops, config), share * counts, config
-        )
-    if unlabelled is not None and len(unlabelled):
-        assert teacher_logits is not None
-        assert soft_targets is not None
-        one = np.ones(len(unlabelled), np.float32)
-        more = _weighted(_soft_targets(teacher_logits, unlabelled, config), one, config)
-        soft_targets = np.concatenate([soft_targets, more])
-        labels = np.concatenate([labels, np.zeros_like(more)])
+        unlabelled = crops[:0] if unlabelled is None else unlabelled
         crops = np.concatenate([crops, unlabelled])
-        if config.prior_adjustment:
+        # Faces without labels learn from the teachers alone, with weight 1.
+        others = len(unlabelled)
+        soft_weights = np.concatenate([share * counts, np.ones(others, np.float32)])
+        soft = {
+            head: softmax(logits, config.temperature).astype(np.float32)
+            for head, logits in teacher_logits.select(crops).items()
+        }
+        soft_targets = _weighted(soft, soft_weights, config)
+        labels = np.pad(labels, ((0, others), (0, 0)))
+        if others and config.prior_adjustment:
             offsets = np.zeros_like(labels)
             offsets[len(faces) :] = config.prior_adjustment * _uniform_prior_offsets(targets)
-    return TrainingTable(
-        prepare_training_faces(crops, config.preprocessing),
-        labels.astype(np.float32),
-        len(faces),
-        None if soft_targets is None else soft_targets.astype(np.float32),
-        offsets,
-    )
+    crops = prepare_training_faces(crops, config.preprocessing)
+    return TrainingTable(crops, labels, len(faces), soft_targets, offsets)
 
 
 def _weighted(
@@ -107,21 +102,8 @@ def _weighted(
 ) -> Float32Array:
     """Join both heads' targets, (N, 15), times the weights of the faces and of the heads."""
     of_head = {"ferplus": config.ferplus_weight, "fer2013": config.fer2013_weight}
-    return np.concatenate(
-        [of_head[head] * weights[:, None] * targets[head] for head in HEADS], axis=1
-    )
-
-
-def _soft_targets(
-    teacher_logits: TeacherLogits, faces: UInt8Array, config: TrainConfig
-) -> dict[str, Float32Array]:
-    """Compute the teachers' probabilities at the config's temperature, by head."""
-    from fer_core.calibration import softmax
-
-    return {
-        head: softmax(logits, config.temperature).astype(np.float32)
-        for head, logits in teacher_logits.select(faces).items()
-    }
+    parts = [of_head[head] * weights[:, None] * targets[head] for head in HEADS]
+    return np.concatenate(parts, axis=1).astype(np.float32)
 
 
 def _uniform_prior_offsets(targets: dict[str, Float32Array]) -> Float32Array:

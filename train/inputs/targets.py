@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from fer_core.emotions import FER2013_LABELS, FERPLUS_LABELS
 from fer_core.preprocessing import Float32Array
 from train.data.dataset import Dataset
+from train.data.label_faults import MODES, load_faults, training_weights
 from train.errors import RunError
 from train.recipes.config import TrainConfig
 
@@ -38,8 +39,6 @@ def select_training_faces(
         DataError: `faults` cannot be read or belongs to other data.
         RunError: the cleaning mode is unknown, or needs faults and none were given.
     """
-    from train.data.label_faults import MODES, load_faults, training_weights
-
     training = splits["Training"]
     weights = training.is_face.astype(np.float32)
     cleaning = config.cleaning

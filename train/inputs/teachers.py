@@ -31,7 +31,8 @@ from train.recipes.config import AugmentationConfig
 if TYPE_CHECKING:
     import keras
 
-BATCH = 512
+BATCH, SEED = 512, 1
+ANSWERS_SUFFIX = ".npz"
 # Augmentation of the further views of a face.
 VIEWS = AugmentationConfig(
     rotation=6.0, scale=0.06, shift=0.04, gamma_share=0.0, erase_share=0.0, soften_share=0.0
@@ -40,10 +41,10 @@ VIEWS = AugmentationConfig(
 
 @dataclass(frozen=True, slots=True)
 class TeacherLogits:
-    """Logits of both heads for faces, which are identified by their digests.
+    """Logits of both heads for N faces.
 
     Attributes:
-        digests: one for each face, of `train.data.dataset.digests`.
+        digests: of the faces, by `train.data.dataset.digests`.
         logits: by head, (N, 8) and (N, 7) float32.
         teachers: name and version of each model.
     """
@@ -122,7 +123,6 @@ def predict_views(
     faces: UInt8Array,
     spec: PreprocessingSpec,
     views: int = 0,
-    seed: int = 1,
 ) -> dict[str, Float32Array]:
     """Average a Keras network's logits over a face, its mirror image, and further views.
 
@@ -131,24 +131,23 @@ def predict_views(
         faces: (N, 48, 48) uint8 grey.
         spec: preprocessing of the network.
         views: number of further views, slightly rotated, shifted and scaled, half of them mirrored.
-        seed: of these.
 
     Returns:
         {"ferplus": (N, 8), "fer2013": (N, 7)} float32.
     """
     from keras import ops
 
-    parts: dict[str, list[Float32Array]] = {head: [] for head in HEADS}
+    parts = {head: [np.zeros((0, classes), np.float32)] for head, classes in HEADS.items()}
     size = min(BATCH, len(faces))
     for start in range(0, len(faces), BATCH):
         crops = faces[start : start + BATCH]
         count = len(crops)
         # Padded to one shape, because a backend may compile for each.
-        crops = np.concatenate([crops, np.repeat(crops[-1:], size - count, axis=0)])
+        crops = np.pad(crops, ((0, size - count), (0, 0), (0, 0)), mode="edge")
         plain = preprocess(prepare_dataset_faces(crops, spec), spec)
         seen = [plain, plain[:, :, ::-1]]
         levels = prepare_training_faces(crops, spec).astype(np.float32)
-        rng = np.random.default_rng((seed, start))
+        rng = np.random.default_rng((SEED, start))
         for _ in range(views):
             changed, _ = augment(levels, draw_uniform(rng, size), VIEWS)
             seen.append(ops.convert_to_numpy(standardize(changed, spec)))
@@ -156,13 +155,7 @@ def predict_views(
         for head, values in parts.items():
             mean = np.mean([np.asarray(output[head]) for output in outputs], axis=0)
             values.append(mean[:count].astype(np.float32))
-    return {
-        head: np.concatenate(values) if values else np.zeros((0, HEADS[head]), np.float32)
-        for head, values in parts.items()
-    }
-
-
-ANSWERS_SUFFIX = ".npz"
+    return {head: np.concatenate(values) for head, values in parts.items()}
 
 
 def teacher_names(path: Path) -> list[str]:

@@ -18,39 +18,37 @@ GREY_SCALE, GREY_MEAN = 64.0, 128.0
 
 
 class Regularization(NamedTuple):
-    """Regularization of a network.
+    """Regularization of a network."""
 
-    Attributes:
-        l2: weight decay of kernels, as an L2 term of the loss.
-        dropout: rate before the heads; that of other layers is up to the network's function.
-        synchronized: whether batch normalization is over all replicas, not over each one's part.
-    """
-
-    l2: float = 0.0
-    dropout: float = 0.0
-    synchronized: bool = False
+    l2: float = 0.0  # weight decay of kernels, as an L2 term of the loss
+    dropout: float = 0.0  # rate before the heads; that of other layers is up to the network
+    synchronized: bool = False  # batch normalization over all replicas, not over each one's part
 
 
-def convolution(x: Any, width: int, how: Regularization, *, side: int = 3, strides: int = 1) -> Any:
-    """Add convolution, batch normalization and ReLU."""
+def convolution(x: Any, width: int, how: Regularization, **kernel: Any) -> Any:
+    """Add convolution, batch normalization and ReLU; `kernel` as for `normalized_convolution`."""
     from keras import layers
 
-    return layers.Activation("relu")(
-        normalized_convolution(x, width, how, side=side, strides=strides)
-    )
+    return layers.Activation("relu")(normalized_convolution(x, width, how, **kernel))
 
 
 def normalized_convolution(
-    x: Any, width: int, how: Regularization, *, side: int = 3, strides: int = 1
+    x: Any,
+    width: int,
+    how: Regularization,
+    *,
+    side: int = 3,
+    strides: int = 1,
+    padding: str = "same",
 ) -> Any:
-    """Add a convolution, padded if its stride is 1, and batch normalization."""
+    """Add a convolution without bias, and batch normalization."""
     from keras import layers
 
     x = layers.Conv2D(
         width,
         side,
         strides=strides,
-        padding="same" if strides == 1 else "valid",
+        padding=padding,
         use_bias=False,
         kernel_initializer="he_normal",
         kernel_regularizer=weight_decay(how),
@@ -72,8 +70,8 @@ def residual_block(
     """
     from keras import layers, ops
 
-    y = convolution(x, width, how, strides=2 if halves else 1)
-    y = normalized_convolution(y, width, how)
+    shrinking = {"strides": 2, "padding": "valid"} if halves else {}
+    y = normalized_convolution(convolution(x, width, how, **shrinking), width, how)
     if squeeze:
         y = gate(y, squeeze, how)
     if halves:
@@ -92,14 +90,13 @@ def gate(x: Any, squeeze: int, how: Regularization) -> Any:
     """
     from keras import layers
 
-    width, decay = x.shape[-1], weight_decay(how)
-    means = layers.GlobalAveragePooling2D(keepdims=True)(x)
-    inner = layers.Conv2D(max(1, width // squeeze), 1, activation="relu", kernel_regularizer=decay)(
-        means
-    )
-    return layers.Multiply()(
-        [x, layers.Conv2D(width, 1, activation="sigmoid", kernel_regularizer=decay)(inner)]
-    )
+    y = layers.GlobalAveragePooling2D(keepdims=True)(x)
+    width = x.shape[-1]
+    for channels, activation in ((max(1, width // squeeze), "relu"), (width, "sigmoid")):
+        y = layers.Conv2D(channels, 1, activation=activation, kernel_regularizer=weight_decay(how))(
+            y
+        )
+    return layers.Multiply()([x, y])
 
 
 def with_heads(name: str, inputs: Any, features: Any, how: Regularization) -> "keras.Model":

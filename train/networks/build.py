@@ -8,7 +8,7 @@ from fer_core.preprocessing import PreprocessingSpec
 from train.networks.blocks import Regularization
 from train.networks.efficientnet_lite import efficientnet_lite0
 from train.networks.ours import WIDTHS, face_resnet, plain, staged_network
-from train.networks.predecessors import happy_sad, predecessor_a, predecessor_b, resnet50
+from train.networks.predecessors import happy_sad, predecessor_a, predecessor_b
 from train.recipes.config import NetworkShape
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ def build_network(
     name: str,
     spec: PreprocessingSpec,
     how: Regularization | None = None,
-    pretrained: str = "",
     shape: NetworkShape | None = None,
 ) -> "keras.Model":
     """Build a network.
@@ -28,25 +27,19 @@ def build_network(
         name: a key of `NETWORKS`.
         spec: with the input's shape.
         how: regularization; None for none.
-        pretrained: for `resnet50`: `imagenet` downloads Keras's weights, a path reads them from a
-            file, "" leaves them random. Other networks start with random weights only.
         shape: of `plain`; None for the defaults.
 
     Returns:
         (N, h, w, 1) float32 -> {"ferplus": (N, 8), "fer2013": (N, 7)} float32 logits.
 
     Raises:
-        ValueError: the name is unknown, or the network has no pretrained weights.
+        ValueError: the name is unknown.
     """
     if name not in NETWORKS:
         raise ValueError(f"unknown network {name!r}; known are {', '.join(NETWORKS)}")
     how = how or Regularization()
-    if name == "resnet50":
-        return resnet50(spec, how, pretrained)
-    if pretrained:
-        raise ValueError(f"there are pretrained weights for resnet50 only, not for {name}")
     if name == "plain":
-        return plain(spec, how, shape or NetworkShape())
+        return plain(spec, how, shape)
     return NETWORKS[name](spec, how)
 
 
@@ -58,5 +51,4 @@ NETWORKS: "dict[str, Callable[..., keras.Model]]" = {
     "predecessor_a": predecessor_a,
     "predecessor_b": predecessor_b,
     "happy_sad": happy_sad,
-    "resnet50": resnet50,
 }

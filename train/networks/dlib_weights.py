@@ -40,14 +40,14 @@ def read_face_weights(path: Path, shapes: Sequence[tuple[int, ...]]) -> list[Sca
         raise RunError(f"{path} cannot be read; name dlib's file of weights.") from error
     convolutions: list[ScaledConvolution] = []
     position = 0
-    for height, width, inputs, outputs in shapes:
+    for number, (height, width, inputs, outputs) in enumerate(shapes, 1):
         count = outputs * inputs * height * width
         try:
             values, position = _next_tensor(content, position, count + outputs)
             scaling, position = _next_tensor(content, position, 2 * outputs)
         except ValueError as error:
             raise RunError(
-                f"{path} lacks convolution {len(convolutions) + 1} of dlib's network; name the "
+                f"{path} lacks convolution {number} of dlib's network; name the "
                 "file dlib_face_recognition_resnet_model_v1.dat."
             ) from error
         kernel = values[:count].reshape(outputs, inputs, height, width).transpose(2, 3, 1, 0)

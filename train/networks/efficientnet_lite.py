@@ -11,7 +11,7 @@ from train.networks.blocks import (
     GREY_MEAN,
     GREY_SCALE,
     Regularization,
-    weight_decay,
+    normalized_convolution,
     with_heads,
 )
 
@@ -24,21 +24,13 @@ STEM, HEAD = 32, 1280  # channels, the same in all sizes of the family
 
 
 class Stage(NamedTuple):
-    """Blocks of one width.
+    """Blocks of one width."""
 
-    Attributes:
-        side: of the depthwise kernels.
-        strides: of the first block; those of the others are 1.
-        expansion: channels of the depthwise convolution, per channel of the block's input.
-        width: channels of the output.
-        blocks: how many.
-    """
-
-    side: int
-    strides: int
-    expansion: int
-    width: int
-    blocks: int
+    side: int  # of the depthwise kernels
+    strides: int  # of the first block; those of the others are 1
+    expansion: int  # channels of the depthwise convolution, per channel of the block's input
+    width: int  # channels of the output
+    blocks: int  # how many
 
 
 STAGES = (
@@ -62,11 +54,11 @@ def efficientnet_lite0(spec: PreprocessingSpec, how: Regularization) -> "keras.M
     inputs = Input(spec.input_shape, name="faces")
     x = layers.Resizing(LITE_SIDE, LITE_SIDE)(inputs)
     x = layers.Rescaling(GREY_SCALE / DIVISOR, (GREY_MEAN - MEAN) / DIVISOR)(x)
-    x = _relu6(_normalized(x, STEM, 3, 2, how))
+    x = _relu6(normalized_convolution(x, STEM, how, strides=2))
     for stage in STAGES:
         for block in range(stage.blocks):
             x = _block(x, stage, 1 if block else stage.strides, how)
-    x = _relu6(_normalized(x, HEAD, 1, 1, how))
+    x = _relu6(normalized_convolution(x, HEAD, how, side=1))
     x = layers.GlobalAveragePooling2D(name="features")(x)
     return with_heads("efficientnet_lite0", inputs, x, how)
 
@@ -75,30 +67,20 @@ def _block(x: Any, stage: Stage, strides: int, how: Regularization) -> Any:
     """Add an inverted residual block; without a shortcut where the shapes differ."""
     from keras import layers
 
-    inner = x.shape[-1] * stage.expansion
-    y = x if stage.expansion == 1 else _relu6(_normalized(x, inner, 1, 1, how))
-    y = _relu6(_normalized(y, None, stage.side, strides, how))
-    y = _normalized(y, stage.width, 1, 1, how)
+    y = x
+    if stage.expansion > 1:
+        y = _relu6(normalized_convolution(y, x.shape[-1] * stage.expansion, how, side=1))
+    # No weight decay: 9 or 25 weights a channel do not overfit.
+    y = layers.DepthwiseConv2D(
+        stage.side,
+        strides=strides,
+        padding="same",
+        use_bias=False,
+        depthwise_initializer="he_normal",
+    )(y)
+    y = _relu6(layers.BatchNormalization(synchronized=how.synchronized)(y))
+    y = normalized_convolution(y, stage.width, how, side=1)
     return layers.Add()([x, y]) if y.shape == x.shape else y
-
-
-def _normalized(x: Any, width: int | None, side: int, strides: int, how: Regularization) -> Any:
-    """Add a convolution, depthwise if there is no width, and batch normalization."""
-    from keras import layers
-
-    shared = {"strides": strides, "padding": "same", "use_bias": False}
-    if width is None:
-        # No weight decay: 9 or 25 weights a channel do not overfit.
-        x = layers.DepthwiseConv2D(side, depthwise_initializer="he_normal", **shared)(x)
-    else:
-        x = layers.Conv2D(
-            width,
-            side,
-            kernel_initializer="he_normal",
-            kernel_regularizer=weight_decay(how),
-            **shared,
-        )(x)
-    return layers.BatchNormalization(synchronized=how.synchronized)(x)
 
 
 def _relu6(x: Any) -> Any:

@@ -14,18 +14,15 @@ STAGE_SHRINK = 2 / 3  # a side of at most this share of the last one starts a ne
 
 
 def map_layers(member: Any) -> dict[str, Any]:
-    """Return the layers of (N, h, w, c) by name, in order, those of inner trunks included."""
+    """Return the layers of (N, h, w, c) by name, in order."""
     import keras
 
-    found: dict[str, Any] = {}
-    for layer in member.layers:
-        if isinstance(layer, keras.Model):
-            found |= map_layers(layer)
-        elif not isinstance(layer, keras.layers.InputLayer) and (
-            len(getattr(layer.output, "shape", ())) == 4
-        ):
-            found[layer.name] = layer
-    return found
+    return {
+        layer.name: layer
+        for layer in member.layers
+        if not isinstance(layer, keras.layers.InputLayer)
+        and len(getattr(layer.output, "shape", ())) == 4
+    }
 
 
 def stage_layers(member: Any) -> list[str]:
@@ -73,29 +70,16 @@ def feature_maps(
     Raises:
         FeatureError: the network has no such layer; the message lists its layers.
     """
+    import keras
+
     known = map_layers(member)
     if unknown := [name for name in names if name not in known]:
         raise FeatureError(
             f"this network has no layer {', '.join(unknown)}; it has {', '.join(known)}."
         )
-    found = _maps_within(member, inputs, set(names))
-    return {name: found[name] for name in names}
-
-
-def _maps_within(part: Any, inputs: Any, names: set[str]) -> dict[str, Float32Array]:
-    import keras
-
-    outputs = {layer.name: layer.output for layer in part.layers if layer.name in names}
-    found: dict[str, Float32Array] = {}
-    if outputs:
-        activations = keras.Model(part.inputs, outputs)([inputs], training=False)
-        found = {name: np.asarray(maps, np.float32)[0] for name, maps in activations.items()}
-    # A trunk that is called as a layer has a graph of its own, with its own input.
-    for before, trunk in zip(part.operations, part.operations[1:], strict=False):
-        if isinstance(trunk, keras.Model) and names & map_layers(trunk).keys():
-            arriving = keras.Model(part.inputs, before.output)([inputs], training=False)
-            found |= _maps_within(trunk, arriving, names)
-    return found
+    outputs = {name: known[name].output for name in names}
+    maps = keras.Model(member.inputs, outputs)([inputs], training=False)
+    return {name: np.asarray(maps[name], np.float32)[0] for name in names}
 
 
 def strongest_channels(maps: Float32Array, count: int = CHANNELS) -> NDArray[np.int64]:

@@ -55,7 +55,7 @@ def face_resnet(spec: PreprocessingSpec, how: Regularization) -> "keras.Model":
 
     inputs = Input(spec.input_shape, name="faces")
     x = layers.Resizing(FACE_SIDE, FACE_SIDE)(inputs)
-    x = convolution(x, 32, how, side=7, strides=2)
+    x = convolution(x, 32, how, side=7, strides=2, padding="valid")
     x = layers.MaxPooling2D(3, 2)(x)
     for width, halves in FACE_BLOCKS:
         x = residual_block(x, width, how, halves=halves)
@@ -90,12 +90,12 @@ def staged_network(
             x = layers.Dropout(how.dropout / 4)(x)
         if shape.residual:
             x = convolution(x, width, how)
-        for _ in range(shape.depth):
-            if shape.residual:
+            for _ in range(shape.depth):
                 x = residual_block(x, width, how, squeeze=shape.squeeze)
-            else:
+        else:
+            for _ in range(shape.depth):
                 x = convolution(x, width, how)
-        if shape.squeeze and not shape.residual:
-            x = gate(x, shape.squeeze, how)
+            if shape.squeeze:
+                x = gate(x, shape.squeeze, how)
     x = layers.GlobalAveragePooling2D(name="features")(x)
     return with_heads(name, inputs, x, how)

@@ -7,19 +7,10 @@ by the same metrics. Where a predecessor's text and code disagree, the code coun
 from typing import TYPE_CHECKING, Any
 
 from fer_core.preprocessing import PreprocessingSpec
-from train.networks.blocks import (
-    GREY_MEAN,
-    GREY_SCALE,
-    Regularization,
-    convolution,
-    weight_decay,
-    with_heads,
-)
+from train.networks.blocks import Regularization, convolution, weight_decay, with_heads
 
 if TYPE_CHECKING:
     import keras
-
-RESNET_SIDE = 224  # pixels, as in its training on ImageNet
 
 
 def predecessor_a(spec: PreprocessingSpec, how: Regularization) -> "keras.Model":
@@ -50,15 +41,12 @@ def predecessor_b(spec: PreprocessingSpec, how: Regularization) -> "keras.Model"
     """
     from keras import Input, layers
 
-    def convolution(x: Any, width: int) -> Any:
-        return layers.Conv2D(width, 3, activation="relu", kernel_regularizer=weight_decay(how))(x)
-
     inputs = Input(spec.input_shape, name="faces")
-    x = convolution(convolution(inputs, 32), 64)
+    x = _biased_convolution(_biased_convolution(inputs, 32, how), 64, how)
     x = layers.MaxPooling2D()(x)
     x = layers.Dropout(how.dropout / 2)(x)
-    x = layers.MaxPooling2D()(convolution(x, 128))
-    x = layers.MaxPooling2D()(convolution(x, 128))
+    for _ in range(2):
+        x = layers.MaxPooling2D()(_biased_convolution(x, 128, how))
     x = layers.Dropout(how.dropout / 2)(x)
     x = layers.Flatten()(x)
     x = layers.Dense(1024, activation="relu", kernel_regularizer=weight_decay(how))(x)
@@ -72,37 +60,14 @@ def happy_sad(spec: PreprocessingSpec, how: Regularization) -> "keras.Model":
     inputs = Input(spec.input_shape, name="faces")
     x = inputs
     for width in (16, 32, 16):
-        x = layers.Conv2D(width, 3, activation="relu", kernel_regularizer=weight_decay(how))(x)
-        x = layers.MaxPooling2D()(x)
+        x = layers.MaxPooling2D()(_biased_convolution(x, width, how))
     x = layers.Flatten()(x)
     x = layers.Dense(256, activation="relu", kernel_regularizer=weight_decay(how))(x)
     return with_heads("happy_sad", inputs, x, how)
 
 
-def resnet50(spec: PreprocessingSpec, how: Regularization, pretrained: str = "") -> "keras.Model":
-    """Build ResNet50 at 224x224 with its own preprocessing; 23.6 M parameters.
+def _biased_convolution(x: Any, width: int, how: Regularization) -> Any:
+    """Add a convolution with bias, whose edges are trimmed, and ReLU."""
+    from keras import layers
 
-    Raises:
-        ValueError: the weights cannot be loaded.
-    """
-    import keras
-    from keras import Input, layers
-
-    weights = pretrained or None
-    try:
-        trunk = keras.applications.ResNet50(
-            include_top=False, weights=weights, input_shape=(RESNET_SIDE, RESNET_SIDE, 3)
-        )
-    except Exception as error:  # of any type that network and file system raise
-        raise ValueError(
-            f"the weights {pretrained!r} of ResNet50 cannot be loaded ({error}); name a file with "
-            "pretrained=PATH or leave them random with pretrained=''."
-        ) from error
-    inputs = Input(spec.input_shape, name="faces")
-    x = layers.Rescaling(GREY_SCALE, GREY_MEAN)(inputs)
-    x = layers.Resizing(RESNET_SIDE, RESNET_SIDE)(x)
-    x = layers.Concatenate()([x, x, x])
-    x = keras.applications.resnet50.preprocess_input(x)
-    x = trunk(x)
-    x = layers.GlobalAveragePooling2D(name="features")(x)
-    return with_heads("resnet50", inputs, x, how)
+    return layers.Conv2D(width, 3, activation="relu", kernel_regularizer=weight_decay(how))(x)

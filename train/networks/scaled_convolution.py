@@ -6,17 +6,11 @@ from fer_core.preprocessing import Float32Array
 
 
 class ScaledConvolution(NamedTuple):
-    """gain * (kernel * x + bias) + offset.
+    """gain * (kernel * x + bias) + offset, all float32."""
 
-    Attributes:
-        kernel: (height, width, inputs, outputs) float32; of a depthwise convolution (height, width,
-            inputs, 1).
-        bias: (outputs,) float32.
-        gain: (outputs,) float32.
-        offset: (outputs,) float32.
-    """
-
-    kernel: Float32Array
-    bias: Float32Array
+    kernel: (
+        Float32Array  # (height, width, inputs, outputs), or depthwise (height, width, inputs, 1)
+    )
+    bias: Float32Array  # (outputs,), as the others
     gain: Float32Array
     offset: Float32Array

@@ -10,15 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fer_core.preprocessing import Float32Array, PreprocessingSpec
+from fer_core.preprocessing import (
+    Float32Array,
+    PreprocessingSpec,
+    prepare_dataset_faces,
+    preprocess,
+)
+from train.data.dataset import Dataset
+from train.networks.blocks import GREY_MEAN, GREY_SCALE
+from train.networks.build import build_network
 from train.networks.dlib_weights import COLORS, for_standardized_grey, read_face_weights
 from train.networks.imagenet_weights import read_imagenet_weights
 from train.networks.scaled_convolution import ScaledConvolution
 
 if TYPE_CHECKING:
     import keras
-
-    from train.data.dataset import Dataset
 
 FACES = 1024  # for the statistics of batch normalization
 BATCH = 64
@@ -37,8 +43,6 @@ def pretrained_convolutions(network: "keras.Model", weights: Path) -> list[Scale
 
 
 def _face_convolutions(weights: Path, shapes: Sequence[tuple[int, ...]]) -> list[ScaledConvolution]:
-    from train.networks.blocks import GREY_MEAN, GREY_SCALE
-
     first, *others = read_face_weights(weights, shapes)
     return [for_standardized_grey(first, GREY_SCALE, GREY_MEAN), *others]
 
@@ -82,19 +86,16 @@ def transfer(
     trunk = _trunk(network)
     for (convolution, normalization), given in zip(trunk, convolutions, strict=True):
         convolution.set_weights([given.kernel])
-        zero, one = np.zeros_like(given.bias), np.ones_like(given.bias)
-        _set_normalization(normalization, given, mean=zero, variance=one)
+        _set_normalization(
+            normalization, given, np.zeros_like(given.bias), np.ones_like(given.bias)
+        )
     # The features are now the pretrained ones, so one pass yields all statistics.
-    means, variances = _statistics(network, [layer for layer, _ in trunk], inputs)
-    for (_, normalization), given, mean, variance in zip(
-        trunk, convolutions, means, variances, strict=True
-    ):
-        _set_normalization(normalization, given, mean, variance)
+    statistics = _statistics(network, [layer for layer, _ in trunk], inputs)
+    for (_, normalization), given, moments in zip(trunk, convolutions, statistics, strict=True):
+        _set_normalization(normalization, given, *moments)
 
 
-def pretrained_network(
-    name: str, weights: Path, training: "Dataset", seed: int = 1
-) -> "keras.Model":
+def pretrained_network(name: str, weights: Path, training: Dataset, seed: int = 1) -> "keras.Model":
     """Build a network with the weights of a file.
 
     Args:
@@ -107,9 +108,6 @@ def pretrained_network(
         RunError: the file cannot be read, or is another.
     """
     import keras
-
-    from fer_core.preprocessing import prepare_dataset_faces, preprocess
-    from train.networks.build import build_network
 
     spec = PreprocessingSpec()
     keras.utils.set_random_seed(seed)
@@ -132,7 +130,7 @@ def _set_normalization(
 
 def _statistics(
     network: "keras.Model", layers: list[Any], inputs: Float32Array
-) -> tuple[list[Float32Array], list[Float32Array]]:
+) -> list[tuple[Float32Array, Float32Array]]:
     """Compute mean and variance of each layer's channels over all faces and positions."""
     import keras
 
@@ -144,9 +142,9 @@ def _statistics(
             values = np.asarray(activations, np.float64)
             moments = np.stack([values.mean(axis=(0, 1, 2)), (values**2).mean(axis=(0, 1, 2))])
             sums[index] += moments * len(part) / len(inputs)
-    means = [total[0].astype(np.float32) for total in sums]
-    variances = [(total[1] - total[0] ** 2).astype(np.float32) for total in sums]
-    return means, variances
+    return [
+        (mean.astype(np.float32), (square - mean**2).astype(np.float32)) for mean, square in sums
+    ]
 
 
 def _trunk(network: "keras.Model") -> list[tuple[Any, Any]]:

@@ -20,20 +20,13 @@ CHOICES = {
 
 @dataclass(frozen=True, slots=True)
 class NetworkShape:
-    """The size of a `plain` network.
+    """The size of a `plain` network."""
 
-    Attributes:
-        width: channels of the first stage; each further one has twice as many.
-        stages: number of stages, each at half the side of the one before.
-        depth: convolutions of a stage, or residual blocks of two, after one convolution.
-        residual: blocks whose input is added to their output (He et al. 2016).
-        squeeze: reduction ratio of squeeze-and-excitation gates (Hu et al. 2018); 0 for none.
-    """
-
-    width: int = 44
-    stages: int = 4
-    depth: int = 2
-    residual: bool = False
+    width: int = 44  # channels of the first stage; each further one has twice as many
+    stages: int = 4  # each at half the side of the one before
+    depth: int = 2  # convolutions of a stage, or residual blocks of two, after one convolution
+    residual: bool = False  # blocks whose input is added to their output (He et al. 2016)
+    # Reduction ratio of squeeze-and-excitation gates (Hu et al. 2018); 0 for none.
     squeeze: int = 0
 
     def __post_init__(self) -> None:
@@ -46,55 +39,34 @@ class NetworkShape:
 
 @dataclass(frozen=True, slots=True)
 class AugmentationConfig:
-    """Ranges of the augmentation. Lengths are fractions of the image's side.
+    """Ranges of the augmentation.
 
-    Attributes:
-        rotation: largest rotation in either direction, in degrees.
-        scale: largest relative change of size in either direction.
-        shift: largest shift along each axis.
-        gamma: range of the exponent on brightness, log-uniform.
-        gamma_share: share of the faces with such a change.
-        contrast: range of the factor on contrast, around the middle grey.
-        contrast_share: share of the faces with such a change.
-        erase_share: share of the faces with an erased rectangle.
-        erase_area: smallest and largest area of that rectangle.
-        soften_share: share of the faces with reduced resolution, like small photographs.
-        light_share: share of the faces that are lit from one side.
-        light: largest relative loss of light on the dark side.
-        noise_share: share of the faces with sensor noise.
-        noise: its largest standard deviation, in grey levels.
-        jpeg_share: share of the faces that are compressed as JPEG.
-        jpeg_quality: lowest and highest quality.
-        cover_share: share of the faces that are covered by a mask, a hand or dark glasses.
-        cut_share: share of the faces that are cut off, with the edge replicated.
-        cut: smallest and largest part of the side that is cut off.
-        motion_share: share of the faces that are blurred by motion.
-        motion: longest path of that motion.
-        flatten: smoothing of the targets of occluded faces: if a share h of the expression is
-            covered, cut off or blurred, min(1, flatten * h) of the target is uniform.
+    A `_share` is that of the faces with such a change; lengths are fractions of the image's side.
     """
 
-    rotation: float = 15.0
-    scale: float = 0.15
-    shift: float = 0.08
-    gamma: tuple[float, float] = (0.6, 1.6)
+    rotation: float = 15.0  # largest rotation in either direction, in degrees
+    scale: float = 0.15  # largest relative change of size in either direction
+    shift: float = 0.08  # largest shift along each axis
+    gamma: tuple[float, float] = (0.6, 1.6)  # range of the exponent on brightness, log-uniform
     gamma_share: float = 0.5
-    contrast: tuple[float, float] = (0.6, 1.4)
+    contrast: tuple[float, float] = (0.6, 1.4)  # range of the factor, around the middle grey
     contrast_share: float = 0.0
-    erase_share: float = 0.4
-    erase_area: tuple[float, float] = (0.02, 0.20)
-    soften_share: float = 0.1
-    light_share: float = 0.0
-    light: float = 0.6
-    noise_share: float = 0.0
-    noise: float = 12.0
-    jpeg_share: float = 0.0
-    jpeg_quality: tuple[int, int] = (25, 90)
-    cover_share: float = 0.0
-    cut_share: float = 0.0
-    cut: tuple[float, float] = (0.15, 0.55)
-    motion_share: float = 0.0
-    motion: float = 0.25
+    erase_share: float = 0.4  # with an erased rectangle
+    erase_area: tuple[float, float] = (0.02, 0.20)  # its smallest and largest area
+    soften_share: float = 0.1  # with reduced resolution, like small photographs
+    light_share: float = 0.0  # lit from one side
+    light: float = 0.6  # largest relative loss of light on the dark side
+    noise_share: float = 0.0  # with sensor noise
+    noise: float = 12.0  # its largest standard deviation, in grey levels
+    jpeg_share: float = 0.0  # compressed as JPEG
+    jpeg_quality: tuple[int, int] = (25, 90)  # lowest and highest
+    cover_share: float = 0.0  # covered by a mask, a hand or dark glasses
+    cut_share: float = 0.0  # cut off, with the edge replicated
+    cut: tuple[float, float] = (0.15, 0.55)  # smallest and largest part of the side cut off
+    motion_share: float = 0.0  # blurred by motion
+    motion: float = 0.25  # longest path of that motion
+    # Smoothing of the targets of occluded faces: if a share h of the expression is covered, cut off
+    # or blurred, min(1, flatten * h) of the target is uniform.
     flatten: float = 1.0
 
     @property
@@ -105,93 +77,58 @@ class AugmentationConfig:
 
 @dataclass(frozen=True, slots=True)
 class TrainConfig:
-    """All that determines a run, apart from the data.
+    """All that determines a run, apart from the data."""
 
-    Attributes:
-        network: a key of `train.networks.build.NETWORKS`.
-        shape: of the network `plain`; the others have their own.
-        pretrained: for ResNet50, `imagenet` or a file with weights; random without.
-        frozen_epochs: number of epochs in which the pretrained trunk is frozen (of ResNet50 all but
-            the last blocks stay frozen).
-        fine_tuning_rate: factor on `learning_rate` after these.
-        frozen_stages: number of stages of a pretrained network that stay frozen.
-        faces: number of training faces, sampled at random; 0 for all.
-        emotions: train and evaluate on faces with these labels only; empty for all.
-        epochs: largest number of epochs; after each the network is evaluated and saved.
-        passes: over the training faces in an epoch; more than 1 where evaluating and saving take
-            longer than a pass, as on an accelerator.
-        early_stopping: epochs without a better score after which a run ends; 0 for never.
-        batch_size: faces a step; an incomplete last batch is left out.
-        optimizer: `sgd` with Nesterov momentum, or `adam`.
-        learning_rate: the highest; see `schedule`.
-        schedule: `cosine` decays to 0 after a linear warm-up; `plateau` multiplies by
-            `plateau_factor` after `plateau_patience` epochs without a better score; `constant`.
-        warmup_epochs: length of the warm-up.
-        plateau_patience: epochs, 1 or more.
-        plateau_factor: 0..1.
-        momentum: Nesterov momentum of SGD.
-        l2: L2 penalty on kernels.
-        dropout: rate before the heads; that of other layers is up to the network.
-        averaging: decay, such as 0.999, of an exponential moving average of the weights, which is
-            then evaluated and saved; 0 for none.
-        ferplus_weight: weight of the loss on FER+ votes.
-        fer2013_weight: weight of the loss on FER2013 labels.
-        votes: targets of the FER+ head: vote `shares`, or the `majority` alone.
-        class_weights: `balanced` weights every FER2013 class the same; `none`.
-        label_smoothing: of the FER2013 labels; the vote shares are soft already.
-        teacher_share: weight of the teachers' predictions in the loss, 0..1 (Hinton et al. 2015,
-            "Distilling the knowledge in a neural network"); more than 0 needs teachers.
-        temperature: of the distillation, above 0.
-        unlabelled_share: share of faces without labels in each batch, whose targets are the
-            teachers' alone, 0..1; more than 0 needs such faces and teachers.
-        prior_adjustment: logit adjustment of unlabelled faces from the dataset's prior to a
-            uniform one (Menon et al. 2021), from 0, none, to 1, full.
-        mixup: parameter of its Beta distribution (Zhang et al. 2018; 0.2 is usual); 0 for none.
-        cleaning: handling of copies and non-faces, one of `train.data.label_faults.MODES`; all but
-            `none` need the results of `python -m train.clean`. Images that are no face by votes are
-            never trained on.
-        precision: Keras dtype policy, or `auto`; see `train.training.precision`.
-        seed: of weights, order and augmentation.
-        augmentation: random changes of the training faces.
-        preprocessing: from a face to the network's input; saved with the model.
-    """
-
-    network: str = "vgg"
-    shape: NetworkShape = field(default_factory=NetworkShape)
-    pretrained: str = ""
-    frozen_epochs: int = 0
-    fine_tuning_rate: float = 0.1
-    frozen_stages: int = 0
-    faces: int = 0
-    emotions: tuple[str, ...] = ()
-    epochs: int = 28
+    network: str = "vgg"  # a key of `train.networks.build.NETWORKS`
+    shape: NetworkShape = field(default_factory=NetworkShape)  # of `plain`; others have their own
+    frozen_epochs: int = 0  # in which only the heads learn
+    fine_tuning_rate: float = 0.1  # factor on `learning_rate` after these
+    frozen_stages: int = 0  # of a pretrained network, that stay frozen
+    faces: int = 0  # training faces, sampled at random; 0 for all
+    emotions: tuple[str, ...] = ()  # train and evaluate on these labels only; empty for all
+    epochs: int = 28  # at most; after each the network is evaluated and saved
+    # Over the training faces in an epoch; more than 1 where evaluating and saving take longer than
+    # a pass, as on an accelerator.
     passes: int = 1
-    early_stopping: int = 0
-    batch_size: int = 64
-    optimizer: str = "sgd"
-    learning_rate: float = 0.06
+    early_stopping: int = 0  # epochs without a better score after which a run ends; 0 for never
+    batch_size: int = 64  # faces a step; an incomplete last batch is left out
+    optimizer: str = "sgd"  # with Nesterov momentum; or `adam`
+    learning_rate: float = 0.06  # the highest; see `schedule`
+    # `cosine` decays to 0 after a linear warm-up; `plateau` multiplies by `plateau_factor` after
+    # `plateau_patience` epochs without a better score; `constant`.
     schedule: str = "cosine"
     warmup_epochs: float = 1.0
-    plateau_patience: int = 3
+    plateau_patience: int = 3  # epochs
     plateau_factor: float = 0.5
     momentum: float = 0.9
-    l2: float = 2.5e-4
-    dropout: float = 0.4
+    l2: float = 2.5e-4  # L2 penalty on kernels
+    dropout: float = 0.4  # rate before the heads; that of other layers is up to the network
+    # Decay, such as 0.999, of an exponential moving average of the weights, which is then evaluated
+    # and saved; 0 for none.
     averaging: float = 0.0
-    ferplus_weight: float = 1.0
-    fer2013_weight: float = 0.6
-    votes: str = "shares"
-    class_weights: str = "none"
-    label_smoothing: float = 0.1
+    ferplus_weight: float = 1.0  # of the loss on FER+ votes
+    fer2013_weight: float = 0.6  # of the loss on FER2013 labels
+    votes: str = "shares"  # targets of the FER+ head: vote `shares`, or the `majority` alone
+    class_weights: str = "none"  # or `balanced`, which weights every FER2013 class the same
+    label_smoothing: float = 0.1  # of the FER2013 labels; the vote shares are soft already
+    # Weight of the teachers' predictions in the loss, 0..1 (Hinton et al. 2015, "Distilling the
+    # knowledge in a neural network"); more than 0 needs teachers.
     teacher_share: float = 0.0
-    temperature: float = 1.0
+    temperature: float = 1.0  # of the distillation, above 0
+    # Share of faces without labels in each batch, whose targets are the teachers' alone, 0..1; more
+    # than 0 needs such faces and teachers.
     unlabelled_share: float = 0.0
+    # Logit adjustment of unlabelled faces from the dataset's prior to a uniform one (Menon et al.
+    # 2021), from 0, none, to 1, full.
     prior_adjustment: float = 0.0
-    mixup: float = 0.0
+    mixup: float = 0.0  # parameter of its Beta distribution (Zhang et al. 2018; 0.2 is usual)
+    # Handling of copies and non-faces, one of `train.data.label_faults.MODES`; all but `none` need
+    # the results of `python -m train.clean`. Images that are no face by votes are never trained on.
     cleaning: str = "none"
-    precision: str = "auto"
-    seed: int = 1
+    precision: str = "auto"  # Keras dtype policy, or `auto`; see `train.training.precision`
+    seed: int = 1  # of weights, order and augmentation
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
+    # From a face to the network's input; saved with the model.
     preprocessing: PreprocessingSpec = field(default_factory=PreprocessingSpec)
 
     def __post_init__(self) -> None:
@@ -276,12 +213,11 @@ def _names(owner: Any) -> set[str]:
 
 def _like(old: Any, value: Any) -> Any:
     """Convert a value to the type of the old one; None if its shape or type differs."""
-    names = isinstance(old, tuple) and all(isinstance(item, str) for item in old)
-    if names and isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return tuple(value)  # a list of names may have any length
-    if isinstance(old, tuple) and isinstance(value, list) and len(value) == len(old):
-        items = tuple(_like(one, other) for one, other in zip(old, value, strict=True))
+    if isinstance(old, tuple) and isinstance(value, list):
+        if all(isinstance(item, str) for item in (*old, *value)):
+            return tuple(value)  # a list of names may have any length
+        items = tuple(map(_like, old, value)) if len(value) == len(old) else (None,)
         return None if None in items else items
-    if isinstance(old, float) and isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(old, float) and type(value) is int:
         return float(value)
-    return value if type(value) is type(old) and not isinstance(old, tuple) else None
+    return value if type(value) is type(old) else None

@@ -29,15 +29,11 @@ PUBLISHED = "published"  # the model that models/ holds
 
 @dataclass(frozen=True, slots=True)
 class Teacher:
-    """A network whose predictions are distilled into the student.
-
-    Attributes:
-        config: of its run.
-        weights: initial weights: `DLIB`, `IMAGENET`, or "" for random ones. A teacher without its
-            file of weights is left out. `PUBLISHED`: the published model, not trained further.
-    """
+    """A network whose predictions are distilled into the student."""
 
     config: TrainConfig = field(default_factory=TrainConfig)
+    # Initial weights: `DLIB`, `IMAGENET`, or "" for random ones; a teacher without its file of
+    # weights is left out. `PUBLISHED`: the published model, not trained further.
     weights: str = ""
 
 
@@ -45,21 +41,14 @@ class Teacher:
 class Recipe:
     """Configs from data to a model.
 
-    Attributes:
-        teachers: by the name of their step.
-        student: config of the run that learns from them.
-        views: number of augmented views of a face that teachers predict, beside the face and its
-            mirror image.
-        calibrated: whether the teachers' predictions for unlabelled faces are calibrated on the
-            photographs, with a uniform prior.
-        student_weights: initial weights of the student: `PUBLISHED`, or "" for random ones.
+    The teachers' predictions for unlabelled faces are calibrated on the photographs, with a uniform
+    prior.
     """
 
-    teachers: dict[str, Teacher] = field(default_factory=dict)
-    student: TrainConfig = field(default_factory=TrainConfig)
-    views: int = 6
-    calibrated: bool = True
-    student_weights: str = ""
+    teachers: dict[str, Teacher]  # by the name of their step
+    student: TrainConfig  # of the run that learns from them
+    views: int = 6  # augmented, that teachers predict beside a face and its mirror image
+    student_weights: str = ""  # initial weights: `PUBLISHED`, or "" for random ones
 
 
 # Degradations of photographs, and covered, cut off and blurred faces.
@@ -144,10 +133,10 @@ RECIPES = {
     ),
     # python -m train.recipe smoke --smoke: all steps on synthetic faces, scores mean nothing.
     "smoke": Recipe(
-        teachers={"plain": Teacher(replace(PRESETS["smoke"], epochs=3, averaging=0.9, mixup=0.2))},
+        teachers={"plain": Teacher(replace(PRESETS["smoke"], epochs=2, averaging=0.9, mixup=0.2))},
         student=replace(
             PRESETS["smoke"],
-            epochs=4,
+            epochs=2,
             teacher_share=0.5,
             temperature=2.0,
             unlabelled_share=0.25,

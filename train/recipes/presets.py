@@ -43,22 +43,9 @@ PRESETS = {
     "happy-sad": replace(
         PREDECESSOR, network="happy_sad", emotions=("happy", "sad"), epochs=20, dropout=0.0
     ),
-    # Half an hour for four epochs of 1,000 faces, beside other work; .369 FER+ from random weights,
-    # the accuracy of always predicting neutral. Add --set pretrained=imagenet where the
-    # network allows, or a path, and --set frozen_epochs=3 for its trunk to stay frozen so long.
-    "resnet50": replace(
-        PREDECESSOR,
-        network="resnet50",
-        faces=2000,
-        epochs=5,
-        batch_size=32,
-        learning_rate=5e-4,
-        dropout=0.3,
-        class_weights="balanced",
-    ),
-    # The same idea on a network that two CPU cores can train: ImageNet's weights, first the heads,
-    # then all of it; `python -m train.transfer --help` tells how its start is made. Then
-    # python -m train.fit --data DIR --preset lite --init runs/lite-start.
+    # The predecessor's transfer learning, on a network that two CPU cores can train: ImageNet's
+    # weights, first the heads, then all of it; `python -m train.transfer --help` tells how its
+    # start is made. Then python -m train.fit --data DIR --preset lite --init runs/lite-start.
     "lite": TrainConfig(
         network="efficientnet_lite0",
         frozen_epochs=1,
@@ -74,9 +61,10 @@ PRESETS = {
     # python -m train.fit --smoke: under a minute, scores mean nothing.
     "smoke": TrainConfig(
         network="tiny",
-        epochs=5,
-        batch_size=16,
-        learning_rate=0.05,
+        epochs=4,
+        batch_size=8,
+        optimizer="adam",
+        learning_rate=0.01,
         dropout=0.1,
         precision="float32",
     ),

@@ -5,21 +5,27 @@ import time
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import cv2
 import numpy as np
 
+from fer_core.preprocessing import Float32Array, prepare_dataset_faces, preprocess
+from train.artifacts.export import export_run
 from train.artifacts.run_folder import claim, read_history, save_epoch
+from train.data.dataset import Dataset, data_digest
+from train.data.face_sets import read_face_set
+from train.data.fer2013 import load_splits
 from train.errors import RunError
+from train.inputs.batches import TrainingTable, make_table, steps_of_epoch
+from train.inputs.preview import draw_samples
+from train.inputs.targets import select_faces, select_training_faces
+from train.inputs.teachers import collect_logits, teacher_names
 from train.networks.build import NETWORKS
 from train.recipes.config import TrainConfig
+from train.training.distribution import find_strategy, is_first_worker
 from train.training.schedule import has_stopped
 from train.training.trainer import Training
-
-if TYPE_CHECKING:
-    from fer_core.preprocessing import Float32Array
-    from train.data.dataset import Dataset
-    from train.inputs.batches import TrainingTable
 
 
 def fit(
@@ -69,50 +75,35 @@ def fit(
         raise RunError(
             "unlabelled faces and an unlabelled_share above 0 belong together: name both or none."
         )
-    from train.data.dataset import data_digest
-    from train.data.fer2013 import load_splits
-    from train.inputs.targets import select_faces, select_training_faces
-    from train.inputs.teachers import teacher_names
-    from train.training.distribution import find_strategy, is_first_worker
-
-    strategy = find_strategy()
+    strategy, writes = find_strategy(), is_first_worker()
     # To finish a run needs no teachers, which may be gone by then.
     versions = None if finish else [name for path in teachers for name in teacher_names(path)]
     print(f"reading {data_dir}", flush=True)
     everything = load_splits(data_dir)  # before a folder is claimed for it
     data, splits = data_digest(everything), select_faces(everything, config.emotions)
-    with claim(out, config, command, versions, data) if is_first_worker() else nullcontext():
+    public = splits["PublicTest"]
+    with claim(out, config, command, versions, data) if writes else nullcontext():
         if not finish:
             faces, weights = select_training_faces(splits, config, faults)
             table = _table(faces, config, weights, teachers, unlabelled)
-            _describe(faces, splits["PublicTest"], table)
-            if not _train(
-                config,
-                faces,
-                table,
-                splits["PublicTest"],
-                out,
-                strategy=strategy,
-                init=init,
-                until=until,
-            ):
+            _describe(faces, public, table)
+            if writes:
+                cv2.imwrite(str(out / "samples.png"), draw_samples(faces, config))
+            training = Training(config, table, strategy, None if read_history(out) else init)
+            if not _train(training, config, public, out, until, writes=writes):
                 return False
-        if export and is_first_worker():
-            _export(config, splits["PublicTest"], out)
+        if export and writes:
+            _export(config, public, out)
     return True
 
 
 def _table(
-    faces: "Dataset",
+    faces: Dataset,
     config: TrainConfig,
-    weights: "Float32Array",
+    weights: Float32Array,
     teachers: Sequence[Path],
     unlabelled: Path | None,
-) -> "TrainingTable":
-    from train.data.face_sets import read_face_set
-    from train.inputs.batches import make_table, steps_of_epoch
-    from train.inputs.teachers import collect_logits
-
+) -> TrainingTable:
     others = None if unlabelled is None else read_face_set(unlabelled).faces
     teacher_logits = None
     if teachers:
@@ -124,7 +115,7 @@ def _table(
     return table
 
 
-def _describe(faces: "Dataset", public: "Dataset", table: "TrainingTable") -> None:
+def _describe(faces: Dataset, public: Dataset, table: TrainingTable) -> None:
     votes = "with FER+ votes" if faces.has_votes else "without FER+ votes: labels stand in for them"
     print(f"{len(faces)} training faces {votes}; {len(public)} in PublicTest", flush=True)
     if others := len(table.faces) - table.labelled:
@@ -132,33 +123,22 @@ def _describe(faces: "Dataset", public: "Dataset", table: "TrainingTable") -> No
 
 
 def _train(
+    training: Training,
     config: TrainConfig,
-    faces: "Dataset",
-    table: "TrainingTable",
-    public_test: "Dataset",
+    public: Dataset,
     out: Path,
-    *,
-    strategy: Any | None,
-    init: Path | None,
     until: float | None,
+    *,
+    writes: bool,
 ) -> bool:
     """Train the remaining epochs; return whether all are done."""
-    import cv2
-
-    from fer_core.preprocessing import prepare_dataset_faces, preprocess
-    from train.inputs.preview import draw_samples
-    from train.training.distribution import is_first_worker
-
-    if is_first_worker():
-        cv2.imwrite(str(out / "samples.png"), draw_samples(faces, config))
     history = read_history(out)
-    training = Training(config, table, strategy, None if history else init)
     print(f"training in {training.precision}", flush=True)
     if history:
         training.resume(out, len(history))
         print(f"resuming after epoch {len(history)}", flush=True)
     spec = config.preprocessing
-    public_inputs = preprocess(prepare_dataset_faces(public_test.faces, spec), spec)
+    public_inputs = preprocess(prepare_dataset_faces(public.faces, spec), spec)
     while len(history) < config.epochs and not has_stopped(config, history):
         if until is not None and _would_end(history) > until:
             print(f"stopping after epoch {len(history)}, to stay within the time", flush=True)
@@ -172,7 +152,7 @@ def _train(
         row = {
             "epoch": epoch + 1,
             "loss": loss,
-            **training.score(public_inputs, public_test),
+            **training.score(public_inputs, public),
             "learning_rate": training.rate,
             "seconds": round(seconds, 1),
         }
@@ -180,21 +160,19 @@ def _train(
         if not math.isfinite(loss):
             raise RunError(f"the loss is {loss}; try a lower learning rate in a new folder.")
         history = [*history, row]
-        if is_first_worker():
+        if writes:
             average = training.average
             save_epoch(training.network, out, history, average.swap if average else None)
     return True
 
 
-def _would_end(history: "list[dict[str, Any]]") -> float:
+def _would_end(history: list[dict[str, Any]]) -> float:
     """Return when one more epoch would end, by `time.monotonic()`; now for the first."""
     return time.monotonic() + (history[-1]["seconds"] if history else 0.0)
 
 
-def _export(config: TrainConfig, public: "Dataset", out: Path) -> None:
+def _export(config: TrainConfig, public: Dataset, out: Path) -> None:
     import keras
-
-    from train.artifacts.export import export_run
 
     if not read_history(out):
         raise RunError(f"{out} has no finished epoch yet.")

@@ -6,21 +6,23 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from fer_core.preprocessing import Float32Array
 from train.artifacts.run_folder import averaged, checkpoint, load_weights, read_weights
+from train.data.dataset import Dataset
 from train.errors import RunError
 from train.inputs.batches import TrainingTable, make_batches, steps_of_epoch
-from train.networks.blocks import Regularization
+from train.networks.blocks import HEADS, Regularization
 from train.networks.build import build_network
-from train.networks.freezing import freeze, freeze_stages, unfreeze
+from train.networks.freezing import freeze, freeze_stages
 from train.recipes.config import TrainConfig
+from train.training.moving_average import MovingAverage
 from train.training.precision import choose_precision
 from train.training.schedule import peak_rate, phase_of, plateau_rate
 
 if TYPE_CHECKING:
     import keras
-    import numpy as np
-
-    from train.data.dataset import Dataset
 
 SCORED = 256  # faces of PublicTest at once
 
@@ -48,7 +50,6 @@ class Training:
         """
         import keras
 
-        from train.training.moving_average import MovingAverage
         from train.training.training_model import TrainingModel
 
         self._config, self._table, self._strategy = config, table, strategy
@@ -59,11 +60,10 @@ class Training:
         keras.utils.set_random_seed(config.seed)
         self.precision = choose_precision(config.precision)
         keras.config.set_dtype_policy(self.precision)
-        self.average: MovingAverage | None = None
         try:
             with self._scope():
                 self.network = build_network(
-                    config.network, config.preprocessing, how, config.pretrained, config.shape
+                    config.network, config.preprocessing, how, config.shape
                 )
         except ValueError as error:
             raise RunError(str(error)) from error
@@ -72,8 +72,8 @@ class Training:
         if init is not None:
             load_weights(self.network, init)
         with self._scope():
-            if config.averaging:
-                self.average = MovingAverage(self.network, config.averaging)
+            decay = config.averaging
+            self.average = MovingAverage(self.network, decay) if decay else None
         # Outside the strategy's scope: each worker has read the faces itself, and TensorFlow does
         # not broadcast arrays of bytes.
         self.model = TrainingModel(self.network, table, config, self.average)
@@ -113,24 +113,20 @@ class Training:
         )
         return float(fitted.history["loss"][0])
 
-    def score(self, inputs: "np.ndarray[Any, Any]", dataset: "Dataset") -> dict[str, float]:
+    def score(self, inputs: Float32Array, dataset: Dataset) -> dict[str, float]:
         """Compute PublicTest accuracy of both heads without flip averaging, and their mean."""
-        import numpy as np
-
         if self.average is not None:
             self.average.swap()
         predict = self._distributed.predict if self._distributed else self.network.predict_on_batch
-        outputs = []
-        for start in range(0, len(inputs), SCORED):
-            part = inputs[start : start + SCORED]
-            # Padded to one shape, because a backend may compile for each.
-            filled = np.concatenate([part, np.zeros_like(inputs[: SCORED - len(part)])])
-            outputs.append(
-                {head: np.asarray(one)[: len(part)] for head, one in predict(filled).items()}
-            )
+        # Padded to batches of one shape, because a backend may compile for each.
+        filled = np.pad(inputs, ((0, -len(inputs) % SCORED), *[(0, 0)] * 3))
+        outputs = [predict(part) for part in np.split(filled, len(filled) // SCORED)]
         if self.average is not None:
             self.average.swap()
-        logits = {head: np.concatenate([one[head] for one in outputs]) for head in outputs[0]}
+        logits = {
+            head: np.concatenate([np.asarray(one[head]) for one in outputs])[: len(inputs)]
+            for head in HEADS
+        }
         accuracy = head_accuracies(logits, dataset)
         return {
             **{f"public_{head}": value for head, value in accuracy.items()},
@@ -145,8 +141,6 @@ class Training:
         if epoch < self._config.frozen_epochs:
             freeze(self.network)
         else:
-            if self._config.frozen_epochs or self._config.pretrained:
-                unfreeze(self.network)
             freeze_stages(self.network, self._config.frozen_stages)
         self._phase = phase
         with self._scope():
@@ -160,9 +154,7 @@ class Training:
         return nullcontext() if self._strategy is None else self._strategy.scope()
 
 
-def head_accuracies(
-    logits: "Mapping[str, np.ndarray[Any, Any]]", dataset: "Dataset"
-) -> dict[str, float]:
+def head_accuracies(logits: Mapping[str, Float32Array], dataset: Dataset) -> dict[str, float]:
     """Compute each head's accuracy, `ferplus` on the faces with a majority of votes."""
     reference = dataset.reference
     ferplus = logits["ferplus"].argmax(axis=1) == reference
@@ -185,11 +177,10 @@ def _compile(
             warmup_steps=warmup,
             decay_steps=max(1, len(phase) * steps - warmup),
         )
-    optimizers = {
-        "sgd": lambda: keras.optimizers.SGD(rate, momentum=config.momentum, nesterov=True),
-        "adam": lambda: keras.optimizers.Adam(rate),
-    }
-    optimizer = optimizers[config.optimizer]()
+    if config.optimizer == "adam":
+        optimizer = keras.optimizers.Adam(rate)
+    else:
+        optimizer = keras.optimizers.SGD(rate, momentum=config.momentum, nesterov=True)
     if precision == "mixed_float16":  # float16 gradients underflow without
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     model.compile(optimizer=optimizer)

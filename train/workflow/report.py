@@ -1,18 +1,18 @@
 """Report on a recipe: teachers and student side by side, on PublicTest and photographs."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-from train.artifacts.model_folder import load_network, network_files
+from fer_core.assets import MODELS_DIR
+from fer_core.model import read_info
+from train.artifacts.model_folder import load_network
 from train.artifacts.run_folder import load_best, read_history
+from train.calibration.network_comparison import cross_validated, discrimination, judged_faces
+from train.data.dataset import Dataset, digests
 from train.files import replace_file
+from train.inputs.teachers import TeacherLogits, predict_views
 from train.reporting.markdown import table
-from train.workflow.recipe_run import RecipeRun, read_face_sets
-
-if TYPE_CHECKING:
-    from train.data.dataset import Dataset
-    from train.inputs.teachers import TeacherLogits
+from train.training.trainer import head_accuracies
+from train.workflow.recipe_run import RecipeRun
 
 INTRODUCTION = (
     "Flip averaged, before int8; metrics of photographs with a calibration that is\n"
@@ -22,20 +22,12 @@ INTRODUCTION = (
 
 def write_report(recipe_run: RecipeRun) -> None:
     """Write report.md on every network with logits, and print it."""
-    from fer_core.assets import MODELS_DIR
-    from fer_core.model import read_info
-    from train.data.dataset import digests
-    from train.data.fer2013 import load_splits
-    from train.inputs.teachers import TeacherLogits, predict_views
-
-    public = load_splits(recipe_run.data)["PublicTest"]
-    faces = [public.faces, *(one.faces for one in read_face_sets(recipe_run).values())]
+    public = recipe_run.splits["PublicTest"]
+    faces = [public.faces, *(one.faces for one in recipe_run.face_sets().values())]
     asked = np.concatenate(faces)
-    columns = {}
-    if network_files(MODELS_DIR):
-        spec = read_info(MODELS_DIR).preprocessing
-        logits = predict_views(load_network(MODELS_DIR), asked, spec)
-        columns["published"] = TeacherLogits(digests(asked), logits, ("published",))
+    spec = read_info(MODELS_DIR).preprocessing
+    logits = predict_views(load_network(MODELS_DIR), asked, spec)
+    columns = {"published": TeacherLogits(digests(asked), logits, ("published",))}
     for path in sorted((recipe_run.out / "answers").glob("*.npz")):
         columns[path.stem] = TeacherLogits.load(path)
     if recipe_run.answers.exists():
@@ -45,27 +37,20 @@ def write_report(recipe_run: RecipeRun) -> None:
         network = load_best(recipe_run.student, config)
         logits = predict_views(network, asked, config.preprocessing)
         columns["student"] = TeacherLogits(digests(asked), logits, ("student",))
-    figures = {
-        name: _figures(recipe_run, teacher_logits, public)
-        for name, teacher_logits in columns.items()
-    }
-    text = _table(figures)
+    text = _table({name: _figures(recipe_run, logits, public) for name, logits in columns.items()})
     replace_file(recipe_run.out / "report.md", text)
     print(text, flush=True)
 
 
 def _figures(
-    recipe_run: RecipeRun, teacher_logits: "TeacherLogits", public: "Dataset"
+    recipe_run: RecipeRun, teacher_logits: TeacherLogits, public: Dataset
 ) -> dict[str, float]:
-    from train.calibration.network_comparison import cross_validated, discrimination, judged_faces
-    from train.training.trainer import head_accuracies
-
     accuracy = head_accuracies(teacher_logits.select(public.faces), public)
     figures = {
         "PublicTest by FER2013": accuracy["fer2013"],
         "PublicTest by FER+": accuracy["ferplus"],
     }
-    photographs = judged_faces(read_face_sets(recipe_run), teacher_logits)
+    photographs = judged_faces(recipe_run.face_sets(), teacher_logits)
     if photographs is not None:
         figures |= {f"{name}, area": area for name, area in discrimination(photographs).items()}
         figures |= cross_validated(photographs)

@@ -5,24 +5,38 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from fer_core.assets import MODELS_DIR
+from fer_core.calibration import softmax
+from fer_core.model import MODEL_JSON
+from fer_core.preprocessing import UInt8Array
+from train.artifacts.export import export_run
 from train.artifacts.model_folder import NETWORK_FILE, save_network
 from train.artifacts.run_folder import load_best, read_history
+from train.calibration.fitting import fit as fit_calibration
+from train.calibration.network_comparison import FORM, STRENGTH, judged_faces
+from train.calibration.recalibration import recalibrate
+from train.data.dataset import digests
+from train.data.face_sets import FaceSet, crop_face_set, read_face_set
 from train.errors import RunError
 from train.files import replace_file
+from train.inputs.teachers import (
+    TeacherLogits,
+    average_teachers,
+    collect_logits,
+    predict_views,
+    teacher_names,
+)
+from train.networks.transfer import pretrained_network
+from train.recipes.config import TrainConfig
 from train.recipes.distillation import PUBLISHED, Teacher
-from train.workflow.recipe_run import RecipeRun, read_face_sets
+from train.training.fitting import fit
+from train.workflow.recipe_run import RecipeRun
 from train.workflow.report import write_report
 
-if TYPE_CHECKING:
-    from fer_core.preprocessing import UInt8Array
-    from train.inputs.teachers import TeacherLogits
-    from train.recipes.config import TrainConfig
-
-STEPS = ("faces", "teachers", "answers", "student", "export", "calibration", "report")
 TRAINED = "trained"  # a file in a run folder whose epochs are all done, beside the network
 
 
@@ -30,7 +44,7 @@ class OutOfTimeError(Exception):
     """The time is over; the same command resumes."""
 
 
-def run_steps(recipe_run: RecipeRun, steps: Sequence[str] = STEPS) -> bool:
+def run_steps(recipe_run: RecipeRun, steps: Sequence[str]) -> bool:
     """Run some steps of a recipe, in its order, those that are not done.
 
     Returns:
@@ -43,9 +57,9 @@ def run_steps(recipe_run: RecipeRun, steps: Sequence[str] = STEPS) -> bool:
     """
     recipe_run.out.mkdir(parents=True, exist_ok=True)
     try:
-        for step in STEPS:
+        for step, function in STEP_FUNCTIONS.items():
             if step in steps:
-                STEP_FUNCTIONS[step](recipe_run)
+                function(recipe_run)
     except OutOfTimeError:
         print("out of time; the same command resumes", flush=True)
         return False
@@ -53,8 +67,6 @@ def run_steps(recipe_run: RecipeRun, steps: Sequence[str] = STEPS) -> bool:
 
 
 def _crop_faces(recipe_run: RecipeRun) -> None:
-    from train.data.face_sets import FaceSet, crop_face_set
-
     (recipe_run.out / "faces" / "photos").mkdir(parents=True, exist_ok=True)
     for folder in recipe_run.photos:
         path = recipe_run.out / "faces" / "photos" / f"{folder.name}.npz"
@@ -73,136 +85,109 @@ def _crop_faces(recipe_run: RecipeRun) -> None:
 
 
 def _train_teachers(recipe_run: RecipeRun) -> None:
-    for name in recipe_run.recipe.teachers:
-        if name not in recipe_run.teachers():
-            kind = recipe_run.recipe.teachers[name].weights
-            print(f"teachers: {name} is left out; --{kind}-weights FILE adds it", flush=True)
-            continue
-        teacher = recipe_run.recipe.teachers[name]
-        if teacher.weights == PUBLISHED:
-            continue
-        run = recipe_run.out / "teachers" / name
-        start = recipe_run.start_of(name)
-        if teacher.weights and not read_history(run) and not start.exists():
-            _write_start(recipe_run, teacher, start)
-        init = start if teacher.weights else None
-        _fit(recipe_run, f"teachers: {name}", teacher.config, run, init=init)
+    available = recipe_run.teachers()
+    for name, teacher in recipe_run.recipe.teachers.items():
+        if name not in available:
+            print(
+                f"teachers: {name} is left out; --{teacher.weights}-weights FILE adds it",
+                flush=True,
+            )
+        elif teacher.weights != PUBLISHED:
+            run, start = recipe_run.out / "teachers" / name, recipe_run.start_of(name)
+            if teacher.weights and not read_history(run) and not start.exists():
+                _write_start(recipe_run, teacher, start)
+            init = start if teacher.weights else None
+            _fit(recipe_run, f"teachers: {name}", teacher.config, run, init=init)
 
 
 def _write_start(recipe_run: RecipeRun, teacher: Teacher, start: Path) -> None:
-    from train.data.fer2013 import load_splits
-    from train.networks.transfer import pretrained_network
-
-    training = load_splits(recipe_run.data)["Training"]
     temporary = start.with_name(start.name + ".tmp")
     shutil.rmtree(temporary, ignore_errors=True)
-    weights = dict(recipe_run.weights)[teacher.weights]
-    network = pretrained_network(teacher.config.network, weights, training)
+    weights = recipe_run.weights[teacher.weights]
+    network = pretrained_network(teacher.config.network, weights, recipe_run.splits["Training"])
     temporary.mkdir(parents=True)
     save_network(network, temporary)
     temporary.replace(start)
 
 
 def _fit(
-    recipe_run: RecipeRun, step: str, config: "TrainConfig", run: Path, **arguments: Any
+    recipe_run: RecipeRun, step: str, config: TrainConfig, run: Path, **arguments: Any
 ) -> None:
     """Train a run to its end, or as long as time permits."""
-    from train.training.fitting import fit
-
     if (run / TRAINED).exists():
         print(f"{step}: done before", flush=True)
         return
-    if recipe_run.finish and read_history(run):
-        print(f"{step}: ends after {len(read_history(run))} epochs", flush=True)
-        _complete(run, config)
-        return
-    _check_time(recipe_run)
-    print(f"{step}: training in {run}", flush=True)
-    done = fit(
-        config,
-        recipe_run.data,
-        run,
-        recipe_run.command,
-        until=recipe_run.until,
-        export=False,
-        **arguments,
-    )
-    if not done:
-        raise OutOfTimeError
-    _complete(run, config)
-
-
-def _complete(run: Path, config: "TrainConfig") -> None:
-    """Write the network of the best epoch, and mark the run as complete."""
+    epochs = len(read_history(run))
+    if recipe_run.finish and epochs:
+        print(f"{step}: ends after {epochs} epochs", flush=True)
+    else:
+        _check_time(recipe_run)
+        print(f"{step}: training in {run}", flush=True)
+        data, command, until = recipe_run.data, recipe_run.command, recipe_run.until
+        if not fit(config, data, run, command, until=until, export=False, **arguments):
+            raise OutOfTimeError
     save_network(load_best(run, config), run)
     replace_file(run / TRAINED, "")
 
 
 def _collect_answers(recipe_run: RecipeRun) -> None:
-    from fer_core.assets import MODELS_DIR
-    from train.data.dataset import digests
-    from train.inputs.teachers import (
-        TeacherLogits,
-        average_teachers,
-        collect_logits,
-        predict_views,
-        teacher_names,
-    )
-
-    faces: UInt8Array | None = None
-    parts = []
     (recipe_run.out / "answers").mkdir(exist_ok=True)
-    for name in recipe_run.teachers():
-        run = recipe_run.out / "teachers" / name
-        path = recipe_run.out / "answers" / f"{name}.npz"
-        published = recipe_run.recipe.teachers[name].weights == PUBLISHED
-        version = teacher_names(MODELS_DIR)[0] if published else _version(run, name)
-        if not path.exists() or (version and TeacherLogits.load(path).teachers != (version,)):
-            if version is None:
-                raise RunError(f"{run} is not trained to its end; make the step teachers first.")
-            _check_time(recipe_run)
-            faces = _all_faces(recipe_run) if faces is None else faces
-            print(f"answers: asking {name} about {len(faces)} faces", flush=True)
-            if published:
-                collect_logits([MODELS_DIR], faces).save(path)
-            else:
-                config = recipe_run.recipe.teachers[name].config
-                network = load_best(run, config)
-                logits = predict_views(
-                    network, faces, config.preprocessing, recipe_run.recipe.views
-                )
-                TeacherLogits(digests(faces), logits, (version,)).save(path)
-        parts.append(TeacherLogits.load(path))
+    parts = [_answers_of(recipe_run, name) for name in recipe_run.teachers()]
     if not parts:
         raise RunError("there are no teachers; make the step teachers first.")
-    pooled = average_teachers(parts)
-    if (
-        recipe_run.answers.exists()
-        and TeacherLogits.load(recipe_run.answers).teachers == pooled.teachers
-    ):
+    pooled, path = average_teachers(parts), recipe_run.answers
+    if path.exists() and TeacherLogits.load(path).teachers == pooled.teachers:
         print("answers: done before", flush=True)
         return
-    if recipe_run.recipe.calibrated and recipe_run.faces.exists():
+    if recipe_run.faces.exists():
         pooled = _calibrated_on_unlabelled(recipe_run, pooled)
-    pooled.save(recipe_run.answers)
-    print(f"answers: {recipe_run.answers} of {', '.join(pooled.teachers)}", flush=True)
+    pooled.save(path)
+    print(f"answers: {path} of {', '.join(pooled.teachers)}", flush=True)
+
+
+def _answers_of(recipe_run: RecipeRun, name: str) -> TeacherLogits:
+    """Return a teacher's logits for all faces, from its file if that is of this version."""
+    run = recipe_run.out / "teachers" / name
+    path = recipe_run.out / "answers" / f"{name}.npz"
+    teacher = recipe_run.recipe.teachers[name]
+    published = teacher.weights == PUBLISHED
+    version = teacher_names(MODELS_DIR)[0] if published else _version(run, name)
+    if path.exists():
+        known = TeacherLogits.load(path)
+        if version is None or known.teachers == (version,):
+            return known
+    if version is None:
+        raise RunError(f"{run} is not trained to its end; make the step teachers first.")
+    _check_time(recipe_run)
+    faces = _all_faces(recipe_run)
+    print(f"answers: asking {name} about {len(faces)} faces", flush=True)
+    if published:
+        answers = collect_logits([MODELS_DIR], faces)
+    else:
+        spec, views = teacher.config.preprocessing, recipe_run.recipe.views
+        logits = predict_views(load_best(run, teacher.config), faces, spec, views)
+        answers = TeacherLogits(digests(faces), logits, (version,))
+    answers.save(path)
+    return answers
+
+
+def _all_faces(recipe_run: RecipeRun) -> UInt8Array:
+    """Collect all faces that teachers predict: Training, PublicTest and photographs."""
+    parts = [recipe_run.splits[name].faces for name in ("Training", "PublicTest")]
+    parts += [one.faces for one in recipe_run.face_sets().values()]
+    if recipe_run.faces.exists():
+        parts.append(read_face_set(recipe_run.faces).faces)
+    return np.concatenate(parts)
 
 
 def _calibrated_on_unlabelled(
-    recipe_run: RecipeRun, teacher_logits: "TeacherLogits"
-) -> "TeacherLogits":
+    recipe_run: RecipeRun, teacher_logits: TeacherLogits
+) -> TeacherLogits:
     """Calibrate the logits of unlabelled faces on the photographs."""
-    from fer_core.calibration import softmax
-    from train.calibration.fitting import fit
-    from train.calibration.network_comparison import FORM, STRENGTH, judged_faces
-    from train.data.dataset import digests
-    from train.data.face_sets import read_face_set
-    from train.inputs.teachers import TeacherLogits
-
-    judged = judged_faces(read_face_sets(recipe_run), teacher_logits)
+    judged = judged_faces(recipe_run.face_sets(), teacher_logits)
     if judged is None:
         return teacher_logits
-    calibration = fit(FORM, STRENGTH, judged)
+    calibration = fit_calibration(FORM, STRENGTH, judged)
     wanted = set(digests(read_face_set(recipe_run.faces).faces))
     rows = np.flatnonzero([digest in wanted for digest in teacher_logits.digests])
     heads = {head: values[rows] for head, values in teacher_logits.logits.items()}
@@ -215,43 +200,22 @@ def _calibrated_on_unlabelled(
     return TeacherLogits(teacher_logits.digests, logits, teacher_logits.teachers)
 
 
-def _all_faces(recipe_run: RecipeRun) -> "UInt8Array":
-    """Collect all faces that teachers predict: Training, PublicTest and photographs."""
-    from train.data.face_sets import read_face_set
-    from train.data.fer2013 import load_splits
-
-    splits = load_splits(recipe_run.data)
-    parts = [splits["Training"].faces, splits["PublicTest"].faces]
-    parts += [one.faces for one in read_face_sets(recipe_run).values()]
-    if recipe_run.faces.exists():
-        parts.append(read_face_set(recipe_run.faces).faces)
-    return np.concatenate(parts)
-
-
 def _train_student(recipe_run: RecipeRun) -> None:
     if not recipe_run.answers.exists():
         raise RunError(f"{recipe_run.answers} is missing; make the step answers first.")
-    from fer_core.assets import MODELS_DIR
-
     config = recipe_run.student_config()
-    unlabelled = recipe_run.faces if config.unlabelled_share else None
-    begins_published = recipe_run.recipe.student_weights == PUBLISHED
     _fit(
         recipe_run,
         "student",
         config,
         recipe_run.student,
         teachers=[recipe_run.answers],
-        unlabelled=unlabelled,
-        init=MODELS_DIR if begins_published else None,
+        unlabelled=recipe_run.faces if config.unlabelled_share else None,
+        init=MODELS_DIR if recipe_run.recipe.student_weights == PUBLISHED else None,
     )
 
 
 def _export(recipe_run: RecipeRun) -> None:
-    from fer_core.model import MODEL_JSON
-    from train.artifacts.export import export_run
-    from train.data.fer2013 import load_splits
-
     if (recipe_run.student / MODEL_JSON).exists():
         print("export: done before", flush=True)
         return
@@ -259,19 +223,15 @@ def _export(recipe_run: RecipeRun) -> None:
     if not read_history(recipe_run.student):
         raise RunError(f"{recipe_run.student} has no finished epoch; make the step student first.")
     _check_time(recipe_run)
-    public = load_splits(recipe_run.data)["PublicTest"]
+    public = recipe_run.splits["PublicTest"]
     info = export_run(recipe_run.student_config(), recipe_run.student, public)
     print(f"export: {recipe_run.student} holds {info.name} {info.version}", flush=True)
 
 
 def _calibrate(recipe_run: RecipeRun) -> None:
-    from train.calibration.recalibration import recalibrate
-    from train.data.fer2013 import load_splits
-
     _need_tensorflow("calibration")
     _check_time(recipe_run)
-    public = load_splits(recipe_run.data)["PublicTest"]
-    recalibrate(recipe_run.student, public, recipe_run.photos)
+    recalibrate(recipe_run.student, recipe_run.splits["PublicTest"], recipe_run.photos)
 
 
 def _version(run: Path, name: str) -> str | None:
@@ -303,3 +263,4 @@ STEP_FUNCTIONS: dict[str, Callable[[RecipeRun], None]] = {
     "calibration": _calibrate,
     "report": write_report,
 }
+STEPS = tuple(STEP_FUNCTIONS)

@@ -3,16 +3,14 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 
+from tests.train.inputs.tables import STILL
+from train.data.dataset import Dataset
 from train.data.fer2013 import load_splits
 from train.data.synthetic import write_synthetic_dataset
 from train.inputs.preview import CHANGES, FACES, GAP, ZOOM, draw_samples
-from train.recipes.config import AugmentationConfig
 from train.recipes.presets import PRESETS
-
-STILL = AugmentationConfig(
-    rotation=0, scale=0, shift=0, gamma_share=0, erase_share=0, soften_share=0
-)
 
 
 def tile(sheet: np.ndarray, row: int, column: int) -> np.ndarray:
@@ -21,9 +19,14 @@ def tile(sheet: np.ndarray, row: int, column: int) -> np.ndarray:
     return sheet[top : top + side : ZOOM, left : left + side : ZOOM]
 
 
-def test_the_first_column_is_plain_and_the_others_are_changed(tmp_path: Path) -> None:
-    write_synthetic_dataset(tmp_path, (70, 35, 35))
-    faces = load_splits(tmp_path)["Training"]
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    folder = tmp_path_factory.mktemp("data")
+    write_synthetic_dataset(folder, (14, 7, 7))
+    return load_splits(folder)["Training"]
+
+
+def test_the_first_column_is_plain_and_the_others_are_changed(faces: Dataset) -> None:
     smoke = PRESETS["smoke"]
     sheet = draw_samples(faces, smoke)
     known = {face.tobytes() for face in faces.faces}
@@ -35,9 +38,7 @@ def test_the_first_column_is_plain_and_the_others_are_changed(tmp_path: Path) ->
     assert not np.array_equal(sheet, draw_samples(faces, replace(smoke, seed=2)))
 
 
-def test_without_augmentation_a_face_is_itself_or_its_mirror_image(tmp_path: Path) -> None:
-    write_synthetic_dataset(tmp_path, (70, 35, 35))
-    faces = load_splits(tmp_path)["Training"]
+def test_without_augmentation_a_face_is_itself_or_its_mirror_image(faces: Dataset) -> None:
     sheet = draw_samples(faces, replace(PRESETS["smoke"], augmentation=STILL))
     for row in range(FACES):
         plain = tile(sheet, row, 0)

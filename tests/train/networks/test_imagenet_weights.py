@@ -151,12 +151,13 @@ def test_another_file_is_told(known: Path, tmp_path: Path) -> None:
 def test_the_command_leaves_what_a_run_begins_with(known: Path, tmp_path: Path) -> None:
     data, start = tmp_path / "data", tmp_path / "start"
     data.mkdir()
-    write_synthetic_dataset(data, faces_per_split=(70, 7, 7))
+    write_synthetic_dataset(data, faces_per_split=(14, 7, 7))
     words = ["--network", "efficientnet_lite0", "--weights", str(known), "--data", str(data)]
     main([*words, "--out", str(start)])
-    convolutions = pretrained_convolutions(load_network(start), known)
+    network = load_network(start)
+    convolutions = pretrained_convolutions(network, known)
     kernels = [
-        layer.kernel for layer in load_network(start).layers
+        layer.kernel for layer in network.layers
         if isinstance(layer, (keras.layers.Conv2D, keras.layers.DepthwiseConv2D))
     ]  # fmt: skip
     for kernel, given in zip(kernels, convolutions, strict=True):

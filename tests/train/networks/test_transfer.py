@@ -2,6 +2,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import keras
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -66,6 +67,13 @@ def file(parameters: list[Parameters], tmp_path_factory: pytest.TempPathFactory)
     return write_dlib(tmp_path_factory.mktemp("dlib") / "weights.dat", parameters)
 
 
+@pytest.fixture(scope="module")
+def network(file: Path) -> keras.Model:
+    made = build_network("face_resnet", PreprocessingSpec())
+    transfer(made, pretrained_convolutions(made, file), INPUTS)
+    return made
+
+
 def windows(x: NDArray[Any], side: int, strides: int) -> NDArray[Any]:
     """(c, h, w) -> (c, h', w', side, side)."""
     seen = np.lib.stride_tricks.sliding_window_view(x, (side, side), axis=(1, 2))
@@ -99,21 +107,15 @@ def features_of_dlib(face: NDArray[Any], parameters: list[Parameters]) -> NDArra
 
 
 def test_the_features_are_those_of_dlibs_arithmetic(
-    parameters: list[Parameters], file: Path
+    parameters: list[Parameters], network: keras.Model
 ) -> None:
-    import keras
-
-    network = build_network("face_resnet", PreprocessingSpec())
-    transfer(network, pretrained_convolutions(network, file), INPUTS)
     features = keras.Model(network.inputs, network.get_layer("features").output)
     got = features.predict_on_batch(INPUTS[:2])
     expected = [features_of_dlib(face[..., 0], parameters) for face in INPUTS[:2]]
     np.testing.assert_allclose(got, expected, rtol=1e-3, atol=1e-3 * np.abs(expected).max())
 
 
-def test_training_goes_on_from_the_same_features(file: Path) -> None:
-    network = build_network("face_resnet", PreprocessingSpec())
-    transfer(network, pretrained_convolutions(network, file), INPUTS)
+def test_training_goes_on_from_the_same_features(network: keras.Model) -> None:
     served, trained = (network(INPUTS, training=training) for training in (False, True))
     for head, logits in served.items():
         # Normalized by this batch itself, whose statistics the network was given.
@@ -134,8 +136,7 @@ def test_grey_stands_for_three_colours_alike(file: Path) -> None:
     )
 
 
-def test_another_file_is_told(file: Path, tmp_path: Path) -> None:
-    network = build_network("face_resnet", PreprocessingSpec())
+def test_another_file_is_told(network: keras.Model, file: Path, tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"none\.dat cannot be read; name dlib's file"):
         pretrained_convolutions(network, tmp_path / "none.dat")
     other = tmp_path / "other.dat"
@@ -150,7 +151,7 @@ def test_another_file_is_told(file: Path, tmp_path: Path) -> None:
 def test_the_command_leaves_what_a_run_begins_with(file: Path, tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()
-    write_synthetic_dataset(data, faces_per_split=(70, 7, 7))
+    write_synthetic_dataset(data, faces_per_split=(14, 7, 7))
     words = ["--weights", str(file), "--data", str(data), "--out"]
     main([*words, str(tmp_path / "start")])
     network = build_network("face_resnet", PreprocessingSpec())

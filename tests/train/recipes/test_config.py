@@ -18,7 +18,7 @@ from train.recipes.presets import PRESETS
         ("l2=1e-3", "l2", 0.001),
         ("network=tiny", "network", "tiny"),
         ('network="tiny"', "network", "tiny"),
-        ("pretrained= a file ", "pretrained", " a file "),
+        ("network= a word ", "network", " a word "),
         (" seed =7", "seed", 7),
         ("augmentation.rotation=30", "augmentation.rotation", 30.0),
         ("augmentation.gamma=[0.5, 2.0]", "augmentation.gamma", (0.5, 2.0)),

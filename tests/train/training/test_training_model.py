@@ -6,17 +6,15 @@ import pytest
 
 from fer_core.calibration import softmax
 from fer_core.preprocessing import PreprocessingSpec, preprocess
+from tests.train.inputs.tables import STILL
 from train.data.synthetic import draw_face
 from train.inputs.batches import TrainingTable, make_batches
 from train.networks.blocks import HEAD_COLUMNS
 from train.networks.build import build_network
-from train.recipes.config import AugmentationConfig, TrainConfig
+from train.recipes.config import TrainConfig
 from train.recipes.presets import PRESETS
 from train.training.training_model import TrainingModel
 
-STILL = AugmentationConfig(
-    rotation=0, scale=0, shift=0, gamma_share=0, erase_share=0, soften_share=0
-)
 CONFIG = replace(PRESETS["smoke"], augmentation=STILL, batch_size=20)
 ROWS = 40
 
