@@ -36,7 +36,13 @@ def test_every_chapter_of_the_corpus_is_tested() -> None:
     assert {item.name.split("/")[0] for item in corpus()} == set(CHAPTERS)
 
 
-@pytest.mark.parametrize("chapter", CHAPTERS)
+@pytest.mark.parametrize(
+    "chapter",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] if name in {"zeros", "flood"} else [])
+        for name in CHAPTERS
+    ],
+)
 def test_a_hostile_file_is_read_or_refused_soon_and_within_bounds(
     worker: Worker, chapter: str
 ) -> None:

@@ -38,6 +38,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         server.shutdown()
 
 
+@pytest.mark.slow
 def test_the_app_starts_on_zero_gpu_and_computes_without_it(machine: None, tmp_path: Path) -> None:
     with serve(tmp_path) as address:
         visitor = Visitor(address)

@@ -14,6 +14,7 @@ def data(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 def test_all_three_are_measured(data: Path) -> None:
     rates = measure(PRESETS["smoke"], data, steps=2, repeats=1)

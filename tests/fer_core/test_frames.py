@@ -493,6 +493,7 @@ def test_reading_ends_at_a_deadline(tmp_path: Path) -> None:
     assert str(caught.value) == TOO_SLOW
 
 
+@pytest.mark.slow
 def test_no_decoded_frame_is_kept(tmp_path: Path) -> None:
     """In a process of its own, whose memory at most stays under a few of its 20 frames."""
     image = cv2.resize(numbered(37), (4096, 3072), interpolation=cv2.INTER_NEAREST)

@@ -212,7 +212,14 @@ def lines(path: Path) -> int:
     return path.read_bytes().count(b"\n") if path.exists() else 0
 
 
-@pytest.mark.parametrize(("suffix", "workers"), [("csv", "1"), ("csv", "2"), ("parquet", "1")])
+@pytest.mark.parametrize(
+    ("suffix", "workers"),
+    [
+        ("csv", "1"),
+        pytest.param("csv", "2", marks=pytest.mark.slow),
+        pytest.param("parquet", "1", marks=pytest.mark.slow),
+    ],
+)
 def test_a_killed_call_is_gone_on_with_and_no_row_is_lost_or_twice(
     tmp_path: Path, suffix: str, workers: str
 ) -> None:
@@ -230,6 +237,7 @@ def test_a_killed_call_is_gone_on_with_and_no_row_is_lost_or_twice(
     assert {path.name for path in tmp_path.iterdir()} == {"many", out.name}
 
 
+@pytest.mark.slow
 def test_a_call_that_is_killed_in_a_video_reads_it_again_from_its_beginning(
     tmp_path: Path,
 ) -> None:

@@ -60,7 +60,7 @@ def one_after_the_other(pause: float) -> Script:
     return script
 
 
-@pytest.mark.parametrize("pause", [0.6, 0.0])
+@pytest.mark.parametrize("pause", [0.6, pytest.param(0.0, marks=pytest.mark.slow)])
 def test_portraits_one_after_the_other(
     recognizer: EmotionRecognizer, tmp_path: Path, pause: float
 ) -> None:
@@ -117,9 +117,9 @@ def blinded(moment: float) -> list[Part]:
 @pytest.mark.parametrize(
     ("script", "seconds", "names"),
     [
-        (moved, 5.0, {SURPRISE}),
+        pytest.param(moved, 5.0, {SURPRISE}, marks=pytest.mark.slow),
         (crossed, 2.3, {HAPPY, SAD}),
-        (crossed_slowly, 3.4, {HAPPY, SAD}),
+        pytest.param(crossed_slowly, 3.4, {HAPPY, SAD}, marks=pytest.mark.slow),
         (faded, 4.0, {HAPPY}),
         (blinded, 3.0, {SAD}),
     ],

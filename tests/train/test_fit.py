@@ -278,13 +278,18 @@ class RunWithoutVotes:
 
 
 @pytest.fixture(scope="module")
-def without_votes(tmp_path_factory: pytest.TempPathFactory) -> RunWithoutVotes:
-    """Data without fer2013new.csv, and a run on it whose eight-class head alone is trained."""
-    folder = tmp_path_factory.mktemp("without-votes")
-    data, run = folder / "data", folder / "run"
-    data.mkdir()
+def unvoted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Data without fer2013new.csv."""
+    data = tmp_path_factory.mktemp("data")
     write_synthetic_dataset(data, (320, 70, 35))
     (data / "fer2013new.csv").unlink()
+    return data
+
+
+@pytest.fixture(scope="module")
+def without_votes(unvoted: Path, tmp_path_factory: pytest.TempPathFactory) -> RunWithoutVotes:
+    """A run without votes whose eight-class head alone is trained."""
+    data, run = unvoted, tmp_path_factory.mktemp("runs") / "run"
     words = ["--data", str(data), "--preset", "smoke", "--out", str(run)]
     for setting in SETTINGS:
         words += ["--set", setting]
@@ -293,6 +298,7 @@ def without_votes(tmp_path_factory: pytest.TempPathFactory) -> RunWithoutVotes:
     return RunWithoutVotes(data, run, printed.getvalue())
 
 
+@pytest.mark.slow
 def test_settings_are_kept_with_the_run_and_in_its_command(without_votes: RunWithoutVotes) -> None:
     config = json.loads((without_votes.run / "config.json").read_text())
     assert config["fer2013_weight"] == 0.0
@@ -304,12 +310,13 @@ def test_settings_are_kept_with_the_run_and_in_its_command(without_votes: RunWit
     assert all(setting.split("[")[0] in training["command"] for setting in SETTINGS)
 
 
+@pytest.mark.slow
 def test_a_run_says_that_it_had_no_votes(without_votes: RunWithoutVotes) -> None:
     assert "320 training faces without FER+ votes" in without_votes.printed
 
 
-def test_without_votes_the_labels_stand_in_for_them(without_votes: RunWithoutVotes) -> None:
-    faces, counts = select_training_faces(load_splits(without_votes.data), TrainConfig())
+def test_without_votes_the_labels_stand_in_for_them(unvoted: Path) -> None:
+    faces, counts = select_training_faces(load_splits(unvoted), TrainConfig())
     assert len(faces) == 320
     assert (counts == 1).all()
     targets = training_targets(faces, replace(PRESETS["smoke"], label_smoothing=0.0))
@@ -317,6 +324,7 @@ def test_without_votes_the_labels_stand_in_for_them(without_votes: RunWithoutVot
     assert not targets["ferplus"][:, CONTEMPT].any()
 
 
+@pytest.mark.slow
 def test_without_votes_the_eight_class_head_learns_the_labels(
     without_votes: RunWithoutVotes,
 ) -> None:
@@ -326,6 +334,7 @@ def test_without_votes_the_eight_class_head_learns_the_labels(
     assert losses[-1] < losses[0] - 0.4
 
 
+@pytest.mark.slow
 def test_without_votes_a_run_is_calibrated_and_published(
     without_votes: RunWithoutVotes, tmp_path: Path
 ) -> None:
@@ -400,6 +409,7 @@ def test_without_the_packages_of_training_it_says_where_to_get_them(
         fit_main(["--smoke"])
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 def test_on_another_backend_a_run_ends_without_a_model_and_says_so(
     data: Path,

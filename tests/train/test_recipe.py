@@ -44,6 +44,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.mark.slow
 def test_smoke_goes_from_faces_to_a_model_that_the_app_loads(made: Path) -> None:
     recognizer = EmotionRecognizer.load(made / "student")
     faces = np.stack([draw_face("happy", np.random.default_rng(seed)) for seed in range(3)])
@@ -54,6 +55,7 @@ def test_smoke_goes_from_faces_to_a_model_that_the_app_loads(made: Path) -> None
     assert training["config"]["unlabelled_share"] == 0.25
 
 
+@pytest.mark.slow
 def test_the_report_compares_teachers_and_student(made: Path) -> None:
     lines = (made / "report.md").read_text().splitlines()
     head = next(line for line in lines if line.startswith("| figure"))
@@ -64,6 +66,7 @@ def test_the_report_compares_teachers_and_student(made: Path) -> None:
         assert len(values) == 4
 
 
+@pytest.mark.slow
 def test_answers_are_about_all_faces_and_calibrated_on_unlabelled_ones(made: Path) -> None:
     unlabelled = read_face_set(made / "faces" / "unlabelled.npz").faces
     plain, taught = (
@@ -75,6 +78,7 @@ def test_answers_are_about_all_faces_and_calibrated_on_unlabelled_ones(made: Pat
     np.testing.assert_allclose(np.exp(taught["ferplus"]).sum(axis=1), 1, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_finished_steps_are_skipped(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     files = [made / "teachers/plain/history.csv", made / "answers.npz", made / "student/model.json"]
     before = [path.stat().st_mtime_ns for path in files]
@@ -86,6 +90,7 @@ def test_finished_steps_are_skipped(made: Path, capsys: pytest.CaptureFixture[st
         assert f"{step}: done before" in said
 
 
+@pytest.mark.slow
 def test_without_time_nothing_is_done_and_the_same_command_goes_on(
     made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -110,6 +115,7 @@ def data(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_begun_run_may_end_with_the_epochs_that_there_are(made: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     shutil.copytree(made, out)
@@ -234,6 +240,7 @@ def test_a_teacher_begins_with_the_weights_that_its_option_names(
     assert load_network(start).name == "efficientnet_lite0"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 def test_the_published_model_can_be_teacher_and_beginning(data: Path, tmp_path: Path) -> None:
     """With a rate of 0 the student stays what models/ holds, and its teacher is named."""
