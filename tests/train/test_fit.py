@@ -252,7 +252,7 @@ def test_best_takes_the_earlier_of_equal_epochs() -> None:
     ("setting", "said"),
     [
         ("epoch=3", "error: there is no setting 'epoch'"),
-        ("epochs=many", "error: epochs must look like 4"),
+        ("epochs=many", "error: epochs must look like 6"),
         ("teacher_share=1.5", "error: teacher_share must be 0 to 1"),
         ("seed=-1", "error: seed must be 0 or more, got -1"),
         ("learning_rate=-0.01", "error: learning_rate must be 0 or more, got -0.01"),

@@ -61,7 +61,7 @@ PRESETS = {
     # python -m train.fit --smoke: under a minute, scores mean nothing.
     "smoke": TrainConfig(
         network="tiny",
-        epochs=4,
+        epochs=6,
         batch_size=8,
         optimizer="adam",
         learning_rate=0.01,
