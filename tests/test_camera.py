@@ -314,7 +314,7 @@ def test_the_camera_stays_on_for_two_minutes_while_it_is_looked_at(
     assert sent
 
 
-def test_a_recording_goes_off_with_its_camera_and_is_not_sent(
+def test_a_recording_goes_off_with_its_camera_and_a_picture_stays_when_it_was_taken(
     filmed: tuple[Page, list[str]],
 ) -> None:
     page, sent = filmed
@@ -329,22 +329,8 @@ def test_a_recording_goes_off_with_its_camera_and_is_not_sent(
     access(page, "#webcam")
     expect_read(page, "#webcam")
 
-
-@pytest.mark.parametrize("place", PLACES)
-def test_the_camera_is_asked_for_small_frames(filmed: tuple[Page, list[str]], place: str) -> None:
-    page, _ = filmed
-    enter(page, place)
-    expect_tracks(page, "live")
-    assert page.evaluate("asked") == [{**LIVE_FRAMES, "audio": False}]
-
-
-def test_a_picture_that_was_taken_is_not_told_of_after_two_minutes(
-    filmed: tuple[Page, list[str]],
-) -> None:
-    page, _ = filmed
-    enter(page, "#webcam")
-    expect_read(page, "#webcam")
-    expect_tracks(page, "ended")
+    # Nothing is told of the picture after two minutes.
+    expect_tracks(page, "ended", "ended")
     page.clock.fast_forward(2 * LIMIT)
     go_on(page)
     expect_answer(page, "Happy")  # it stands there still
@@ -366,11 +352,16 @@ def test_a_camera_that_opens_too_late_is_closed_at_once(
     expect_read(page, place)
 
 
-def test_only_the_camera_that_was_chosen_last_is_on(filmed: tuple[Page, list[str]]) -> None:
+def test_only_the_camera_that_was_chosen_last_is_on_and_is_asked_for_small_frames(
+    filmed: tuple[Page, list[str]],
+) -> None:
     page, _ = filmed
+    small = {**LIVE_FRAMES, "audio": False}
     enter(page, "#webcam")
     expect_tracks(page, "live")
+    assert page.evaluate("asked") == [small]
     access(page, "#camera")
     expect_tracks(page, "ended", "live")
+    assert page.evaluate("asked") == [small, small]
     page.get_by_role("tab", name="Examples").click()
     expect_tracks(page, "ended", "ended")
