@@ -2,7 +2,6 @@
 
 import os
 import re
-import signal
 import socket
 import subprocess
 import sys
@@ -92,7 +91,7 @@ def started(folder: Path) -> Iterator[Server]:
     try:
         yield Server(f"http://127.0.0.1:{port}", process, copies, log)
     finally:
-        process.send_signal(signal.SIGINT)
+        process.terminate()  # Gradio's own end waits five seconds for open connections
         try:
             process.wait(timeout=STOP_LIMIT)
         except subprocess.TimeoutExpired:

@@ -346,6 +346,7 @@ def test_a_picture_can_be_pasted_or_dropped_anywhere(page: Page, tmp_path: Path)
         start_over(page)
 
 
+@pytest.mark.slow
 def test_programs_keep_no_visitor_waiting(page: Page, served_app: str) -> None:
     def ask() -> None:
         Client(served_app, verbose=False).predict(

@@ -17,6 +17,7 @@ def pictures(recognizer: EmotionRecognizer) -> list[Picture]:
     return mixed(recognizer, large=False)
 
 
+@pytest.mark.slow
 def test_everybody_gets_their_own_answer_under_load(
     served_app: str, pictures: list[Picture]
 ) -> None:

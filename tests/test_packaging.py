@@ -287,6 +287,7 @@ def test_no_file_names_a_place_of_one_machine() -> None:
     assert found == []
 
 
+@pytest.mark.slow
 def test_on_zero_gpu_one_function_is_registered(
     tmp_path: Path,
 ) -> None:

@@ -180,6 +180,7 @@ def test_a_tool_tells_what_is_wrong_in_a_sentence(
         assert text_of(result) == sentence
 
 
+@pytest.mark.slow
 def test_files_of_a_user_come_by_the_tool_that_gradio_names(
     programs: Programs, happy: dict[str, Any], tmp_path: Path
 ) -> None:

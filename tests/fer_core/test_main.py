@@ -159,7 +159,12 @@ def test_a_list_is_read_from_standard_input(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("suffix", "workers"), [("csv", "1"), ("csv", "2"), ("jsonl", "2"), ("parquet", "2")]
+    ("suffix", "workers"),
+    [
+        ("csv", "2"),
+        ("jsonl", "1"),
+        pytest.param("parquet", "2", marks=pytest.mark.slow),
+    ],
 )
 def test_every_format_and_number_of_workers_gives_the_same_rows(
     folder: Path, tmp_path: Path, suffix: str, workers: str
@@ -256,10 +261,12 @@ def test_a_call_that_is_killed_in_a_video_reads_it_again_from_its_beginning(
 @pytest.mark.parametrize(
     ("suffix", "workers", "sent"),
     [
-        ("csv", "1", signal.SIGINT), ("csv", "2", signal.SIGINT), ("csv", "2", signal.SIGTERM),
-        ("parquet", "2", signal.SIGINT),
+        ("csv", "1", signal.SIGINT),
+        ("csv", "2", signal.SIGTERM),
+        pytest.param("csv", "2", signal.SIGINT, marks=pytest.mark.slow),
+        pytest.param("parquet", "2", signal.SIGINT, marks=pytest.mark.slow),
     ],
-)  # fmt: skip
+)
 def test_an_interrupted_call_leaves_a_valid_table(
     tmp_path: Path, suffix: str, workers: str, sent: signal.Signals
 ) -> None:
@@ -289,7 +296,7 @@ def test_a_worker_that_is_killed_costs_no_row(tmp_path: Path) -> None:
     assert sorted(Path(row["file"]).name for row in read(out)) == [f"{n:04}.jpg" for n in range(40)]
 
 
-@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+@pytest.mark.parametrize("suffix", ["csv", pytest.param("parquet", marks=pytest.mark.slow)])
 def test_a_full_disk_is_told_in_a_sentence_and_gone_on_from(tmp_path: Path, suffix: str) -> None:
     pictures, out = many(tmp_path / "many", 30), tmp_path / f"out.{suffix}"
 
@@ -382,7 +389,7 @@ def test_an_original_below_the_folder_of_copies_is_not_replaced(
     assert (folder / "deep" / "happy.jpg").read_bytes() == before
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("workers", ["1", pytest.param("2", marks=pytest.mark.slow)])
 def test_a_marked_video_shows_the_frames_that_were_read_at_their_times(
     folder: Path, tmp_path: Path, workers: str
 ) -> None:
@@ -401,7 +408,7 @@ def test_a_marked_video_shows_the_frames_that_were_read_at_their_times(
     assert all((np.abs(image - plain).max(axis=2) > 60).sum() > 500 for _, image in frames)
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("workers", ["1", pytest.param("2", marks=pytest.mark.slow)])
 def test_copies_that_cannot_be_written_are_told_in_a_sentence(tmp_path: Path, workers: str) -> None:
     (tmp_path / "marked").mkdir()
     (tmp_path / "marked" / HAPPY.name).mkdir()

@@ -219,6 +219,7 @@ def test_a_teacher_whose_weights_are_not_named_is_left_out(tmp_path: Path) -> No
     assert named.teachers() == ["plain", "face"]
 
 
+@pytest.mark.slow
 def test_a_teacher_begins_with_the_weights_that_its_option_names(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -153,6 +153,7 @@ def test_another_file_is_told(network: keras.Model, file: Path, tmp_path: Path) 
         pretrained_convolutions(network, other)
 
 
+@pytest.mark.slow
 def test_the_command_leaves_what_a_run_begins_with(file: Path, tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()

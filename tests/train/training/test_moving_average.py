@@ -41,6 +41,7 @@ def test_at_the_beginning_it_follows_faster() -> None:
     np.testing.assert_allclose(np.array(kernel), 1 - 2 / 11, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 def test_a_run_with_it_is_judged_and_loaded_by_it_and_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
