@@ -91,6 +91,22 @@ def test_finished_steps_are_skipped(made: Path, capsys: pytest.CaptureFixture[st
 
 
 @pytest.mark.slow
+def test_faces_that_came_later_are_asked_about(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    for name in ("teachers", "answers", "faces"):
+        shutil.copytree(made / name, out / name)
+    shutil.copy(made / "answers.npz", out)
+    before = read_face_set(out / "faces" / "unlabelled.npz")
+    later = replace(before, faces=before.faces[:, :, ::-1])  # mirrored: other faces
+    later.save(out / "faces" / "unlabelled.npz")
+    recipe_main(["smoke", "--smoke", "--out", str(out), "--steps", "answers"])
+    assert "answers: asking plain about" in capsys.readouterr().out
+    assert len(TeacherLogits.load(out / "answers.npz").select(later.faces)["ferplus"])
+
+
+@pytest.mark.slow
 def test_without_time_nothing_is_done_and_the_same_command_goes_on(
     made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

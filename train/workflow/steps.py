@@ -132,11 +132,12 @@ def _fit(
 
 def _collect_answers(recipe_run: RecipeRun) -> None:
     (recipe_run.out / "answers").mkdir(exist_ok=True)
-    parts = [_answers_of(recipe_run, name) for name in recipe_run.teachers()]
+    faces = _all_faces(recipe_run)
+    parts = [_answers_of(recipe_run, name, faces) for name in recipe_run.teachers()]
     if not parts:
         raise RunError("there are no teachers; make the step teachers first.")
     pooled, path = average_teachers(parts), recipe_run.answers
-    if path.exists() and TeacherLogits.load(path).teachers == pooled.teachers:
+    if path.exists() and _answer_alike(TeacherLogits.load(path), pooled):
         print("answers: done before", flush=True)
         return
     if recipe_run.faces.exists():
@@ -145,8 +146,16 @@ def _collect_answers(recipe_run: RecipeRun) -> None:
     print(f"answers: {path} of {', '.join(pooled.teachers)}", flush=True)
 
 
-def _answers_of(recipe_run: RecipeRun, name: str) -> TeacherLogits:
-    """Return a teacher's logits for all faces, from its file if that is of this version."""
+def _answer_alike(one: TeacherLogits, other: TeacherLogits) -> bool:
+    """Return whether logits are of the same teachers for the same faces."""
+    return one.teachers == other.teachers and list(one.digests) == list(other.digests)
+
+
+def _answers_of(recipe_run: RecipeRun, name: str, faces: UInt8Array) -> TeacherLogits:
+    """Return a teacher's logits for all faces, from its file if that is of these and its version.
+
+    A file alone, without the teacher, is taken as it is.
+    """
     run = recipe_run.out / "teachers" / name
     path = recipe_run.out / "answers" / f"{name}.npz"
     teacher = recipe_run.recipe.teachers[name]
@@ -154,12 +163,11 @@ def _answers_of(recipe_run: RecipeRun, name: str) -> TeacherLogits:
     version = teacher_names(MODELS_DIR)[0] if published else _version(run, name)
     if path.exists():
         known = TeacherLogits.load(path)
-        if version is None or known.teachers == (version,):
+        if version is None or _answer_alike(known, TeacherLogits(digests(faces), {}, (version,))):
             return known
     if version is None:
         raise RunError(f"{run} is not trained to its end; make the step teachers first.")
     _check_time(recipe_run)
-    faces = _all_faces(recipe_run)
     print(f"answers: asking {name} about {len(faces)} faces", flush=True)
     if published:
         answers = collect_logits([MODELS_DIR], faces)
